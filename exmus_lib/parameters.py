@@ -1,0 +1,78 @@
+"""Checks what papermill injected: an unknown name or value stops the notebook at once, with the valid ones and the nearest."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+from exmus_lib import recipes, workspace
+from exmus_lib.vocabulary import TASKS, nearest
+
+CHOICES = {
+    "task": TASKS,
+    "preset": recipes.PRESETS,
+    "split": ("video", "clip"),
+    "init": recipes.INITS,
+    "fit": recipes.FITS,
+}
+DATASETS = ("sample", "kaggle")
+# Whole numbers and the least that makes sense; None leaves the recipe's own value.
+NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32, "views": 1}
+OPTIONAL = ("init", "epochs", "frames", "side", "fit")
+IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
+
+
+def check(notebook: Mapping[str, object], *names: str, networks: tuple[str, ...] = tuple(recipes.NETWORKS)) -> SimpleNamespace:
+    """The parameters `names` out of a notebook's globals(), checked: lists are split, None stands for "as the recipe says".
+
+    Call it straight after the parameters cell: every other plain global must then be a name that papermill injected by
+    mistake. Raises ValueError naming the bad name or value, the valid ones and the nearest.
+    """
+    given = {
+        k: v
+        for k, v in notebook.items()
+        if not (k.startswith("_") or k.isupper() or k in IPYTHON or isinstance(v, ModuleType) or callable(v))
+    }
+    for name in given:
+        if name not in names:
+            raise ValueError(f'unknown parameter "{name}".{nearest(name, names)} This notebook takes: {", ".join(names)}')
+    return SimpleNamespace(**{name: _value(name, given[name], networks) for name in names})
+
+
+def _value(name: str, value: object, networks: tuple[str, ...]) -> object:
+    if value is None and name in OPTIONAL:
+        return None
+    if name == "networks":
+        chosen = [word.strip() for word in str(value).split(",") if word.strip()]
+        for word in chosen or [""]:
+            _one_of("networks", word, networks)
+        return chosen
+    if name == "overwrite":
+        return bool(_one_of(name, value, (True, False)))
+    if name in NUMBERS:
+        least = NUMBERS[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} = {value!r}: a whole number of at least {least} is wanted")
+        return value
+    if name == "dataset":
+        if value not in DATASETS and not Path(str(value)).expanduser().is_dir():
+            raise ValueError(
+                f'dataset = "{value}" is neither {" nor ".join(DATASETS)} nor an existing folder of class folders'
+                f" (looked in {Path.cwd()}).{nearest(str(value), DATASETS)}"
+            )
+        return str(value)
+    return _one_of(name, value, CHOICES[name])
+
+
+def _one_of(name: str, value: object, valid: tuple) -> object:
+    if value not in valid:
+        raise ValueError(f"{name} = {value!r} is not one of: {', '.join(map(str, valid))}.{nearest(str(value), tuple(map(str, valid)))}")
+    return value
+
+
+def banner(**facts: object) -> None:
+    """Print what this notebook runs on: versions, commit, device facts given by the caller, and where results go."""
+    made = workspace.provenance()
+    versions = "  ".join(f"{k} {v}" for k, v in made["versions"].items() if v)
+    print(f"ExMus at {made['commit']}  |  Python {made['python']}  |  {versions}")
+    for name, value in {"home": workspace.home(), **facts}.items():
+        print(f"{name:>8}: {value}")

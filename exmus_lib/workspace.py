@@ -1,0 +1,127 @@
+"""Where things lie: data and outputs, run folders and their names, files that are whole or absent, and where numbers came from."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAPER_DIR = REPOSITORY / "data" / "paper"
+
+
+def home() -> Path:
+    """The folder that holds data/ and outputs/: EXMUS_HOME when set (on Colab a folder on Drive), else the repository."""
+    return Path(os.environ.get("EXMUS_HOME") or REPOSITORY).expanduser().resolve()
+
+
+def raw_dir(dataset: str) -> Path:
+    """The raw videos of a data set that the workbook made or downloaded."""
+    return home() / "data" / "raw" / dataset
+
+
+def clips_dir(dataset: str) -> Path:
+    """videos.parquet, clips.parquet and the clips of a data set."""
+    return home() / "data" / "clips" / dataset
+
+
+def outputs_dir(kind: str) -> Path:
+    """outputs/<kind>, made when missing; kind is one of executed, figures, tables, report."""
+    folder = home() / "outputs" / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def six_hex(*parts: object) -> str:
+    """Six hexadecimal digits of a hash over parts that JSON can hold; the same parts give the same digits anywhere."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:6]
+
+
+def provenance() -> dict[str, object]:
+    """What made a result: versions of the libraries that change numbers, the commit, Python and the machine's processor."""
+
+    def version(package: str) -> str | None:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return None
+
+    packages = ["torch", "torchvision", "pytorchvideo", "lightning", "torchmetrics", "av", "numpy", "scikit-learn"]
+    git = subprocess.run(
+        ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=10"], capture_output=True, text=True
+    )
+    return {
+        "versions": {p: version(p) for p in packages},
+        "commit": git.stdout.strip() or None,
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        "cores": os.cpu_count(),
+    }
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training (or baseline, or ensemble): the folder outputs/runs/<dataset>/<task>/<name>.
+
+    predictions.parquet is written last, so its existence means that the run is complete.
+    """
+
+    dataset: str
+    task: str
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return home() / "outputs" / "runs" / self.dataset / self.task / self.name
+
+    @property
+    def complete(self) -> bool:
+        return (self.folder / "predictions.parquet").exists()
+
+    def facts(self) -> dict[str, object]:
+        """run.json: every parameter, the seed, versions, commit, clip-set hash, device and wall time."""
+        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+
+    def write_facts(self, facts: dict[str, object]) -> None:
+        with atomic(self.folder / "run.json") as part:
+            part.write_text(json.dumps(facts, indent=1, default=str) + "\n", encoding="utf-8")
+
+    def history(self) -> pd.DataFrame:
+        """history.csv: one row per epoch (epoch, train_loss, val_loss, val_<metric>, learning_rate, seconds)."""
+        return pd.read_csv(self.folder / "history.csv")
+
+    def embeddings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """embeddings.npz: clip_id (N,), split (N,), penultimate embedding (N, D) float32."""
+        with np.load(self.folder / "embeddings.npz") as file:
+            return file["clip_id"], file["split"], file["embedding"]
+
+
+def find_runs(dataset: str, task: str) -> list[Run]:
+    """The complete runs of a data set and task, oldest first."""
+    folder = home() / "outputs" / "runs" / dataset / task
+    found = [Run(dataset, task, p.parent.name) for p in folder.glob("*/predictions.parquet")]
+    return sorted(found, key=lambda r: (r.folder / "predictions.parquet").stat().st_mtime)
