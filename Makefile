@@ -60,8 +60,8 @@ lint: $(READY)
 lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks
 
-lock:
-	@uv=$$(command -v uv || echo $(BIN)/uv) && $$uv pip compile -q --upgrade pyproject.toml --extra dev --no-annotate \
+lock: $(READY)
+	@$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --no-annotate \
 		--universal --fork-strategy fewest --python-version 3.11 --custom-compile-command "make lock" -o requirements.lock
 
 clean:
@@ -91,12 +91,12 @@ if [ -e .venv/unfinished ] || ! fits .venv/bin/python; then
 fi
 touch .venv/unfinished
 if uv --version >/dev/null 2>&1; then
-    install="uv pip install $$quiet --python .venv/bin/python"
+    install="uv pip install $$quiet --python .venv/bin/python --build-constraints requirements.lock"
 else
     echo "set-up 2/3  uv, which installs the rest"
     pin=$$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
     if .venv/bin/python -m pip install -q --disable-pip-version-check "$$pin"; then
-        install="$(BIN)/uv pip install $$quiet --python .venv/bin/python"
+        install="$(BIN)/uv pip install $$quiet --python .venv/bin/python --build-constraints requirements.lock"
     else
         echo "            uv cannot be installed: going on with pip, which takes longer"
         install=".venv/bin/python -m pip install $$quiet --disable-pip-version-check"

@@ -1,0 +1,151 @@
+"""The house stands: floors in order, torch only where it belongs, files that can be read in one go."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+# Ground floor first: a module imports only from its own floor or from one listed before it.
+FLOORS = (
+    *("vocabulary", "recipes", "workspace", "predictions", "parameters"),
+    *("sample", "videos", "networks", "scores", "pictures"),
+)
+# Only these may import torch, or a package that does.
+WITH_TORCH = ("exmus_lib.videos.dataset", "exmus_lib.networks", "exmus_lib.pictures.explorer")
+TORCH = {"torch", "torchvision", "torchmetrics", "pytorchvideo", "lightning", "pytorch_lightning"}
+LONGEST = 300
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Dotted name to file of every module of root/exmus_lib; the package's own __init__, its one door, is left out."""
+    files = sorted((root / "exmus_lib").rglob("*.py"))
+    named = {".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+    return {name: file for name, file in named.items() if name != "exmus_lib"}
+
+
+def imports(name: str, file: Path, known: dict[str, Path]) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything that a module imports, inside functions too."""
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            source = ".".join(above + ([node.module] if node.module else []))
+            for alias in node.names:
+                whole = f"{source}.{alias.name}"
+                yield node.lineno, whole if whole in known or source == "exmus_lib" else source
+
+
+def may_have_torch(name: str) -> bool:
+    return any(name == allowed or name.startswith(allowed + ".") for allowed in WITH_TORCH)
+
+
+def complaints(root: Path) -> list[str]:
+    """What breaks the rules in root/exmus_lib, one line each, read from the source without running it."""
+    known, found = modules(root), []
+    for name, file in known.items():
+        where, floor = file.relative_to(root).as_posix(), name.split(".")[1]
+        if floor not in FLOORS:
+            found.append(f"{where}: {floor} is no floor of DESIGN's list")
+            continue
+        for line, imported in imports(name, file, known):
+            first, _, rest = imported.partition(".")
+            if not may_have_torch(name) and (first in TORCH or may_have_torch(imported)):
+                found.append(f"{where}:{line}: {imported} brings torch to {name}")
+            if first == "exmus_lib" and rest.split(".")[0] not in FLOORS[: FLOORS.index(floor) + 1]:
+                found.append(f"{where}:{line}: {imported} is above {floor}")
+    return found
+
+
+def too_long(root: Path) -> list[str]:
+    files = [file for folder in ("exmus_lib", "tests", "benchmarks") for file in (root / folder).rglob("*.py")]
+    lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    return [f"{file.relative_to(root)}: {n} lines" for file, n in sorted(lengths.items()) if n > LONGEST]
+
+
+def first_that_loads_torch(root: Path) -> str:
+    """Imports every torch-free module in one fresh process; the first after which torch is loaded, else an empty string."""
+    names = [name for name in modules(root) if not may_have_torch(name)]
+    script = f"""
+import importlib, sys
+sys.path.insert(0, {str(root)!r})
+for name in {names}:
+    importlib.import_module(name)
+    if "torch" in sys.modules:
+        print(name)
+        break
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
+def test_floors_and_torch_as_written():
+    assert complaints(REPOSITORY) == []
+
+
+def test_torch_stays_out_of_a_fresh_process():
+    assert first_that_loads_torch(REPOSITORY) == ""
+
+
+def test_no_file_is_too_long():
+    assert too_long(REPOSITORY) == []
+
+
+def make_house(root: Path, **files: str) -> Path:
+    for name, text in {"exmus_lib/__init__.py": "", **files}.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
+
+
+def test_checker_finds_what_is_wrong(tmp_path):
+    house = {
+        "exmus_lib/recipes.py": "from exmus_lib import vocabulary, workspace\n",
+        "exmus_lib/cellar.py": "",
+        "exmus_lib/sample/make.py": "from ..videos import scan\n",
+        "exmus_lib/videos/__init__.py": "",
+        "exmus_lib/videos/dataset.py": "import torch\n",
+        "exmus_lib/videos/scan.py": "def later():\n    import torchvision.ops\n",
+        "exmus_lib/videos/cut.py": "from . import dataset\nfrom .scan import later\n",
+        "exmus_lib/networks/fit.py": "import torch\nfrom exmus_lib.scores.metrics import f1\n",
+        "exmus_lib/scores/metrics.py": "from exmus_lib.networks import fit\nfrom exmus_lib.sample import make\n",
+    }
+    assert complaints(make_house(tmp_path, **house)) == [
+        "exmus_lib/cellar.py: cellar is no floor of DESIGN's list",
+        "exmus_lib/networks/fit.py:2: exmus_lib.scores.metrics is above networks",
+        "exmus_lib/recipes.py:1: exmus_lib.workspace is above recipes",
+        "exmus_lib/sample/make.py:1: exmus_lib.videos.scan is above sample",
+        "exmus_lib/scores/metrics.py:1: exmus_lib.networks.fit brings torch to exmus_lib.scores.metrics",
+        "exmus_lib/videos/cut.py:1: exmus_lib.videos.dataset brings torch to exmus_lib.videos.cut",
+        "exmus_lib/videos/scan.py:2: torchvision.ops brings torch to exmus_lib.videos.scan",
+    ]
+
+
+def test_checker_accepts_a_sound_house(tmp_path):
+    house = {
+        "exmus_lib/vocabulary.py": "import csv\n",
+        "exmus_lib/videos/dataset.py": "import torch\nfrom exmus_lib.vocabulary import TASKS\n",
+        "exmus_lib/networks/fit.py": "from exmus_lib.videos.dataset import ClipDataset\n",
+        "exmus_lib/pictures/explorer.py": "from exmus_lib.networks.predict import predict\n",
+    }
+    assert complaints(make_house(tmp_path, **house)) == []
+
+
+def test_checker_finds_torch_that_comes_in_by_a_back_door(tmp_path):
+    house = {
+        "torch.py": "",
+        "exmus_lib/vocabulary.py": "",
+        "exmus_lib/workspace.py": "__import__('torch')\n",
+        "exmus_lib/videos/dataset.py": "import torch\n",
+    }
+    assert complaints(make_house(tmp_path, **house)) == []
+    assert first_that_loads_torch(tmp_path) == "exmus_lib.workspace"
+
+
+def test_checker_counts_lines(tmp_path):
+    house = {"exmus_lib/vocabulary.py": "\n" * LONGEST, "exmus_lib/workspace.py": "\n" * (LONGEST + 1)}
+    assert too_long(make_house(tmp_path, **house)) == ["exmus_lib/workspace.py: 301 lines"]
