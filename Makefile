@@ -4,6 +4,7 @@
 
 BIN := .venv/bin
 READY := .venv/ready
+EXECUTED := $(if $(EXMUS_HOME),$(EXMUS_HOME)/)outputs/executed
 MADE := data/raw data/clips outputs exmus.egg-info .pytest_cache .ruff_cache
 
 # A kernel that papermill starts is that of .venv, and is quiet about what its reader cannot change.
@@ -24,11 +25,11 @@ help:
 
 # Runs one notebook: $(call execute,step,notebook,task,network); without a network, the notebook's own choice.
 define execute
-@echo "$(1)  $(2)$(if $(3), $(3))"
-@mkdir -p outputs/executed
-@$(BIN)/papermill --log-level ERROR notebooks/$(2).ipynb outputs/executed/$(2)$(if $(3),.$(3)).ipynb \
+@echo "$(1)  $(2)$(if $(3), for the task $(3))"
+@mkdir -p "$(EXECUTED)"
+@$(BIN)/papermill --log-level ERROR notebooks/$(2).ipynb "$(EXECUTED)/$(2)$(if $(3),.$(3)).ipynb" \
 	-p preset quick $(if $(3),-p task $(3)) $(if $(4),-p networks $(4)) || \
-	{ echo "make $@ stopped in $(2)$(if $(3), ($(3))): see the end of outputs/executed/$(2)$(if $(3),.$(3)).ipynb" >&2; exit 1; }
+	{ echo "make $@ stopped in notebook $(2): what it did is in $(EXECUTED)/$(2)$(if $(3),.$(3)).ipynb" >&2; exit 1; }
 endef
 
 demo: $(READY)
@@ -67,7 +68,7 @@ lock: $(READY)
 clean:
 	@for made in $(MADE); do if [ -e $$made ]; then echo "removing $$(du -sh $$made)"; rm -rf $$made; fi; done
 	@find exmus_lib tests benchmarks notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} + 2>/dev/null || true
-	@echo "kept: .venv, and whatever git tracks"
+	@echo "kept: .venv, data/labels and all that git tracks"
 
 # uv installs the set three to four times as fast as pip (59 s with uv's own installation, against 197 s), so where it is
 # missing it comes from the lock too. `unfinished` stands in .venv while it is being changed: an interrupted set-up begins afresh.
@@ -105,6 +106,9 @@ fi
 echo "set-up 3/3  the packages of requirements.lock (about 3 GB to download, 7 GB on disk)"
 $$install -r requirements.lock
 $$install --no-deps --no-build-isolation -e .
+# A kernel warns at every start that it talks to its notebook without encryption; it does so on this machine only.
+mkdir -p .venv/etc/ipython
+echo 'c.IPKernelApp.log_level = "ERROR"' > .venv/etc/ipython/ipython_kernel_config.py
 mv .venv/unfinished $(READY)
 touch $(READY)
 echo "set-up took $$(($$(date +%s) - started)) s"

@@ -67,7 +67,7 @@ def too_long(root: Path) -> list[str]:
 
 
 def first_that_loads_torch(root: Path) -> str:
-    """Imports every torch-free module in one fresh process; the first after which torch is loaded, else an empty string."""
+    """Imports every torch-free module in one fresh process; the first that loads torch, or nothing."""
     names = [name for name in modules(root) if not may_have_torch(name)]
     script = f"""
 import importlib, sys
