@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from exmus_lib.vocabulary import nearest
 
-PRESETS = ("smoke", "quick", "paper")
+PRESETS = ("smoke", "quick", "paper", "prose")
 INITS = ("kinetics400", "scratch", "exercise")
 FITS = ("crop", "squash", "pad")
 # How networks are called in the paper's tables.
@@ -42,3 +42,39 @@ PAPER = {
     "slowfast_r50": Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
     "slowfast_r101": Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
 }
+
+# The setting that the paper's text describes for all networks alike (IV.B: 2 s, 32 frames, 256 x 256, "resized").
+PROSE = {
+    n: replace(r, frames=32, side=256, seconds=2.0, fit="squash", slow_every=4 if r.slow_every else None)
+    for n, r in PAPER.items()
+}
+
+# Minutes on two CPU cores: small views of the whole clip, AdamW on one cycle. Tuned on the validation split of the sample.
+_QUICK = dict(seconds=None, epochs=5, weight_decay=0.05, schedule="onecycle", augment=True)
+QUICK = {
+    "x3d_s": replace(PAPER["x3d_s"], frames=6, side=64, learning_rate=2e-3, **_QUICK),
+    "x3d_m": replace(PAPER["x3d_m"], frames=8, side=64, learning_rate=2e-3, **_QUICK),
+    "slowfast_r50": replace(PAPER["slowfast_r50"], frames=8, side=64, learning_rate=1e-3, **_QUICK),
+    "slowfast_r101": replace(PAPER["slowfast_r101"], frames=8, side=64, learning_rate=1e-3, **_QUICK),
+}
+
+# Seconds, to see every part work; its numbers mean nothing.
+SMOKE = {n: replace(r, frames=4, side=32, epochs=1) for n, r in QUICK.items()}
+
+TABLE = {"smoke": SMOKE, "quick": QUICK, "paper": PAPER, "prose": PROSE}
+
+
+def recipe(network: str, preset: str, **changes: object) -> Recipe:
+    """The recipe of a network under a preset; changes that are not None (epochs, frames, side, fit) replace its values.
+
+    Raises ValueError naming the valid networks or presets and the nearest, and when a SlowFast view cannot be shared out
+    between the pathways.
+    """
+    if preset not in TABLE:
+        raise ValueError(f"preset = {preset!r} is not one of: {', '.join(TABLE)}.{nearest(preset, tuple(TABLE))}")
+    if network not in TABLE[preset]:
+        raise ValueError(f"network = {network!r} is not one of: {', '.join(NETWORKS)}.{nearest(network, tuple(NETWORKS))}")
+    chosen = replace(TABLE[preset][network], **{k: v for k, v in changes.items() if v is not None})
+    if chosen.slow_every and chosen.frames % chosen.slow_every:
+        raise ValueError(f"frames = {chosen.frames}: {network} needs a multiple of {chosen.slow_every} (its alpha)")
+    return chosen

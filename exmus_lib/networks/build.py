@@ -1,0 +1,80 @@
+"""The networks, from PyTorchVideo's own builders, with 16 or 11 logits and never a Softmax in the head."""
+
+import torch
+from pytorchvideo.models.slowfast import create_slowfast
+from pytorchvideo.models.x3d import create_x3d
+from torch import nn
+
+from exmus_lib.recipes import Recipe
+from exmus_lib.vocabulary import LABELS
+
+# The model zoo pools 160 and 224 px feature maps and is evaluated on larger views, whose 2 x 2 grid of logits it averages.
+POOLED_SIDE = {182: 160, 256: 224}
+
+
+class VideoNetwork(nn.Module):
+    """A PyTorchVideo network that takes one view and returns logits, with its penultimate embedding at hand.
+
+    forward: view (batch, 3, time, height, width) -> logits (batch, labels). SlowFast's Slow pathway gets every
+    `slow_every`-th frame, picked as PyTorchVideo's PackPathway does.
+    """
+
+    def __init__(self, net: nn.Module, slow_every: int | None = None):
+        super().__init__()
+        self.net, self.slow_every = net, slow_every
+
+    @property
+    def head(self) -> nn.Linear:
+        """The last layer: the linear map from the embedding to the logits."""
+        return self.net.blocks[-1].proj
+
+    def forward(self, view: torch.Tensor) -> torch.Tensor:
+        if self.slow_every is None:
+            return self.net(view)
+        frames = view.shape[2]
+        kept = torch.linspace(0, frames - 1, frames // self.slow_every, device=view.device).long()
+        return self.net([view.index_select(2, kept), view])
+
+    def embed(self, view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (batch, labels) and the embedding that the head sees (batch, 2048 or 2304), its grid averaged."""
+        seen = []
+        hook = self.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            logits = self(view)
+        finally:
+            hook.remove()
+        return logits, seen[0].flatten(1, -2).mean(1)  # the head works channels last: (batch, t, h, w, channel)
+
+
+def build(network: str, task: str, recipe: Recipe) -> VideoNetwork:
+    """A network with fresh weights for the views of a recipe: `x3d_s`, `x3d_m`, `slowfast_r50` or `slowfast_r101`."""
+    labels = len(LABELS[task])
+    side = POOLED_SIDE.get(recipe.side, recipe.side)
+    if network.startswith("x3d"):
+        return VideoNetwork(x3d(recipe.frames, side, labels=labels))
+    slow, grid = recipe.frames // recipe.slow_every, -(-side // 32)
+    return VideoNetwork(
+        create_slowfast(
+            model_depth={"slowfast_r50": 50, "slowfast_r101": 101}[network],
+            model_num_class=labels,
+            head_pool_kernel_sizes=((slow, grid, grid), (recipe.frames, grid, grid)),
+        ),
+        recipe.slow_every,
+    )
+
+
+def x3d(frames: int, side: int, width: float = 1.0, depth: float = 2.2, bottleneck: float = 2.25, labels: int = 400) -> nn.Module:
+    """An X3D of the paper's expansion factors gamma_w, gamma_d and gamma_b for views of frames x side x side.
+
+    X3D-S and X3D-M share the default factors; all three at 1 with a single frame is X2D, the net that they grew from
+    (paper, IV.C; Feichtenhofer 2020, Table 1). PyTorchVideo counts width from 12 channels, X3D's authors from 24.
+    """
+    return create_x3d(
+        input_clip_length=frames,
+        input_crop_size=side,
+        model_num_class=labels,
+        width_factor=2.0 * width,
+        depth_factor=depth,
+        bottleneck_factor=bottleneck,
+        head_activation=None,
+    )

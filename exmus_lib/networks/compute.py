@@ -1,0 +1,116 @@
+"""How networks compute: device, number format, memory format, and convolutions that train faster on a CPU.
+
+Measured on two cores: no one setting wins. bfloat16 pays where the processor multiplies it in hardware, except in training X3D,
+whose depthwise convolutions have no fast bfloat16 gradient; channels last always pays.
+"""
+
+from contextlib import AbstractContextManager
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+FORMAT = torch.channels_last_3d
+
+
+def device() -> torch.device:
+    """The GPU when there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def precision(network: str, training: bool) -> str:
+    """Lightning's name of the number format to compute in: bf16-mixed, 16-mixed or 32-true."""
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    amx = torch.cpu._is_amx_tile_supported()  # no public name for it up to torch 2.15
+    return "32-true" if not amx or (training and network.startswith("x3d")) else "bf16-mixed"
+
+
+def autocast(network: str) -> AbstractContextManager:
+    """The context to predict in: the number format of `precision` for inference on this device."""
+    kind = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(network, training=False))
+    return torch.autocast(device().type, dtype=kind, enabled=kind is not None)
+
+
+def describe(network: str) -> str:
+    """Device and number formats in words, for banners and run.json."""
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    return f"{name}, training {precision(network, True)}, prediction {precision(network, False)}"
+
+
+def prepare(net: nn.Module) -> nn.Module:
+    """The network on its device, channels last; on a CPU its convolutions become the faster ones below (same weights)."""
+    if device().type == "cpu":
+        for module in net.modules():
+            if type(module) is nn.Conv3d:
+                module.__class__ = _faster(module)
+    return net.to(device(), memory_format=FORMAT)
+
+
+def _faster(conv: nn.Conv3d) -> type[nn.Conv3d]:
+    same_length = conv.stride[0] == 1 and conv.bias is None
+    if conv.groups == conv.in_channels == conv.out_channels > 1 and same_length:
+        return DepthwiseConv3d
+    if conv.groups == 1 and same_length and conv.kernel_size == (1, 1, 1):
+        return PointwiseConv3d
+    if conv.groups == 1 and conv.kernel_size == (3, 1, 1) and conv.stride == (1, 1, 1) and conv.in_channels >= 256:
+        return TemporalConv3d
+    return nn.Conv3d
+
+
+class PointwiseConv3d(nn.Conv3d):
+    """A 1 x 1 x 1 convolution as what it is, a matrix product over channels: its gradient skips oneDNN's reordering."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x[:, :, :, :: self.stride[1], :: self.stride[2]]
+        return _channels_first(functional.linear(_channels_last(x), self.weight.flatten(1)))
+
+
+class TemporalConv3d(nn.Conv3d):
+    """A 3 x 1 x 1 convolution as one matrix product over three neighbouring frames; pays from 256 channels on."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        time = x.shape[2]
+        padded = functional.pad(_channels_last(x), (0, 0, 0, 0, 0, 0, 1, 1))
+        neighbours = torch.cat([padded[:, k : k + time] for k in range(3)], dim=-1)
+        return _channels_first(functional.linear(neighbours, self.weight.flatten(2).transpose(1, 2).flatten(1)))
+
+
+class DepthwiseConv3d(nn.Conv3d):
+    """A depthwise convolution whose input gradient is itself a forward convolution, ten times oneDNN's speed for it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _Depthwise.apply(x, self.weight, self.stride, self.padding)
+
+
+class _Depthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, stride, padding):
+        ctx.save_for_backward(x, weight)
+        ctx.stride, ctx.padding = stride, padding
+        return functional.conv3d(x, weight, None, stride, padding, 1, len(weight))
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, weight = ctx.saved_tensors
+        groups = len(weight)
+        if ctx.stride != (1, 1, 1):  # a stride only skips outputs: give the skipped ones a gradient of zero
+            full = torch.zeros(grad.shape[0], groups, *x.shape[2:]).to(memory_format=FORMAT)
+            full[:, :, :, :: ctx.stride[1], :: ctx.stride[2]] = grad
+            grad = full
+        grad = grad.contiguous(memory_format=FORMAT)
+        grad_x = functional.conv3d(grad, weight.flip(2, 3, 4), None, 1, ctx.padding, 1, groups)
+        ones = [1, 1, 1]
+        only_weight = [False, True, False]
+        grad_weight = torch.ops.aten.convolution_backward(
+            grad, x, weight, None, ones, ctx.padding, ones, False, [0, 0, 0], groups, only_weight
+        )[1]
+        return grad_x, grad_weight, None, None
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, 2, 3, 4, 1)
+
+
+def _channels_first(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, 4, 1, 2, 3)
