@@ -1,0 +1,215 @@
+"""Frames of a video file: those shown at the times asked for, upright, and no more decoded than they need."""
+
+import bisect
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+
+class VideoError(ValueError):
+    """A file that cannot be read as video; says which and why."""
+
+    def __init__(self, path: str | Path, reason: str):
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a file holds. Width and height are as stored; turned by `rotation` degrees clockwise it stands upright."""
+
+    seconds: float
+    fps: float  # the mean: phones vary it
+    width: int
+    height: int
+    rotation: int  # 0, 90, 180 or 270
+    codec: str
+    has_audio: bool
+    frames: int
+
+
+def read_frames(path: str | Path, times: Sequence[float], side: int | None = None) -> np.ndarray:
+    """The frames shown at `times` (seconds from the first frame): (time, height, width, channel) uint8 RGB, upright.
+
+    Shown at t is the last frame whose time stamp is at most t; before the first frame that is the first, after the end the
+    last. `side` scales the shorter side to so many pixels, as videos.cut does. Raises VideoError when the file is damaged
+    where it is needed.
+    """
+    if not len(times):
+        raise ValueError(f"{path}: no times asked for")
+    with opened(path) as (container, stream):
+        frames = _planned(container, stream, times)
+        aspect = stream.sample_aspect_ratio
+    if frames is None:
+        with opened(path) as (container, stream):
+            frames = _in_sequence(container, stream, times)
+    return _pictures(frames, aspect, side)
+
+
+def info(path: str | Path) -> VideoInfo:
+    """What the file really holds: all packets are counted, the first frame is decoded. Raises VideoError when damaged."""
+    first, stamps, end = None, [], 0
+    with opened(path) as (container, stream):
+        for packet in _packets(container, stream):
+            if first is None:
+                first = next(iter(packet.decode()), None)
+            if not packet.is_discard:
+                stamps.append(packet.dts if packet.pts is None else packet.pts)
+                end = max(end, stamps[-1] + (packet.duration or 0))
+        first = first or next(iter(stream.decode(None)), None)
+        if first is None:
+            raise VideoError(path, "holds no frame")
+        seconds = float((end - min(stamps)) * stream.time_base)
+        promised = float((stream.duration or 0) * stream.time_base)
+        if seconds < 0.95 * promised - 0.5:
+            raise VideoError(path, f"cut short: {seconds:.2f} s of {promised:.2f} s are there")
+        return VideoInfo(
+            seconds=round(seconds, 4),
+            fps=round(len(stamps) / seconds, 3) if seconds else 0.0,
+            width=first.width,
+            height=first.height,
+            rotation=clockwise(first),
+            codec=stream.codec_context.name,
+            has_audio=bool(container.streams.audio),
+            frames=len(stamps),
+        )
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The file and its video stream; errors of the decoder met inside become VideoError.
+
+    One thread, because a clip of short side 256 is decoded in less time than threads take to start.
+    """
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            # The cover picture of a piece of music counts as a video stream.
+            streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+            if not streams:
+                raise VideoError(path, "no video stream")
+            streams[0].codec_context.thread_count = 1
+            yield container, streams[0]
+    except av.FFmpegError as error:
+        raise VideoError(path, error.strerror or str(error)) from error
+
+
+def clockwise(frame: VideoFrame) -> int:
+    """By how many degrees clockwise (0, 90, 180, 270) a frame must be turned to stand upright: its display matrix."""
+    return round(-frame.rotation / 90) % 4 * 90
+
+
+def display_size(frame: VideoFrame, aspect: Fraction | None, side: int | None) -> tuple[int, int]:
+    """Width and height of a frame, not yet turned, with square pixels and its shorter side scaled to `side` pixels.
+
+    `aspect` is the width of the stored pixels over their height; phones store squares, camcorders do not.
+    """
+    width, height = frame.width * float(aspect or 1), frame.height
+    scale = side / min(width, height) if side else 1
+    return round(width * scale), round(height * scale)
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            raise VideoError(container.name, "damaged or cut short: a frame is not whole")
+        if packet.size:  # an empty packet ends the stream, or in AVI says that the last frame stays
+            yield packet
+
+
+def _planned(container: InputContainer, stream: VideoStream, times: Sequence[float]) -> list[VideoFrame] | None:
+    """Choose frames by the time stamps of packets, then decode only from key frames up to the last frame wanted of each.
+
+    None when no plan can be made: packets without a time to be shown at, a file that begins in the middle of things, a search
+    that ends too late, a packet that gives no frame. That is rare, and _in_sequence does it.
+    """
+    if container.format.name == "avi":  # it stamps packets in the order of decoding, not of showing
+        return None
+    origin, tick = stream.start_time or 0, float(stream.time_base)
+    slack = 6e-4 if tick == 1e-3 else 1e-6  # Matroska rounds to the millisecond; the rest is floating point
+    wanted = [origin + (max(t, 0) + slack) / tick for t in times]
+    # Files with an index are searched exactly; in others time stamps after a jump are a guess.
+    skipping = min(times) > 3 and container.format.name.startswith(("mov", "matroska"))
+    if skipping:
+        container.seek(int(min(wanted) - 1 / tick), stream=stream)
+    packets = []
+    for packet in _packets(container, stream):
+        if packet.pts is None:
+            return None
+        packets.append(packet)
+        if packet.dts is not None and packet.dts > max(wanted):  # what is decoded later is shown later
+            break
+    if not packets or not packets[0].is_keyframe:
+        return None
+    # Behind a key frame may come frames that are shown before it and need what lies further ahead.
+    ahead = packets[0].pts
+    if any(p.pts < ahead for p in packets) and (not skipping or min(wanted) < ahead):
+        return None
+    packets = [p for p in packets if p.pts >= ahead]
+    shown = sorted(p.pts for p in packets if not p.is_discard)
+    stamps = [shown[max(bisect.bisect_right(shown, w) - 1, 0)] for w in wanted]
+    decoded = _decode(stream, packets, set(stamps))
+    return [decoded[s] for s in stamps] if decoded.keys() == set(stamps) else None
+
+
+def _decode(stream: VideoStream, packets: list[Packet], wanted: set[int]) -> dict[int, VideoFrame]:
+    """The frames with the time stamps wanted, decoded from packets in the order of decoding, the first a key frame."""
+    decoded = {}
+    entries = _entry_points([p.pts for p in packets], [p.is_keyframe for p in packets])
+    for start, stop in zip(entries, [*entries[1:], len(packets)], strict=True):
+        last = max((i for i in range(start, stop) if packets[i].pts in wanted), default=start - 1)
+        if last < start:
+            continue
+        for packet in [*packets[start : last + 1], None]:  # None: hand out what is still held back to be put in order
+            decoded |= {f.pts: f for f in stream.decode(packet) if f.pts in wanted}
+        stream.codec_context.flush_buffers()
+    return decoded
+
+
+def _entry_points(stamps: list[int], is_key: list[bool]) -> list[int]:
+    """Where decoding can begin: key frames with all that comes earlier shown earlier, and all that comes later shown later."""
+    highest = [float("-inf"), *itertools.accumulate(stamps, max)]
+    lowest = list(itertools.accumulate(reversed(stamps), min))[::-1]
+    return [i for i, key in enumerate(is_key) if key and highest[i] < stamps[i] == lowest[i]]
+
+
+def _in_sequence(container: InputContainer, stream: VideoStream, times: Sequence[float]) -> list[VideoFrame]:
+    """Decode every frame up to the last one wanted: slower, but decoders hand out frames in the order of showing."""
+    origin, tick = stream.start_time or 0, float(stream.time_base)
+    counted = container.format.name == "avi"  # what _planned says of its time stamps goes for the frames, too
+    chosen: dict[int, VideoFrame] = {}
+    waiting = sorted(range(len(times)), key=lambda i: -times[i])
+    shown = None
+    for count, frame in enumerate(container.decode(stream)):
+        moment = count / stream.average_rate if counted or frame.pts is None else (frame.pts - origin) * tick
+        while waiting and shown is not None and times[waiting[-1]] + 1e-6 < moment:
+            chosen[waiting.pop()] = shown
+        if not waiting:
+            break
+        shown = frame
+    if shown is None:
+        raise VideoError(container.name, "holds no frame")
+    return [chosen.get(i, shown) for i in range(len(times))]
+
+
+def _pictures(frames: list[VideoFrame], aspect: Fraction | None, side: int | None) -> np.ndarray:
+    """(time, height, width, 3) RGB of frames, upright; a frame asked for twice is converted once."""
+    width, height = display_size(frames[0], aspect, side)
+    scaler = VideoReformatter()
+    pictures = {}
+    for frame in frames:
+        if id(frame) not in pictures:
+            scaled = scaler.reformat(frame, width, height, "rgb24", interpolation="AREA")
+            pictures[id(frame)] = np.rot90(scaled.to_ndarray(), -clockwise(frame) // 90)
+    return np.stack([pictures[id(frame)] for frame in frames])
