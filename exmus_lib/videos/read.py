@@ -41,7 +41,7 @@ class VideoInfo:
 
 
 def read_frames(path: str | Path, times: Sequence[float], side: int | None = None) -> np.ndarray:
-    """The frames shown at `times` (seconds from the first frame): (time, height, width, channel) uint8 RGB, upright.
+    """The frames shown at `times`, in seconds from the first: (time, height, width, 3) uint8 RGB, upright.
 
     Shown at t is the last frame whose time stamp is at most t; before the first frame that is the first, after the end the
     last. `side` scales the shorter side to so many pixels, as videos.cut does. Raises VideoError when the file is damaged
@@ -89,7 +89,7 @@ def info(path: str | Path) -> VideoInfo:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file and its video stream; errors of the decoder met inside become VideoError.
+    """The file and its video stream; what FFmpeg has against the content becomes VideoError (a full disk stays OSError).
 
     One thread, because a clip of short side 256 is decoded in less time than threads take to start.
     """
@@ -102,7 +102,23 @@ def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             streams[0].codec_context.thread_count = 1
             yield container, streams[0]
     except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
         raise VideoError(path, error.strerror or str(error)) from error
+
+
+def timed_frames(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
+    """All frames from the first on, each with its time in seconds from the first. Raises VideoError at a broken one."""
+    origin, tick = stream.start_time or 0, float(stream.time_base)
+    counted = container.format.name == "avi"  # its time stamps follow the order of decoding, not of showing
+    moment = None
+    for count, frame in enumerate(container.decode(stream)):
+        moment = count / stream.average_rate if counted or frame.pts is None else (frame.pts - origin) * tick
+        if frame.is_corrupt:
+            raise VideoError(container.name, f"damaged at {moment:.2f} s")
+        yield float(moment), frame
+    if moment is None:
+        raise VideoError(container.name, "holds no frame")
 
 
 def clockwise(frame: VideoFrame) -> int:
@@ -134,7 +150,7 @@ def _planned(container: InputContainer, stream: VideoStream, times: Sequence[flo
     None when no plan can be made: packets without a time to be shown at, a file that begins in the middle of things, a search
     that ends too late, a packet that gives no frame. That is rare, and _in_sequence does it.
     """
-    if container.format.name == "avi":  # it stamps packets in the order of decoding, not of showing
+    if container.format.name == "avi":  # see timed_frames
         return None
     origin, tick = stream.start_time or 0, float(stream.time_base)
     slack = 6e-4 if tick == 1e-3 else 1e-6  # Matroska rounds to the millisecond; the rest is floating point
@@ -185,21 +201,16 @@ def _entry_points(stamps: list[int], is_key: list[bool]) -> list[int]:
 
 
 def _in_sequence(container: InputContainer, stream: VideoStream, times: Sequence[float]) -> list[VideoFrame]:
-    """Decode every frame up to the last one wanted: slower, but decoders hand out frames in the order of showing."""
-    origin, tick = stream.start_time or 0, float(stream.time_base)
-    counted = container.format.name == "avi"  # what _planned says of its time stamps goes for the frames, too
+    """Decode every frame up to the last one wanted: slower than a plan, and always possible."""
     chosen: dict[int, VideoFrame] = {}
     waiting = sorted(range(len(times)), key=lambda i: -times[i])
     shown = None
-    for count, frame in enumerate(container.decode(stream)):
-        moment = count / stream.average_rate if counted or frame.pts is None else (frame.pts - origin) * tick
+    for moment, frame in timed_frames(container, stream):
         while waiting and shown is not None and times[waiting[-1]] + 1e-6 < moment:
             chosen[waiting.pop()] = shown
         if not waiting:
             break
         shown = frame
-    if shown is None:
-        raise VideoError(container.name, "holds no frame")
     return [chosen.get(i, shown) for i in range(len(times))]
 
 

@@ -1,0 +1,140 @@
+"""A folder of class folders, looked through: one row per file found, readable or not, with the reason."""
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from exmus_lib import vocabulary
+from exmus_lib.videos import read
+
+SUFFIXES = tuple(
+    ".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .3g2 .ts .mts .m2ts .ogv .asf .divx .gif".split()
+)
+SHORTEST = 2.0  # seconds: a clip lasts 2 <= t < 4 (paper, section III)
+COLUMNS = "video_id group path folder exercise seconds fps width height rotation codec sha256 status".split()
+
+
+def scan(folder: Path, progress: bool = True) -> pd.DataFrame:
+    """One row per file below the class folders, sorted by path; `status` is "ok" or why the file cannot be used.
+
+    Videos lying beside the class folders are listed too; hidden files are not. `path` is relative to `folder`; width and
+    height are as stored, and `rotation` says by how many degrees clockwise to turn. `group` is that of MANIFEST.csv (path,
+    group), else the video itself; files with the same content share one. Raises ValueError for a folder that holds no
+    class folder.
+    """
+    paths = find(folder)
+    if not any("/" in path for path in paths):
+        raise ValueError(
+            f"{folder} holds no class folder with files; it holds {_contents(folder)}. Expected is one folder per exercise,"
+            f' such as "{folder.name}/Squat/1.mp4", named as one of {", ".join(vocabulary.EXERCISES)} or as Kaggle does.'
+        )
+    # Threads, because hashing and decoding leave Python's lock alone and need no copy of this process.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        look = pool.map(lambda path: _look(folder, path), paths)
+        rows = list(tqdm(look, "scan", len(paths), unit="file", disable=not progress))
+    videos = pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("video_id", "group")])
+    videos["video_id"] = _identifiers(videos["path"])
+    videos["group"] = _groups(folder, videos)
+    return videos[COLUMNS].astype({"width": "Int64", "height": "Int64", "rotation": "Int64"})
+
+
+def find(folder: Path) -> list[str]:
+    """Relative paths (with forward slashes, sorted) of the files that belong to the data set in `folder`."""
+    found = []
+    for here, below, names in os.walk(folder, followlinks=True):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        inside = Path(here).relative_to(folder)
+        for name in names:
+            if not name.startswith(".") and (inside.parts or name.lower().endswith(SUFFIXES)):
+                found.append((inside / name).as_posix())
+    return sorted(found)
+
+
+def _look(folder: Path, path: str) -> dict[str, object]:
+    file = folder / path
+    row = {"path": path, "folder": path.split("/")[0] if "/" in path else "", "exercise": None, "sha256": None}
+    try:
+        row["exercise"] = vocabulary.exercise_of(row["folder"])
+        label = "ok" if row["exercise"] else f"no exercise label for {row['folder']!r}"
+    except ValueError:
+        close = vocabulary.nearest(row["folder"], tuple(vocabulary.FOLDERS))
+        label = f"unknown class folder {row['folder']!r}.{close}" if row["folder"] else "not inside a class folder"
+    if not path.lower().endswith(SUFFIXES):
+        return row | {"status": f"not a video file ({file.suffix or 'no suffix'})"}
+    try:
+        if not file.stat().st_size:
+            return row | {"status": "empty file"}
+        with file.open("rb") as content:
+            row["sha256"] = hashlib.file_digest(content, "sha256").hexdigest()
+        row |= {name: value for name, value in asdict(read.info(file)).items() if name in COLUMNS}
+    except (read.VideoError, OSError) as error:
+        return row | {"status": reason(error)}
+    if label == "ok" and row["seconds"] < SHORTEST:
+        return row | {"status": f"shorter than {SHORTEST:g} s ({row['seconds']:.2f} s)"}
+    return row | {"status": label}
+
+
+def reason(error: read.VideoError | OSError) -> str:
+    """A status in a few words."""
+    if isinstance(error, read.VideoError):
+        return error.reason
+    return f"cannot be opened: {error.strerror or error}"
+
+
+def _identifiers(paths: pd.Series) -> list[str]:
+    """Readable and unique: squat/squat_1.MOV -> squat_1; where two would be equal, digits of the path's hash are added."""
+    slugs = [_slug(path) for path in paths]
+    twice = Counter(slugs)
+    return [
+        slug if slug and twice[slug] == 1 else f"{slug or 'video'}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"
+        for slug, path in zip(slugs, paths, strict=True)
+    ]
+
+
+def _slug(path: str) -> str:
+    def plain(text: str) -> str:
+        letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+        return re.sub(r"[^a-z0-9_]+", "-", letters).strip("-")
+
+    folder, stem = plain(os.path.dirname(path)), plain(os.path.splitext(os.path.basename(path))[0])
+    return stem if stem.startswith(folder) else f"{folder}-{stem}" if stem else ""
+
+
+def _groups(folder: Path, videos: pd.DataFrame) -> pd.Series:
+    """The group of each video: from MANIFEST.csv, else its own; groups that hold the same file are one."""
+    groups = videos["video_id"].copy()
+    manifest = folder / "MANIFEST.csv"
+    if manifest.is_file():
+        table = pd.read_csv(manifest, dtype=str, encoding="utf-8-sig")
+        if not {"path", "group"} <= set(table):
+            raise ValueError(f'{manifest}: needs the columns "path" and "group"; it has {", ".join(table)}')
+        table = table.dropna(subset=["path", "group"])
+        named = dict(zip(table["path"].map(_same_name), table["group"].str.strip(), strict=True))
+        groups = videos["path"].map(_same_name).map(named).fillna(groups)
+    readable = videos["sha256"].notna()
+    while True:
+        # A file that lies in two groups joins them, and so on along the chain.
+        first = groups[readable].groupby(videos["sha256"]).transform("min")
+        joined = dict(zip(groups[readable], first, strict=True))
+        merged = groups.map(lambda g: joined.get(g, g))
+        if merged.equals(groups):
+            return groups
+        groups = merged
+
+
+def _same_name(path: str) -> str:
+    """macOS and Windows write the same name in other letters."""
+    return unicodedata.normalize("NFC", path.strip().replace("\\", "/").removeprefix("./"))
+
+
+def _contents(folder: Path) -> str:
+    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir()) if folder.is_dir() else []
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "nothing"
