@@ -1,0 +1,1 @@
+"""The built-in data set: rendered people who perform the exercises of the 22 Kaggle folders."""

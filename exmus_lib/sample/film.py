@@ -1,0 +1,125 @@
+"""One source video: a person drawn by chance performs a movement, and a hand-held camera films it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from exmus_lib.sample import room
+from exmus_lib.sample.body import draw_person, flesh
+from exmus_lib.sample.draw import Camera, Light, darken, rasterise
+from exmus_lib.sample.mesh import Mesh, join
+from exmus_lib.sample.movements import MOVEMENTS
+
+OVERSAMPLING = 1.5  # drawn larger and reduced by the hand-shake warp: smooth edges
+SHADOW_CELLS, SHADOW_METRES = 96, 5.0  # the floor around the person, as a grid
+
+
+@dataclass(frozen=True)
+class Take:
+    """How one video is filmed: its folder, frames per second, seconds, size in pixels."""
+
+    folder: str
+    fps: int
+    seconds: float
+    width: int
+    height: int
+
+
+def repetitions(times: np.ndarray, shortest: float, longest: float, rng: np.random.Generator) -> np.ndarray:
+    """How far along its way the movement is (0 start, 1 end) at each time (T,) in seconds: up and down, again and again."""
+    phase = rng.random() + times / rng.uniform(shortest, longest) + 0.04 * np.sin(times * rng.uniform(0.8, 1.6) + rng.uniform(0, 6))
+    phase, up = phase % 1.0, rng.uniform(0.4, 0.58)
+    way = np.where(phase < up, phase / up, (1 - phase) / (1 - up))
+    way = np.clip(way * rng.uniform(1.0, 1.14) - rng.uniform(0, 0.05), 0, 1)  # a rest at the ends
+    smooth = way**2 * (3 - 2 * way)
+    start, end = rng.uniform(0, 0.07), rng.uniform(0.92, 1.0)
+    return start + (end - start) * smooth
+
+
+def drift(times: np.ndarray, rng: np.random.Generator, slow: float, fast: float) -> np.ndarray:
+    """A smooth wander (T,) about 0 with unit size: two sines of the given angular speeds and a tremble."""
+    speeds = np.array([slow, fast, 2.3 * fast]) * rng.uniform(0.8, 1.2, 3)
+    return np.sin(times[:, None] * speeds + rng.uniform(0, 6.28, 3)) @ np.array([0.7, 0.25, 0.1])
+
+
+def shadows(mesh: Mesh, light: Light, frame: int, canvas: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """The mesh of one frame drawn from the light onto the floor grid, blurred: (cells, cells) uint8."""
+    vertices = mesh.vertices[frame]
+    slope = (light.direction / light.direction[2]).astype(np.float32)
+    cells = (vertices - vertices[:, 2:] * slope)[:, :2] * (SHADOW_CELLS / SHADOW_METRES)
+    points = np.stack([cells[:, 0] + SHADOW_CELLS / 2, SHADOW_CELLS / 2 - cells[:, 1], np.ones_like(cells[:, 0])], axis=1)
+    canvas[:], depth[:] = 0, 0
+    rasterise(canvas, depth, points, np.full((len(points), 1), 255, np.float32), mesh.faces)
+    return cv2.GaussianBlur(canvas[..., 0], (5, 5), 1.3)
+
+
+def floor_map(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel's floor point (H, W, 2) lies in the shadow grid, far outside where there is no floor."""
+    scale = SHADOW_CELLS / SHADOW_METRES
+    x, y = points[..., 0] * scale + SHADOW_CELLS / 2 - 0.5, SHADOW_CELLS / 2 - points[..., 1] * scale - 0.5
+    return np.nan_to_num(x, nan=-99.0), np.nan_to_num(y, nan=-99.0)
+
+
+def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """The frames of a video, each (height, width, 3) uint8 RGB, upright."""
+    movement = MOVEMENTS[take.folder]
+    person, clothes = draw_person(rng)
+    times = np.arange(round(take.seconds * take.fps)) / take.fps
+    scene = movement.perform(person, repetitions(times, *movement.seconds, rng), rng)
+    view = movement.views[rng.integers(len(movement.views))]
+    azimuth = rng.uniform(*view) * rng.choice([-1, 1])
+    joints = scene.skeleton.joints()
+    width, height = round(take.width * OVERSAMPLING), round(take.height * OVERSAMPLING)
+    camera = room.place_camera(joints.reshape(-1, 3), azimuth, rng, width, height)
+    light = room.place_light(azimuth, rng)
+    moving = join(flesh(scene.skeleton, clothes) + scene.moving)
+    background, depth, map_x, map_y = still(camera, light, scene.fixed, azimuth, float(joints[..., 2].max()), rng)
+    strength = rng.uniform(0.35, 0.6)
+    points, colours = camera.project(moving.vertices), light.shade(moving)
+    warps = shake(times, take, rng)
+    image, nearest = np.empty_like(background), np.empty_like(depth)
+    canvas, canvas_depth = np.empty((SHADOW_CELLS, SHADOW_CELLS, 1), np.uint8), np.empty((SHADOW_CELLS,) * 2, np.float32)
+    for frame in range(len(times)):
+        shadow = shadows(moving, light, frame, canvas, canvas_depth)
+        on_floor = cv2.remap(shadow, map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
+        darken(image, background, on_floor, strength)
+        nearest[:] = depth
+        rasterise(image, nearest, points[frame], colours[frame], moving.faces)
+        yield cv2.warpAffine(
+            image, warps[frame], (take.width, take.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        )
+
+
+def still(camera: Camera, light: Light, fixed: list[Mesh], azimuth: float, top: float, rng: np.random.Generator):
+    """What does not move, drawn once: RGB uint8, inverse distance, and the map from pixels to the shadow grid."""
+    image, depth, floor = room.cast(camera, rng, light, top)
+    map_x, map_y = floor_map(floor)
+    image = image.astype(np.uint8)
+    things = fixed + room.clutter(azimuth, rng)
+    mesh = join(things)
+    canvas, canvas_depth = np.empty((SHADOW_CELLS, SHADOW_CELLS, 1), np.uint8), np.empty((SHADOW_CELLS,) * 2, np.float32)
+    shadow = cv2.remap(shadows(mesh, light, 0, canvas, canvas_depth), map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
+    darken(image, image.copy(), shadow, 0.45)
+    empty = depth.copy()
+    rasterise(image, depth, camera.project(mesh.vertices)[0], light.shade(mesh)[0], mesh.faces)
+    covered = depth > empty  # no shadow of the person on what stands before the floor
+    map_x[covered] = -99.0
+    return image, depth, map_x, map_y
+
+
+def shake(times: np.ndarray, take: Take, rng: np.random.Generator) -> np.ndarray:
+    """Warps (T, 2, 3) from pixels of the video to pixels as drawn: a small wander, roll and breath of the zoom."""
+    size = rng.choice([0.15, 1.0], p=[0.35, 0.65]) * min(take.width, take.height)
+    dx, dy = (0.008 * size * drift(times, rng, 1.6, 5.0) for _ in range(2))
+    angle = np.radians(0.4 * size / min(take.width, take.height) * drift(times, rng, 1.2, 3.0))
+    zoom = OVERSAMPLING * (0.97 + 0.006 * drift(times, rng, 0.9, 2.0))
+    c, s = zoom * np.cos(angle), zoom * np.sin(angle)
+    x, y = take.width / 2, take.height / 2
+    warps = np.empty((len(times), 2, 3))
+    warps[:, 0] = np.stack([c, -s, OVERSAMPLING * (x + dx) - c * x + s * y], axis=1)
+    warps[:, 1] = np.stack([s, c, OVERSAMPLING * (y + dy) - s * x - c * y], axis=1)
+    return warps
