@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -105,6 +106,10 @@ class Run:
     def facts(self) -> dict[str, object]:
         """run.json: every parameter, the seed, versions, commit, clip-set hash, device and wall time."""
         return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+
+    def remove(self) -> None:
+        """Delete the run's folder, if there is one."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def write_facts(self, facts: dict[str, object]) -> None:
         with atomic(self.folder / "run.json") as part:

@@ -61,8 +61,10 @@ def _download(url: str, path: Path) -> None:
 def load_all_but_head(network: VideoNetwork, state: dict[str, torch.Tensor], source: str) -> None:
     """Copy every tensor but the head's; RuntimeError names the first tensors that are missing, unknown or misshapen."""
     head = {id(p) for p in network.head.parameters()}
-    wanted = {k: v for k, v in network.state_dict(keep_vars=True).items() if id(v) not in head}
-    given = {k: v for k, v in state.items() if k in wanted or not k.startswith("net.blocks." + _last_block(state))}
+    own = network.state_dict(keep_vars=True)
+    heads = {name for name, tensor in own.items() if id(tensor) in head}
+    wanted = {k: v for k, v in own.items() if k not in heads}
+    given = {k: v for k, v in state.items() if k not in heads}
     problems = [f"{k} is missing" for k in wanted.keys() - given.keys()]
     problems += [f"{k} is unknown" for k in given.keys() - wanted.keys()]
     problems += [
@@ -73,10 +75,6 @@ def load_all_but_head(network: VideoNetwork, state: dict[str, torch.Tensor], sou
     if problems:
         raise RuntimeError(f"{source} holds another network's weights: {'; '.join(sorted(problems)[:3])} ({len(problems)} in all)")
     network.load_state_dict(given, strict=False)
-
-
-def _last_block(state: dict[str, torch.Tensor]) -> str:
-    return str(max(int(k.split(".")[2]) for k in state if k.startswith("net.blocks.")))
 
 
 def save(network: VideoNetwork, path: Path) -> None:

@@ -1,0 +1,76 @@
+"""From trained weights to the predictions table and embeddings, and to the answer for one video."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from exmus_lib import predictions, workspace
+from exmus_lib.networks import compute, weights
+from exmus_lib.networks.build import VideoNetwork, build
+from exmus_lib.recipes import Recipe
+from exmus_lib.videos.dataset import ClipDataset, FrameCache, view_of, view_times
+from exmus_lib.videos.read import info, read_frames
+from exmus_lib.vocabulary import LABELS
+
+
+def predict_clips(
+    run: workspace.Run, network: VideoNetwork, clips: pd.DataFrame, folder: Path, how: Recipe, cache: FrameCache | None
+) -> None:
+    """Write embeddings.npz and then predictions.parquet, last, for the clips of all three splits (column `split`)."""
+    data = ClipDataset(clips, folder, how, run.task, train=False, cache=cache)
+    loader = torch.utils.data.DataLoader(data, how.batch, num_workers=0 if cache else min(4, torch.get_num_threads()))
+    logits, embeddings = [], []
+    for view, _ in tqdm(loader, "predicting", leave=False):
+        out = forward(network, view, run.facts()["network"])
+        logits.append(out[0])
+        embeddings.append(out[1])
+    with workspace.atomic(run.folder / "embeddings.npz") as part:
+        np.savez_compressed(
+            part,
+            clip_id=clips["clip_id"].to_numpy(str),
+            split=clips["split"].to_numpy(str),
+            embedding=np.concatenate(embeddings),
+        )
+    table = predictions.table(clips, np.concatenate(logits), run.task)
+    predictions.write(run.folder / "predictions.parquet", table, run.task)
+
+
+@torch.inference_mode()
+def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (batch, labels) and embeddings (batch, D), float32, of views (batch, 3, time, side, side)."""
+    network.eval()
+    with compute.autocast(name):
+        out = network.embed(view.to(compute.device(), memory_format=compute.FORMAT))
+    return tuple(x.float().cpu().numpy() for x in out)
+
+
+def restore(run: workspace.Run) -> tuple[VideoNetwork, Recipe]:
+    """The trained network of a complete run and its recipe."""
+    predictions.read(run)  # says which runs there are when this one is not complete
+    facts = run.facts()
+    how = Recipe(**facts["recipe"])
+    network = build(facts["network"], run.task, how)
+    weights.load(network, run.folder / "weights.safetensors")
+    return compute.prepare(network), how
+
+
+def predict(video: str | Path, run: workspace.Run | str | Path) -> pd.Series:
+    """Probabilities of one video file, label -> probability, highest first. `run` is a Run or the path of its folder.
+
+    Windows as long as clips, 2 <= t < 4 s, are laid over the whole video and their logits averaged. Raises VideoError naming
+    the file and why when it cannot be read.
+    """
+    run = run if isinstance(run, workspace.Run) else workspace.Run(*Path(run).resolve().parts[-3:])
+    network, how = restore(run)
+    facts = info(video)
+    pieces = max(1, int(facts.seconds // 2))
+    length = facts.seconds / pieces
+    window = min(how.seconds or length, length)
+    starts = [(i + 0.5) * length - window / 2 for i in range(pieces)]
+    times = [view_times(start, window, how.frames, facts.fps) for start in starts]
+    logits = [forward(network, view_of(read_frames(video, t), how)[None], run.facts()["network"])[0] for t in times]
+    mean = np.mean(logits, axis=0)
+    return pd.Series(predictions.probabilities(mean, run.task)[0], LABELS[run.task]).sort_values(ascending=False)
