@@ -1,0 +1,46 @@
+"""The paper's data set, downloaded from Kaggle to the user's own cache; this project never redistributes it."""
+
+import os
+from pathlib import Path
+
+from exmus_lib import vocabulary
+
+HANDLE = "hasyimabdillah/workoutfitness-video"
+PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
+LICENCE = f'"Workout/Exercises Video" by Hasyim Abdillah, CC BY-NC-SA 4.0: not for commercial use; see {PAGE}'
+
+
+def download() -> Path:
+    """The folder that holds the class folders of the Kaggle set, downloaded by kagglehub unless its cache has it.
+
+    No account is needed. Raises RuntimeError, saying how to go on, when the download fails.
+    """
+    import kagglehub  # takes a second, and only this data set needs it
+    from kagglehub.exceptions import BackendError, DataCorruptionError
+
+    print(LICENCE)
+    try:
+        unpacked = Path(kagglehub.dataset_download(HANDLE))
+    except (OSError, BackendError, DataCorruptionError) as error:
+        raise RuntimeError(
+            f"The Kaggle data set {HANDLE} could not be downloaded: {error}\n"
+            "With a connection, run this again: kagglehub goes on where it stopped. Without one, download the archive elsewhere"
+            f" from {PAGE}, unpack it, and give the unpacked folder as `dataset`."
+            ' Or go on with dataset = "sample", which needs no download.'
+        ) from error
+    return class_folders(unpacked)
+
+
+def class_folders(unpacked: Path) -> Path:
+    """The folder at or below `unpacked` with the most class folders in it. Raises ValueError when there is none."""
+
+    def known(folder: tuple[str, list[str], list[str]]) -> int:
+        return sum(name.lower() in vocabulary.FOLDERS for name in folder[1])
+
+    best = max(sorted(os.walk(unpacked)), key=known, default=None)
+    if best is None or not known(best):
+        held = sorted(path.name for path in unpacked.iterdir()) if unpacked.is_dir() else []
+        raise ValueError(
+            f"{unpacked} holds no class folder such as {', '.join(list(vocabulary.FOLDERS)[:3])}, but {held[:8]}"
+        )
+    return Path(best[0])
