@@ -56,7 +56,7 @@ test: lint
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/nbstripout --verify $(wildcard notebooks/*.ipynb)
+	$(BIN)/nbstripout --verify $(wildcard notebooks/[01]*.ipynb)
 
 lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks
@@ -74,34 +74,43 @@ clean:
 # missing it comes from the lock too. `unfinished` stands in .venv while it is being changed: an interrupted set-up begins afresh.
 define SET_UP
 set -eu
-fits() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
 started=$$(date +%s)
 [ -t 2 ] && quiet= || quiet=-q
+export UV_BUILD_CONSTRAINT=requirements.lock  # three packages come as source: build them with the locked setuptools
+uv --version >/dev/null 2>&1 && uv=uv || uv=
+fits() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
 if [ -e .venv/unfinished ] || ! fits .venv/bin/python; then
     for python in python3 python3.13 python3.12 python3.11 none; do if fits $$python; then break; fi; done
-    if [ $$python = none ]; then
+    if [ $$python = none ] && [ -z "$$uv" ]; then
         echo "No Python 3.11, 3.12 or 3.13 among python3, python3.13, python3.12, python3.11 on PATH." \
             "Install one, or use conda: conda env create -f environment.yml" >&2
         exit 1
     fi
-    echo "set-up 1/3  a virtual environment in .venv, with $$($$python -V)"
     rm -rf .venv
     mkdir .venv
     touch .venv/unfinished
-    $$python -m venv .venv || { echo "$$python -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+    if [ -n "$$uv" ]; then
+        [ $$python != none ] || python=3.13  # uv fetches it
+        uv venv -q --allow-existing --seed --python $$python .venv
+    else
+        $$python -m venv .venv || { echo "$$python -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+    fi
+    echo "set-up 1/3  a virtual environment in .venv, with $$(.venv/bin/python -V)"
 fi
 touch .venv/unfinished
-if uv --version >/dev/null 2>&1; then
-    install="uv pip install $$quiet --python .venv/bin/python --build-constraints requirements.lock"
-else
+if [ -z "$$uv" ]; then
     echo "set-up 2/3  uv, which installs the rest"
     pin=$$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
     if .venv/bin/python -m pip install -q --disable-pip-version-check "$$pin"; then
-        install="$(BIN)/uv pip install $$quiet --python .venv/bin/python --build-constraints requirements.lock"
+        uv=$(BIN)/uv
     else
         echo "            uv cannot be installed: going on with pip, which takes longer"
-        install=".venv/bin/python -m pip install $$quiet --disable-pip-version-check"
     fi
+fi
+if [ -n "$$uv" ]; then
+    install="$$uv pip install $$quiet --python .venv/bin/python"
+else
+    install=".venv/bin/python -m pip install $$quiet --disable-pip-version-check"
 fi
 echo "set-up 3/3  the packages of requirements.lock (about 3 GB to download, 7 GB on disk)"
 $$install -r requirements.lock
