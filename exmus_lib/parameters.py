@@ -1,6 +1,6 @@
 """Checks what papermill injected: an unknown name or value stops the notebook at once, with the valid ones and the nearest."""
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -21,11 +21,12 @@ OPTIONAL = ("init", "epochs", "frames", "side", "fit")
 IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
 
 
-def check(notebook: Mapping[str, object], *names: str, networks: tuple[str, ...] = tuple(recipes.NETWORKS)) -> SimpleNamespace:
+def check(notebook: MutableMapping[str, object], *names: str, networks: tuple[str, ...] = tuple(recipes.NETWORKS)) -> SimpleNamespace:
     """The parameters `names` out of a notebook's globals(), checked: lists are split, None stands for "as the recipe says".
 
     Call it straight after the parameters cell: every other plain global must then be a name that papermill injected by
-    mistake. Raises ValueError naming the bad name or value, the valid ones and the nearest.
+    mistake (only in the first call: later ones meet the notebook's own variables). Raises ValueError naming the bad name or
+    value, the valid ones and the nearest.
     """
     given = {
         k: v
@@ -33,9 +34,11 @@ def check(notebook: Mapping[str, object], *names: str, networks: tuple[str, ...]
         if not (k.startswith("_") or k.isupper() or k in IPYTHON or isinstance(v, ModuleType) or callable(v))
     }
     for name in given:
-        if name not in names:
+        if name not in names and "_checked" not in notebook:
             raise ValueError(f'unknown parameter "{name}".{nearest(name, names)} This notebook takes: {", ".join(names)}')
-    return SimpleNamespace(**{name: _value(name, given[name], networks) for name in names})
+    checked = SimpleNamespace(**{name: _value(name, given[name], networks) for name in names})
+    notebook["_checked"] = True
+    return checked
 
 
 def _value(name: str, value: object, networks: tuple[str, ...]) -> object:

@@ -1,0 +1,80 @@
+"""The networks: logits, gradients, embeddings, the faster convolutions, and the tables that describe them."""
+
+import copy
+
+import pytest
+import torch
+
+from exmus_lib.networks import compute, describe
+from exmus_lib.networks.build import build, x3d
+from exmus_lib.recipes import NETWORKS, recipe
+
+WIDTH = {"x3d_s": 2048, "x3d_m": 2048, "slowfast_r50": 2304, "slowfast_r101": 2304}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(("task", "labels"), [("exercise", 16), ("mgap", 11)])
+def test_rows_are_logits_and_every_parameter_learns(network, task, labels):
+    how = recipe(network, "smoke")
+    torch.manual_seed(0)
+    net = compute.prepare(build(network, task, how)).train()
+    logits, embedding = net.embed(torch.randn(2, 3, how.frames, how.side, how.side))
+    assert logits.shape == (2, labels) and embedding.shape == (2, WIDTH[network])
+    # A Softmax in the head would make rows of small positive numbers that sum to one.
+    net.head.weight.data.mul_(1000)
+    rows = net.eval()(torch.randn(2, 3, how.frames, how.side, how.side))
+    assert (rows < 0).any() and (rows.abs().sum(1) > 2).all()
+    logits.square().sum().backward()
+    without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    # A block's last batch norm starts at zero gain, so at the first step nothing before it in that branch has a gradient yet.
+    assert [n for n in without if net.get_parameter(n).grad is None] == []
+    assert net.head.weight.grad.any() and next(net.parameters()).grad.any()
+
+
+@pytest.mark.parametrize("network", ["x3d_m", "slowfast_r50"])
+def test_faster_convolutions_compute_the_same_numbers_and_gradients(network):
+    how = recipe(network, "quick", side=32)
+    torch.manual_seed(0)
+    stock = build(network, "exercise", how).eval()
+    for module in stock.modules():  # zero gains would hide most of the gradients
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.weight.data.uniform_(0.5, 1.0)
+    fast = compute.prepare(copy.deepcopy(stock))
+    replaced = {type(m) for m in fast.modules()} & {compute.PointwiseConv3d, compute.TemporalConv3d, compute.DepthwiseConv3d}
+    assert len(replaced) == (2 if network == "x3d_m" else 2)
+    view = torch.randn(2, 3, how.frames, 32, 32, requires_grad=True)
+    other = view.detach().clone().requires_grad_()
+    stock(view).logsumexp(1).sum().backward()
+    fast(other).logsumexp(1).sum().backward()
+    torch.testing.assert_close(other.grad, view.grad, rtol=1e-3, atol=1e-6)
+    for (name, a), b in zip(stock.named_parameters(), fast.parameters(), strict=True):
+        assert (a.grad - b.grad).abs().max() <= 1e-3 * a.grad.abs().max() + 1e-7, name
+
+
+def test_the_slow_pathway_sees_the_frames_that_pytorchvideo_packs():
+    seen = []
+    net = build("slowfast_r50", "exercise", recipe("slowfast_r50", "smoke", frames=8))
+    net.net.forward = lambda pathways: seen.extend(pathways) or torch.zeros(1, 16)
+    net(torch.arange(8.0).reshape(1, 1, 8, 1, 1).expand(1, 3, 8, 32, 32))
+    # linspace(0, 7, 8 // 4) = 0, 7
+    assert [s[0, 0, :, 0, 0].tolist() for s in seen] == [[0, 7], [0, 1, 2, 3, 4, 5, 6, 7]]
+
+
+def test_stages_add_up_to_the_whole_network():
+    how = recipe("slowfast_r50", "paper")
+    stages = describe.stages("slowfast_r50", how)
+    assert list(stages[stages.pathway == "lateral"]["stage"]) == ["stem", "res2", "res3", "res4"]
+    last = stages[stages.stage == "res5"].set_index("pathway")
+    assert tuple(last.loc["slow", ["channels", "time", "height"]]) == (2048, 8, 8)
+    assert tuple(last.loc["fast", ["channels", "time", "height"]]) == (256, 32, 8)
+    with torch.device("meta"):
+        parameters, gflops = describe.complexity(build("slowfast_r50", "exercise", how), (32, 256, 256))
+    assert stages["parameters"].sum() / 1e6 == pytest.approx(parameters)
+    assert stages["gflops"].sum() == pytest.approx(gflops) == pytest.approx(65.7, abs=0.1)  # the model zoo's figure
+
+
+def test_x2d_costs_what_its_authors_say():
+    with torch.device("meta"):
+        net = x3d(1, 112, depth=1.0, bottleneck=1.0)
+    # 20.67 M multiply-adds: Feichtenhofer 2020, Table 1 (X2D)
+    assert describe.complexity(net, (1, 112, 112))[1] * 1e3 == pytest.approx(20.67, abs=0.02)
