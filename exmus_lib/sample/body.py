@@ -13,14 +13,15 @@ AVERAGE = 1.75  # metres: the height for which the radii below are given
 
 # half width, half depth, forward offset at each of SPINE_RINGS, crotch to base of the neck
 TORSO = np.array([
-    (0.04, 0.05, -0.015), (0.135, 0.1, -0.02), (0.17, 0.128, -0.025), (0.172, 0.122, -0.012), (0.158, 0.11, 0.0),
+    (0.04, 0.05, -0.015), (0.135, 0.1, -0.02), (0.17, 0.128, -0.025), (0.172, 0.122, -0.012), (0.166, 0.117, -0.006),
+    (0.165, 0.116, -0.006), (0.158, 0.11, 0.0),
     (0.145, 0.1, 0.005), (0.148, 0.1, 0.004), (0.163, 0.112, 0.005), (0.178, 0.119, 0.006), (0.182, 0.108, -0.004),
-    (0.155, 0.088, -0.012), (0.09, 0.066, -0.01), (0.05, 0.052, 0.0),
+    (0.162, 0.088, -0.012), (0.1, 0.068, -0.01), (0.052, 0.054, 0.0),
 ])  # fmt: skip
 
 # place along the limb (0 root, 1 elbow or knee, 2 wrist or ankle), radius, offset towards the bend
 ARM = np.array([
-    (-0.16, 0.015, 0.0), (-0.12, 0.043, 0.0), (-0.05, 0.057, 0.0), (0.08, 0.061, 0.0), (0.22, 0.055, 0.0), (0.45, 0.05, -0.006),
+    (-0.13, 0.01, 0.0), (-0.1, 0.03, 0.0), (-0.04, 0.047, 0.0), (0.06, 0.058, 0.0), (0.22, 0.055, 0.0), (0.45, 0.05, -0.006),
     (0.62, 0.047, -0.006), (0.85, 0.039, 0.0), (1.0, 0.039, 0.003), (1.14, 0.042, 0.0), (1.3, 0.043, 0.0), (1.55, 0.036, 0.0),
     (1.85, 0.027, 0.0), (2.02, 0.025, 0.0),
 ])  # fmt: skip
@@ -99,7 +100,7 @@ def limb(root, middle, end, bend, rings, thickness, hem: float, loose: float, cl
     places = np.union1d(rings[:, 0], [hem - 0.005, hem + 0.005])
     places = places[(places >= rings[0, 0]) & (places <= rings[-1, 0])]
     clothed = places < hem
-    radius = np.interp(places, rings[:, 0], rings[:, 1]) * thickness + loose * clothed
+    radius = np.interp(places, rings[:, 0], rings[:, 1]) * thickness + loose * clothed * np.clip(places * 2.5, 0, 1)
     shift = np.interp(places, rings[:, 0], rings[:, 2]) * thickness
     first, second = middle - root, end - middle
     weight = np.clip((places - 0.82) / 0.36, 0, 1)[None, :, None]
@@ -135,8 +136,12 @@ def head(skeleton: Skeleton, clothes: Clothes) -> list[Mesh]:
     level, facing = HEAD[:, 0][:, None], np.cos(angle)[None]
     hairy = (level > 0.16 + 0.0 * facing) | ((level > 0.05) & (facing < -0.2)) | ((level > 0.1) & (facing < 0.35))
     colours = np.where((hairy & (not clothes.bald))[..., None], clothes.hair, clothes.skin)
-    eyes = (np.abs(level - 0.1) < 0.001) & (np.abs(np.abs(angle)[None] - np.pi) > 2.3) & (np.abs(np.sin(angle)) > 0.3)[None]
-    colours = np.where(eyes[..., None], clothes.skin * 0.35, colours)
+    eyes = (
+        (np.abs(level - 0.1) < 0.001)
+        & (np.abs(np.abs(angle)[None] - np.pi) > 2.3)
+        & (np.abs(np.sin(angle)) > 0.3)[None]
+    )
+    colours = np.where(eyes[..., None], clothes.skin * 0.6, colours)
     if clothes.cap:
         colours = np.where((level > 0.14)[..., None], clothes.shoes, colours)
     grow = 1.05 if clothes.cap else 1.0
@@ -177,13 +182,23 @@ def hand(skeleton: Skeleton, which: int, skin: np.ndarray) -> Mesh:
     across = unit(np.cross(along, skeleton.elbow_bends[:, which] + 1e-3))
     if skeleton.flat_hands:
         across = unit(np.cross(along, np.array([0.0, 0.0, 1.0])))
-        places, depth, width = [-0.02, 0.02, 0.08, 0.15, 0.175], [0.022, 0.02, 0.016, 0.01, 0.003], [0.026, 0.035, 0.043, 0.036, 0.02]
+        places, depth, width = (
+            [-0.02, 0.02, 0.08, 0.15, 0.175],
+            [0.022, 0.02, 0.016, 0.01, 0.003],
+            [0.026, 0.035, 0.043, 0.036, 0.02],
+        )
     else:
-        places, depth, width = [-0.02, 0.015, 0.045, 0.085, 0.105, 0.112], [0.024, 0.03, 0.04, 0.042, 0.03, 0.004], [0.025, 0.034, 0.043, 0.042, 0.03, 0.004]
+        places, depth, width = (
+            [-0.02, 0.015, 0.045, 0.085, 0.105, 0.112],
+            [0.024, 0.03, 0.04, 0.042, 0.03, 0.004],
+            [0.025, 0.034, 0.043, 0.042, 0.03, 0.004],
+        )
     towards = np.cross(across, along)
     centres = wrist[:, None] + along[:, None] * np.array(places)[:, None] * scale
     front, side = (np.broadcast_to(v[:, None], centres.shape) for v in (towards, across))
-    return tube(centres, front, side, np.array(depth) * scale, np.array(width) * scale, np.tile(skin, (len(places), 1)), 8)
+    return tube(
+        centres, front, side, np.array(depth) * scale, np.array(width) * scale, np.tile(skin, (len(places), 1)), 8
+    )
 
 
 def shoe(skeleton: Skeleton, which: int, clothes: Clothes) -> Mesh:

@@ -19,7 +19,9 @@ def choose(rng: np.random.Generator, colours: tuple) -> np.ndarray:
     return np.array(colours[rng.integers(len(colours))], dtype=float)
 
 
-def barbell(centre: np.ndarray, rng: np.random.Generator, half: float, plate: float, axis: np.ndarray = Y_AXIS) -> list[Mesh]:
+def barbell(
+    centre: np.ndarray, rng: np.random.Generator, half: float, plate: float, axis: np.ndarray = Y_AXIS
+) -> list[Mesh]:
     """A barbell around centre (T, 3), `half` metres from middle to end, plates of radius `plate`."""
     axis = np.broadcast_to(axis, np.shape(centre))
     colour, plates = choose(rng, PLATES), rng.integers(1, 4)
@@ -32,7 +34,11 @@ def barbell(centre: np.ndarray, rng: np.random.Generator, half: float, plate: fl
         for k in range(plates):
             place, radius = inside + 0.05 * k, plate * (1 - 0.16 * k)
             parts.append(rod(centre + reach * place, centre + reach * (place + 0.042), radius, colour, around=22))
-            parts.append(rod(centre + reach * (place + 0.042), centre + reach * (place + 0.044), radius * 0.45, colour * 0.6 + 70))
+            parts.append(
+                rod(
+                    centre + reach * (place + 0.042), centre + reach * (place + 0.044), radius * 0.45, colour * 0.6 + 70
+                )
+            )
     return parts
 
 
@@ -97,11 +103,16 @@ def mat(start, end, rng: np.random.Generator, width: float = 0.66) -> list[Mesh]
 def tower(x: float, height: float, colour, reach: float) -> list[Mesh]:
     """A cable tower at x with a weight stack and an arm that carries the pulley `reach` metres towards -x."""
     parts = [post((x, 0.28, height), colour, 0.09), post((x, -0.28, height), colour, 0.09)]
-    parts += [beam((x, 0.32, height), (x, -0.32, height), colour, 0.09), beam((x, 0, height), (x - reach, 0, height), colour, 0.09)]
+    parts += [
+        beam((x, 0.32, height), (x, -0.32, height), colour, 0.09),
+        beam((x, 0, height), (x - reach, 0, height), colour, 0.09),
+    ]
     parts.append(slab((x, 0, 0.1), (x, 0, 0.95), 0.34, 0.2, (40, 40, 44)))
     parts += [slab((x, 0, 0.15 + 0.1 * k), (x, 0, 0.16 + 0.1 * k), 0.36, 0.22, (130, 130, 134)) for k in range(8)]
     parts += [rod((x, s * 0.12, 0.9), (x, s * 0.12, height), 0.012, STEEL, around=6) for s in LEFT_RIGHT]
-    parts.append(rod((x - reach, -0.025, height - 0.1), (x - reach, 0.025, height - 0.1), 0.06, (60, 60, 64), around=14))
+    parts.append(
+        rod((x - reach, -0.025, height - 0.1), (x - reach, 0.025, height - 0.1), 0.06, (60, 60, 64), around=14)
+    )
     parts.append(slab((x + 0.15, 0, 0.03), (x - 0.45, 0, 0.03), 0.7, 0.06, colour))
     return parts
 

@@ -14,7 +14,7 @@ from exmus_lib.sample.draw import Camera, Light, darken, rasterise
 from exmus_lib.sample.mesh import Mesh, join
 from exmus_lib.sample.movements import MOVEMENTS
 
-OVERSAMPLING = 1.5  # drawn larger and reduced by the hand-shake warp: smooth edges
+OVERSAMPLING = 1.33  # drawn larger and reduced by the hand-shake warp: smooth edges
 SHADOW_CELLS, SHADOW_METRES = 96, 5.0  # the floor around the person, as a grid
 
 
@@ -31,7 +31,11 @@ class Take:
 
 def repetitions(times: np.ndarray, shortest: float, longest: float, rng: np.random.Generator) -> np.ndarray:
     """How far along its way the movement is (0 start, 1 end) at each time (T,) in seconds: up and down, again and again."""
-    phase = rng.random() + times / rng.uniform(shortest, longest) + 0.04 * np.sin(times * rng.uniform(0.8, 1.6) + rng.uniform(0, 6))
+    phase = (
+        rng.random()
+        + times / rng.uniform(shortest, longest)
+        + 0.04 * np.sin(times * rng.uniform(0.8, 1.6) + rng.uniform(0, 6))
+    )
     phase, up = phase % 1.0, rng.uniform(0.4, 0.58)
     way = np.where(phase < up, phase / up, (1 - phase) / (1 - up))
     way = np.clip(way * rng.uniform(1.0, 1.14) - rng.uniform(0, 0.05), 0, 1)  # a rest at the ends
@@ -51,10 +55,17 @@ def shadows(mesh: Mesh, light: Light, frame: int, canvas: np.ndarray, depth: np.
     vertices = mesh.vertices[frame]
     slope = (light.direction / light.direction[2]).astype(np.float32)
     cells = (vertices - vertices[:, 2:] * slope)[:, :2] * (SHADOW_CELLS / SHADOW_METRES)
-    points = np.stack([cells[:, 0] + SHADOW_CELLS / 2, SHADOW_CELLS / 2 - cells[:, 1], np.ones_like(cells[:, 0])], axis=1)
+    points = np.stack(
+        [cells[:, 0] + SHADOW_CELLS / 2, SHADOW_CELLS / 2 - cells[:, 1], np.ones_like(cells[:, 0])], axis=1
+    )
     canvas[:], depth[:] = 0, 0
     rasterise(canvas, depth, points, np.full((len(points), 1), 255, np.float32), mesh.faces)
     return cv2.GaussianBlur(canvas[..., 0], (5, 5), 1.3)
+
+
+def shadow_canvas() -> tuple[np.ndarray, np.ndarray]:
+    """Room for `shadows` to draw on: picture and depth."""
+    return np.empty((SHADOW_CELLS, SHADOW_CELLS, 1), np.uint8), np.empty((SHADOW_CELLS, SHADOW_CELLS), np.float32)
 
 
 def floor_map(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,42 +84,69 @@ def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
     view = movement.views[rng.integers(len(movement.views))]
     azimuth = rng.uniform(*view) * rng.choice([-1, 1])
     joints = scene.skeleton.joints()
-    width, height = round(take.width * OVERSAMPLING), round(take.height * OVERSAMPLING)
-    camera = room.place_camera(joints.reshape(-1, 3), azimuth, rng, width, height)
+    camera = room.place_camera(joints.reshape(-1, 3), azimuth, rng, take.width, take.height)
     light = room.place_light(azimuth, rng)
     moving = join(flesh(scene.skeleton, clothes) + scene.moving)
-    background, depth, map_x, map_y = still(camera, light, scene.fixed, azimuth, float(joints[..., 2].max()), rng)
+    still = stage(camera, light, scene.fixed + room.clutter(azimuth, rng), float(joints[..., 2].max()), rng)
     strength = rng.uniform(0.35, 0.6)
-    points, colours = camera.project(moving.vertices), light.shade(moving)
+    points, colours = still.camera.project(moving.vertices), light.shade(moving)
     warps = shake(times, take, rng)
-    image, nearest = np.empty_like(background), np.empty_like(depth)
-    canvas, canvas_depth = np.empty((SHADOW_CELLS, SHADOW_CELLS, 1), np.uint8), np.empty((SHADOW_CELLS,) * 2, np.float32)
+    image, nearest = still.image.copy(), still.depth.copy()
+    window = touched(points, still, moving, light)  # nothing changes outside
+    behind, walls = still.image[window], still.depth[window]
+    map_x, map_y = np.ascontiguousarray(still.map_x[window]), np.ascontiguousarray(still.map_y[window])
+    canvas = shadow_canvas()
     for frame in range(len(times)):
-        shadow = shadows(moving, light, frame, canvas, canvas_depth)
-        on_floor = cv2.remap(shadow, map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
-        darken(image, background, on_floor, strength)
-        nearest[:] = depth
+        shadow = cv2.remap(shadows(moving, light, frame, *canvas), map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
+        darken(image[window], behind, shadow, strength)
+        nearest[window] = walls
         rasterise(image, nearest, points[frame], colours[frame], moving.faces)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         yield cv2.warpAffine(
-            image, warps[frame], (take.width, take.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+            image, warps[frame], (take.width, take.height), flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
 
 
-def still(camera: Camera, light: Light, fixed: list[Mesh], azimuth: float, top: float, rng: np.random.Generator):
-    """What does not move, drawn once: RGB uint8, inverse distance, and the map from pixels to the shadow grid."""
+@dataclass(frozen=True)
+class Still:
+    """What does not move, drawn once: RGB uint8, inverse distance, and where each pixel's floor point lies in the shadow grid."""
+
+    camera: Camera  # the take's, with OVERSAMPLING times the pixels
+    image: np.ndarray
+    depth: np.ndarray
+    map_x: np.ndarray
+    map_y: np.ndarray
+
+
+def stage(camera: Camera, light: Light, things: list[Mesh], top: float, rng: np.random.Generator) -> Still:
+    """The room with the things that stand in it and their shadows."""
+    width, height = round(camera.width * OVERSAMPLING), round(camera.height * OVERSAMPLING)
     image, depth, floor = room.cast(camera, rng, light, top)
-    map_x, map_y = floor_map(floor)
-    image = image.astype(np.uint8)
-    things = fixed + room.clutter(azimuth, rng)
+    image, depth = (cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in (image, depth))
+    map_x, map_y = floor_map(cv2.resize(floor, (width, height), interpolation=cv2.INTER_NEAREST))
+    large = Camera(camera.position, camera.axes, camera.focal * width / camera.width, width, height)
     mesh = join(things)
-    canvas, canvas_depth = np.empty((SHADOW_CELLS, SHADOW_CELLS, 1), np.uint8), np.empty((SHADOW_CELLS,) * 2, np.float32)
-    shadow = cv2.remap(shadows(mesh, light, 0, canvas, canvas_depth), map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
+    shadow = cv2.remap(shadows(mesh, light, 0, *shadow_canvas()), map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
     darken(image, image.copy(), shadow, 0.45)
     empty = depth.copy()
-    rasterise(image, depth, camera.project(mesh.vertices)[0], light.shade(mesh)[0], mesh.faces)
-    covered = depth > empty  # no shadow of the person on what stands before the floor
-    map_x[covered] = -99.0
-    return image, depth, map_x, map_y
+    rasterise(image, depth, large.project(mesh.vertices)[0], light.shade(mesh)[0], mesh.faces)
+    map_x[depth > empty] = -99.0  # the person casts no shadow on what stands before the floor
+    return Still(large, image, depth, map_x, map_y)
+
+
+def touched(points: np.ndarray, still: Still, moving: Mesh, light: Light) -> tuple[slice, slice]:
+    """The rows and columns of the picture that the moving mesh, drawn at points (T, V, 3), or its shadow ever touches."""
+    slope = (light.direction / light.direction[2]).astype(np.float32)
+    some = moving.vertices[::4, ::3]
+    fallen = still.camera.project(some - some[..., 2:] * slope)
+    (left, right), (top, bottom) = (
+        (min(points[..., k].min(), fallen[..., k].min()), max(points[..., k].max(), fallen[..., k].max()))
+        for k in (0, 1)
+    )
+    height, width = still.depth.shape
+    spread = 16  # pixels: a shadow's edge is blurred, and not every vertex is looked at
+    rows = slice(int(np.clip(top - spread, 0, height)), int(np.clip(bottom + spread, 0, height)))
+    return rows, slice(int(np.clip(left - spread, 0, width)), int(np.clip(right + spread, 0, width)))
 
 
 def shake(times: np.ndarray, take: Take, rng: np.random.Generator) -> np.ndarray:

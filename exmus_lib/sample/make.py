@@ -73,13 +73,13 @@ def render(root: Path, folder: str, n: int, smoke: bool, seed: int) -> None:
     """Draw by chance how a video is filmed and stored, and write it."""
     cv2.setNumThreads(1)  # the processes share the cores already
     rng = np.random.default_rng([seed, list(MOVEMENTS).index(folder), n])
-    fps = int(rng.choice([24, 25, 30], p=[0.4, 0.35, 0.25]))
+    fps = int(rng.choice([24, 25, 30], p=[0.45, 0.35, 0.2]))
     sizes = SMOKE_SIZES if smoke else SIZES
     width, height = sizes[rng.integers(len(sizes))]
     portrait = rng.random() < 0.5
     if portrait:
         width, height = height, width
-    take = Take(folder, 24 if smoke else fps, 2.2 if smoke else rng.uniform(4.0, 5.2), width, height)
+    take = Take(folder, 24 if smoke else fps, 2.2 if smoke else 4 + 2 * rng.beta(1, 3), width, height)
     turned = int(rng.choice([0, 0, 90, 270])) if portrait else 0
     suffix = "MOV" if rng.random() < 0.25 else "mp4"
     sound = bool(rng.random() < 0.25)
@@ -92,7 +92,7 @@ def render(root: Path, folder: str, n: int, smoke: bool, seed: int) -> None:
 def encode(path: Path, take: Take, turned: int, sound: bool, rng: np.random.Generator) -> None:
     """Write one H.264 video, its pictures stored turned clockwise by 0, 90 or 270 degrees, with a quiet AAC track or none."""
     with av.open(str(path), "w", format="mov" if path.suffix == ".MOV" else "mp4") as container:
-        options = {"preset": "veryfast", "crf": "26"}
+        options = {"preset": "ultrafast", "crf": "25"}
         stream = container.add_stream("libx264", rate=Fraction(take.fps), options=options)
         stream.width, stream.height = (take.height, take.width) if turned else (take.width, take.height)
         stream.pix_fmt = "yuv420p"

@@ -28,6 +28,12 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.sqrt((vectors * vectors).sum(-1, keepdims=True)), 1e-9)
 
 
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross products of (..., 3), several times as fast as np.cross on long arrays."""
+    (ax, ay, az), (bx, by, bz) = (np.moveaxis(v, -1, 0) for v in (a, b))
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
 def join(meshes: list[Mesh]) -> Mesh:
     """One mesh of several; those with T = 1 are repeated to the longest T."""
     frames = max(len(mesh.vertices) for mesh in meshes)
@@ -75,7 +81,7 @@ def tube(
     a, b, c, d = index[:-1], after[:-1], after[1:], index[1:]
     faces = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)]).reshape(-1, 3)
     colours = np.broadcast_to(colours if colours.ndim == 3 else colours[:, None], (rings, around, 3))
-    normals = unit(np.cross(round_step, along_step)).reshape(frames, -1, 3)
+    normals = unit(cross(round_step, along_step)).reshape(frames, -1, 3)
     return Mesh(grid.reshape(frames, -1, 3), normals, colours.reshape(-1, 3), faces)
 
 

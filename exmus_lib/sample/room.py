@@ -9,8 +9,18 @@ from exmus_lib.sample.draw import Camera, Light, look
 from exmus_lib.sample.mesh import Mesh, rod, slab
 from exmus_lib.sample.skeleton import turn
 
-WALLS = ((206, 204, 198), (150, 152, 158), (96, 100, 108), (176, 150, 122), (120, 140, 152), (226, 222, 210), (128, 70, 58), (70, 84, 76))
+WALLS = (
+    (206, 204, 198),
+    (150, 152, 158),
+    (96, 100, 108),
+    (176, 150, 122),
+    (120, 140, 152),
+    (226, 222, 210),
+    (128, 70, 58),
+    (70, 84, 76),
+)
 FLOORS = ((52, 53, 56), (84, 84, 86), (150, 116, 82), (120, 90, 64), (128, 128, 124), (60, 66, 78), (170, 160, 146))
+NEAREST = 2.6  # metres from the camera to the person, closer looks distorted
 POSTERS = ((190, 60, 50), (50, 90, 160), (220, 200, 90), (40, 40, 44), (230, 230, 232), (70, 140, 90), (160, 186, 206))
 
 
@@ -34,7 +44,7 @@ def place_camera(points: np.ndarray, azimuth: float, rng: np.random.Generator, w
         camera = Camera(position, look(position, target, roll), focal, width, height)
         seen = camera.project(points)[:, :2]
         low, high = seen.min(0), seen.max(0)
-        distance *= 0.3 + 0.7 * float((high - low).max()) / fill
+        distance = max(distance * (0.3 + 0.7 * float((high - low).max()) / fill), NEAREST)
         shift = ((low + high) / 2 - (width / 2, height / 2) + offset) * distance / focal
         target = target + camera.axes[0] * shift[0] + camera.axes[1] * shift[1]
     return camera
@@ -44,16 +54,18 @@ def place_light(azimuth: float, rng: np.random.Generator) -> Light:
     """Light from above and more or less behind the camera, warm or cold."""
     direction = np.radians(azimuth + rng.uniform(-75, 75))
     elevation = np.radians(rng.uniform(45, 72))
-    towards = np.array([np.cos(direction) * np.cos(elevation), np.sin(direction) * np.cos(elevation), np.sin(elevation)])
+    towards = np.array(
+        [np.cos(direction) * np.cos(elevation), np.sin(direction) * np.cos(elevation), np.sin(elevation)]
+    )
     warmth = rng.normal(0, 0.05) * np.array([1.0, 0.0, -1.0])
     ambient = rng.uniform(0.38, 0.58)
-    return Light(towards, rng.uniform(0.95, 1.12) * (1 + warmth) - ambient, ambient * (1 - 0.5 * warmth))
+    return Light(towards, rng.uniform(1.0, 1.25) * (1 + warmth) - ambient, ambient * (1 - 0.5 * warmth))
 
 
 def grain(rng: np.random.Generator, u: np.ndarray, v: np.ndarray, scale: float) -> np.ndarray:
     """Smooth value noise in -1..1 at `scale` cells a metre."""
     table = rng.uniform(-1, 1, (64, 64)).astype(np.float32)
-    x, y = u * scale, v * scale
+    x, y = u * np.float32(scale), v * np.float32(scale)
     i, j = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
     a, b = x - i, y - j
     i, j = i & 63, j & 63
@@ -84,14 +96,18 @@ def floor_pattern(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, footpr
     return (1 + fine + checks) * (1 - 0.35 * joints)
 
 
-def wall_picture(rng: np.random.Generator, u: np.ndarray, z: np.ndarray, footprint: np.ndarray, top: float) -> np.ndarray:
+def wall_picture(
+    rng: np.random.Generator, u: np.ndarray, z: np.ndarray, footprint: np.ndarray, top: float
+) -> np.ndarray:
     """RGB (..., 3) of one wall: paint, bricks or panels, a skirting board, posters, mirrors or windows."""
     paint = np.array(WALLS[rng.integers(len(WALLS))]) + rng.normal(0, 8, 3)
     kind = rng.integers(4)
     tone = 1 + 0.03 * grain(rng, u, z, 2.0)
     if kind == 1:
         row = np.floor(z / 0.14)
-        tone = tone * (1 - 0.25 * np.maximum(lines(z, 0.14, 0.014, footprint), lines(u + 0.14 * (row % 2), 0.28, 0.014, footprint)))
+        tone = tone * (
+            1 - 0.25 * np.maximum(lines(z, 0.14, 0.014, footprint), lines(u + 0.14 * (row % 2), 0.28, 0.014, footprint))
+        )
     elif kind == 2:
         tone = tone * (1 - 0.3 * lines(u, 1.2, 0.02, footprint))
     colour = paint * tone[..., None]
@@ -110,21 +126,31 @@ def wall_picture(rng: np.random.Generator, u: np.ndarray, z: np.ndarray, footpri
     return np.where((z < 0.1)[..., None], colour * 0.5, colour)
 
 
-def cast(camera: Camera, rng: np.random.Generator, light: Light, top: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The empty room: RGB (H, W, 3) float32 in 0-255, inverse distance (H, W), and floor points (H, W, 2), NaN off the floor."""
+def cast(
+    camera: Camera, rng: np.random.Generator, light: Light, top: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The empty room: RGB (H, W, 3) uint8, inverse distance (H, W), and floor points (H, W, 2), NaN off the floor."""
     yaw = turn(yaw=rng.uniform(-35, 35) + 90 * rng.integers(4))[0]
-    origin, rays = camera.position @ yaw, (camera.rays() @ yaw).astype(np.float32)
+    origin, rays = camera.position @ yaw, camera.rays().astype(np.float32) @ yaw.astype(np.float32)
     low = np.minimum([*rng.uniform(-4.2, -2.1, 2), 0.0], origin - (0.6, 0.6, 9)) * (1, 1, 0)
-    high = np.maximum([*rng.uniform(2.1, 4.2, 2), 0.0], origin + 0.6) * (1, 1, 0) + (0, 0, max(top + 0.3, rng.uniform(2.7, 3.5)))
-    reach = (np.where(rays > 0, high, low) - origin) / np.where(np.abs(rays) < 1e-6, 1e-6, rays)
-    axis, distance = reach.argmin(-1), reach.min(-1)
+    high = np.maximum([*rng.uniform(2.1, 4.2, 2), 0.0], origin + 0.6) * (1, 1, 0) + (
+        0,
+        0,
+        max(top + 0.3, rng.uniform(2.7, 3.5)),
+    )
+    low, high, origin = (corner.astype(np.float32) for corner in (low, high, origin))
+    reach = [
+        (np.where(rays[..., k] > 0, high[k] - origin[k], low[k] - origin[k])) / (rays[..., k] + 1e-7) for k in range(3)
+    ]
+    distance = np.minimum(np.minimum(reach[0], reach[1]), reach[2])
+    axis = np.where(reach[0] == distance, 0, np.where(reach[1] == distance, 1, 2))
     hit = origin + rays * distance[..., None]
     footprint = distance / camera.focal
     image = np.empty_like(rays)
-    floor, x, y = (axis == 2) & (rays[..., 2] < 0), hit[..., 0], hit[..., 1]
+    floor = (axis == 2) & (rays[..., 2] < 0)
     colour = np.array(FLOORS[rng.integers(len(FLOORS))]) + rng.normal(0, 6, 3)
-    slant = footprint * np.abs(1 / np.minimum(rays[..., 2], -0.05))
-    image[:] = (floor_pattern(rng, x, y, slant)[..., None] * colour) * 0.92
+    slant = footprint[floor] / np.maximum(-rays[floor, 2], 0.05)
+    image[floor] = floor_pattern(rng, hit[floor, 0], hit[floor, 1], slant)[:, None] * colour * 0.92
     for side, along in ((0, 1), (1, 0)):
         for positive in (False, True):
             wall = (axis == side) & ((rays[..., side] > 0) == positive)
@@ -133,12 +159,14 @@ def cast(camera: Camera, rng: np.random.Generator, light: Light, top: float) -> 
                 tone = (0.78, 0.92)[side] + 0.08 * positive
                 image[wall] = wall_picture(paint, hit[wall][:, along], hit[wall][:, 2], footprint[wall], high[2]) * tone
     image[(axis == 2) & ~floor] = np.array([200, 200, 200]) * rng.uniform(0.6, 1.0)
-    near_corner = np.minimum(np.abs(hit - low), np.abs(high - hit))
-    np.put_along_axis(near_corner, axis[..., None], 9.0, axis=-1)
-    image *= (0.72 + 0.28 * np.clip(near_corner.min(-1) / 0.5, 0, 1) ** 0.6)[..., None]
-    image *= (light.ambient + 0.75 * light.key)[None, None].astype(np.float32)
-    points = np.where(floor[..., None], (hit @ yaw.T)[..., :2], np.nan)
-    return np.clip(image, 0, 255).astype(np.float32), (1 / distance).astype(np.float32), points.astype(np.float32)
+    corner = np.full_like(distance, 9.0)
+    for k in range(3):
+        to_wall = np.minimum(hit[..., k] - low[k], high[k] - hit[..., k])
+        corner = np.where(axis == k, corner, np.minimum(corner, to_wall))
+    image *= (0.72 + 0.28 * np.sqrt(np.clip(corner / 0.5, 0, 1)))[..., None]
+    image *= (light.ambient + 0.75 * light.key).astype(np.float32)
+    points = np.where(floor[..., None], hit @ yaw.T.astype(np.float32), np.float32(np.nan))[..., :2]
+    return np.clip(image, 0, 255).astype(np.uint8), 1 / distance, points
 
 
 def clutter(azimuth: float, rng: np.random.Generator) -> list[Mesh]:
@@ -153,7 +181,16 @@ def clutter(azimuth: float, rng: np.random.Generator) -> list[Mesh]:
         if kind == 0:  # dumbbell rack
             for level in (0.35, 0.75):
                 height = np.array([0.0, 0.0, level])
-                parts.append(slab(spot - across * 0.7 + height, spot + across * 0.7 + height, 0.3, 0.05, frame, np.cross(across, [0, 0, 1.0])))
+                parts.append(
+                    slab(
+                        spot - across * 0.7 + height,
+                        spot + across * 0.7 + height,
+                        0.3,
+                        0.05,
+                        frame,
+                        np.cross(across, [0, 0, 1.0]),
+                    )
+                )
                 colour = gear.choose(rng, gear.PLATES)
                 for place in np.arange(-0.6, 0.61, 0.2):
                     centre = (spot + across * place + height + (0, 0, 0.09))[None]
@@ -164,7 +201,10 @@ def clutter(azimuth: float, rng: np.random.Generator) -> list[Mesh]:
             for level in (0.3, 0.7, 1.1):
                 centre = spot + (0, 0, level)
                 colour, radius = gear.choose(rng, gear.PLATES), rng.uniform(0.13, 0.22)
-                parts += [rod(centre + s * 0.05 * across, centre + s * 0.13 * across, radius, colour, around=18) for s in (-1, 1)]
+                parts += [
+                    rod(centre + s * 0.05 * across, centre + s * 0.13 * across, radius, colour, around=18)
+                    for s in (-1, 1)
+                ]
         elif kind == 2:  # rack
             for s in (-1, 1):
                 parts.append(gear.post(spot + s * 0.55 * across + (0, 0, 2.1), frame, 0.07))
@@ -174,5 +214,7 @@ def clutter(azimuth: float, rng: np.random.Generator) -> list[Mesh]:
         else:  # box or machine
             height = rng.uniform(0.4, 1.5)
             colour = gear.choose(rng, gear.MATS + gear.FRAMES)
-            parts.append(slab(spot, spot + (0, 0, height), rng.uniform(0.4, 0.7), rng.uniform(0.4, 0.6), colour, across))
+            parts.append(
+                slab(spot, spot + (0, 0, height), rng.uniform(0.4, 0.7), rng.uniform(0.4, 0.6), colour, across)
+            )
     return parts

@@ -11,7 +11,7 @@ import numpy as np
 
 from exmus_lib.sample.mesh import unit
 
-SPINE_RINGS = np.array([-0.17, -0.13, -0.04, 0.08, 0.2, 0.31, 0.45, 0.6, 0.75, 0.86, 0.94, 1.0, 1.05])
+SPINE_RINGS = np.array([-0.17, -0.13, -0.04, 0.08, 0.135, 0.145, 0.2, 0.31, 0.45, 0.6, 0.75, 0.86, 0.94, 1.0, 1.05])
 SHOULDER_LEVEL = 0.93  # of the way from hips to the base of the neck
 
 
@@ -89,7 +89,7 @@ class Skeleton:
 
     def joints(self) -> np.ndarray:
         """(T, J, 3) points that enclose the person, for framing."""
-        head = self.torso.neck + self.head[:, :, 2] * 0.17 * self.proportions.height
+        head = self.torso.neck + self.head[:, :, 2] * 0.185 * self.proportions.height
         tips = self.ankles + self.toes * 1.25 * self.proportions.foot
         pairs = [self.shoulders, self.elbows, self.grips, self.hips, self.knees, self.ankles, tips]
         return np.concatenate([*pairs, head[:, None]], axis=1)
@@ -129,7 +129,9 @@ def two_bone(root, target, first: float, second: float, pole) -> tuple[np.ndarra
     """
     offset = target - root
     direction = unit(offset)
-    distance = np.clip(np.linalg.norm(offset, axis=-1, keepdims=True), abs(first - second) + 1e-3, first + second - 1e-4)
+    distance = np.clip(
+        np.linalg.norm(offset, axis=-1, keepdims=True), abs(first - second) + 1e-3, first + second - 1e-4
+    )
     along = (first**2 - second**2 + distance**2) / (2 * distance)
     bend = unit(pole - (pole * direction).sum(-1, keepdims=True) * direction)
     middle = root + direction * along + bend * np.sqrt(np.maximum(first**2 - along**2, 0))
@@ -176,7 +178,9 @@ def assemble(
     ankles: ankle joints; toes: direction of the feet, forward if not given; head: rotation (T, 3, 3), the chest's if not given.
     """
     shape = trunk.shoulders.shape
-    grips, elbow_poles, ankles, knee_poles = (np.broadcast_to(a, shape) for a in (grips, elbow_poles, ankles, knee_poles))
+    grips, elbow_poles, ankles, knee_poles = (
+        np.broadcast_to(a, shape) for a in (grips, elbow_poles, ankles, knee_poles)
+    )
     toes = np.broadcast_to(pair(1.0, 0.12) if toes is None else toes, shape)
     chest = trunk.axes[:, -3]
     # shoulder blades follow the arms, up to 4 cm up and 3 cm forward

@@ -10,7 +10,16 @@ from exmus_lib.sample.movements.scene import Scene, arm_height, at_width, mix
 from exmus_lib.sample.skeleton import Proportions, Torso, assemble, pair, point, torso, turn
 
 
-def press(p: Proportions, u: np.ndarray, rng: np.random.Generator, trunk: Torso, ankles, knee_poles, barbell: bool, touch: float):
+def press(
+    p: Proportions,
+    u: np.ndarray,
+    rng: np.random.Generator,
+    trunk: Torso,
+    ankles,
+    knee_poles,
+    barbell: bool,
+    touch: float,
+):
     """Straight up from the chest: the person and what they lift. touch: where the bar meets the chest, metres below the shoulders."""
     wide = (rng.uniform(1.75, 2.1),) * 2 if barbell else (1.9, 1.15)
     shoulder = trunk.shoulders.mean(1)
@@ -77,7 +86,10 @@ def decline_bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator)
     across = np.array([0.0, 0.3, 0.0])
     for centre in (knee[0] - (0.03, 0, 0.13), ankle[0] + (0.1, 0, 0.05)):
         fixed += [rod(centre - across, centre + across, 0.055, colour, around=12)]
-    fixed += [gear.post((float(knee[0, 0]), 0.0, float(knee[0, 2]) - 0.13), frame), slab(under - 0.15 * along, knee[0] - (0.03, 0, 0.13), 0.06, 0.06, frame)]
+    fixed += [
+        gear.post((float(knee[0, 0]), 0.0, float(knee[0, 2]) - 0.13), frame),
+        slab(under - 0.15 * along, knee[0] - (0.03, 0, 0.13), 0.06, 0.06, frame),
+    ]
     fixed += [slab(knee[0] - (0.03, 0, 0.13), ankle[0] + (0.1, 0, 0.05), 0.05, 0.05, frame)]
     if barbell:
         fixed += gear.uprights(float(trunk.shoulders[0, 0, 0]) - 0.3, 0.52, 1.05, frame, 0.98)

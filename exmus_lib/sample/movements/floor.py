@@ -30,7 +30,9 @@ def push_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     x = float(prone(p, np.array([top]))[0].shoulders[0, 0, 0]) - 0.01
     palms = np.repeat(pair(x + 0.04, half, 0.03), len(u), axis=0)
     poles = pair(-1.0, rng.uniform(0.4, 1.0), 0.4)
-    person = assemble(p, trunk, palms, poles, ankles, pair(0.0, 0.0, -1.0), toes, turn(pitch - 14), hands=pair(1.0, 0.1, -0.15))
+    person = assemble(
+        p, trunk, palms, poles, ankles, pair(0.0, 0.0, -1.0), toes, turn(pitch - 14), hands=pair(1.0, 0.1, -0.15)
+    )
     fixed = gear.mat((-1.0, 0), (0.9, 0), rng) if rng.random() < 0.4 else []
     return Scene(person, [], fixed)
 

@@ -26,7 +26,12 @@ def seat(height: float, back_pitch: float, p: Proportions, colour, frame) -> lis
 
 def lat_pulldown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     height = 0.5
-    trunk = torso(p, point(0.0, 0.0, height + 0.11) + 0 * u[:, None], turn(mix(-3, -10, u)), turn(mix(-3, -rng.uniform(14, 22), u)))
+    trunk = torso(
+        p,
+        point(0.0, 0.0, height + 0.11) + 0 * u[:, None],
+        turn(mix(-3, -10, u)),
+        turn(mix(-3, -rng.uniform(14, 22), u)),
+    )
     half = rng.uniform(1.7, 2.2) * p.shoulder
     shoulder = trunk.shoulders.mean(1)
     forward = 0.14
@@ -34,14 +39,24 @@ def lat_pulldown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Sce
     low = trunk.chest(0.2, 0.0, rng.uniform(-0.02, 0.08))
     path = top + (low - top) * u[:, None]
     grips = at_width(np.stack([path, path], axis=1), half)
-    person = assemble(p, trunk, grips, pair(0.1, 0.5, -1.0), pair(0.42, 0.17, p.ankle), pair(0.6, 0.15, 1.0), head=turn(mix(-18, -8, u)))
+    person = assemble(
+        p,
+        trunk,
+        grips,
+        pair(0.1, 0.5, -1.0),
+        pair(0.42, 0.17, p.ankle),
+        pair(0.6, 0.15, 1.0),
+        head=turn(mix(-18, -8, u)),
+    )
     held = person.grips.mean(1)
     frame, colour = gear.choose(rng, gear.FRAMES), gear.choose(rng, gear.PADS)
     side, wing = np.array([0.0, 0.3, 0.0]), np.array([0.0, half + 0.07, -0.06])
     pulley = np.array([held[:, 0].mean(), 0.0, top[:, 2].max() + 0.38])
     moving = [gear.cable(pulley, held + (0, 0, 0.09)), rod(held + (0, 0, 0.09), held, 0.014, gear.STEEL, around=6)]
     moving.append(rod(held - side, held + side, 0.017, gear.STEEL, around=8))
-    moving += [rod(held + sign * side, held + wing * (1, sign, 1), 0.017, gear.STEEL, around=8) for sign in gear.LEFT_RIGHT]
+    moving += [
+        rod(held + sign * side, held + wing * (1, sign, 1), 0.017, gear.STEEL, around=8) for sign in gear.LEFT_RIGHT
+    ]
     knee = float(person.knees[0, 0, 2])
     fixed = gear.board((-0.2, 0, height), (0.26, 0, height), 0.36, colour, frame)
     fixed += gear.tower(pulley[0] + 0.72, pulley[2] + 0.1, frame, 0.72)
@@ -70,9 +85,17 @@ def chest_fly(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
         moving += [rod(pivot, corner, 0.028, frame, around=8), rod(corner, grip - (0, 0, 0.1), 0.02, frame, around=8)]
         moving.append(rod(pivot - (0, 0, 0.05), pivot + (0, 0, 0.08), 0.05, (70, 70, 74), around=12))
     fixed = seat(height, -5.0, p, colour, frame)
-    fixed += [gear.post((-0.4, 0, over + 0.12), frame, 0.16), gear.beam((-0.4, 0, over + 0.1), (shoulder[0, 0], 0, over + 0.1), frame, 0.08)]
-    fixed += [gear.beam((shoulder[0, 0] - 0.05, -0.24, over + 0.1), (shoulder[0, 0] - 0.05, 0.24, over + 0.1), frame, 0.07)]
-    fixed += [slab((-0.62, 0, 0.05), (-0.62, 0, 1.45), 0.42, 0.24, (44, 44, 48)), slab((-0.62, 0, 0.03), (0.4, 0, 0.03), 0.1, 0.06, frame)]
+    fixed += [
+        gear.post((-0.4, 0, over + 0.12), frame, 0.16),
+        gear.beam((-0.4, 0, over + 0.1), (shoulder[0, 0], 0, over + 0.1), frame, 0.08),
+    ]
+    fixed += [
+        gear.beam((shoulder[0, 0] - 0.05, -0.24, over + 0.1), (shoulder[0, 0] - 0.05, 0.24, over + 0.1), frame, 0.07)
+    ]
+    fixed += [
+        slab((-0.62, 0, 0.05), (-0.62, 0, 1.45), 0.42, 0.24, (44, 44, 48)),
+        slab((-0.62, 0, 0.03), (0.4, 0, 0.03), 0.1, 0.06, frame),
+    ]
     return Scene(person, moving, fixed, bar=person.grips)
 
 
@@ -94,11 +117,19 @@ def leg_extension(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Sc
         end = roller + sign * np.array([0.0, 0.27, 0.0])
         moving.append(rod(pivot + (0, sign * 0.27, 0), end, 0.022, frame, around=8))
     fixed = seat(height, lean, p, colour, frame)
-    fixed += [rod(pivot + (0, s * 0.24, 0), pivot + (0, s * 0.3, 0), 0.07, (70, 70, 74), around=14) for s in gear.LEFT_RIGHT]
+    fixed += [
+        rod(pivot + (0, s * 0.24, 0), pivot + (0, s * 0.3, 0), 0.07, (70, 70, 74), around=14) for s in gear.LEFT_RIGHT
+    ]
     for s in gear.LEFT_RIGHT:
         fixed += [slab((-0.15, s * 0.25, height - 0.05), pivot + (0, s * 0.25, -0.03), 0.05, 0.06, frame)]
-        fixed += [gear.post((0.04, s * 0.29, height + 0.02), frame, 0.04), rod((-0.03, s * 0.29, height + 0.04), (0.11, s * 0.29, height + 0.04), 0.016, (30, 30, 32))]
-    fixed += [slab((-0.62, 0, 0.05), (-0.62, 0, 1.3), 0.4, 0.26, (44, 44, 48)), slab((-0.6, 0, 0.03), (0.35, 0, 0.03), 0.1, 0.06, frame)]
+        fixed += [
+            gear.post((0.04, s * 0.29, height + 0.02), frame, 0.04),
+            rod((-0.03, s * 0.29, height + 0.04), (0.11, s * 0.29, height + 0.04), 0.016, (30, 30, 32)),
+        ]
+    fixed += [
+        slab((-0.62, 0, 0.05), (-0.62, 0, 1.3), 0.4, 0.26, (44, 44, 48)),
+        slab((-0.6, 0, 0.03), (0.35, 0, 0.03), 0.1, 0.06, frame),
+    ]
     return Scene(person, moving, fixed)
 
 
@@ -113,12 +144,24 @@ def pull_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     grips = pair(0.0, half, bar)
     bent = rng.uniform(0.05, 0.4)
     ankles = trunk.hips + pair(-bent, -0.02, -np.sqrt((0.97 * (p.thigh + p.shin)) ** 2 - bent**2) * (1 - 0.5 * bent))
-    person = assemble(p, trunk, grips, pair(0.25, 0.6, -1.0), ankles, pair(1.0, 0.1), pair(0.75, 0.05, -0.65), head=turn(mix(-14, -22, u)))
+    person = assemble(
+        p,
+        trunk,
+        grips,
+        pair(0.25, 0.6, -1.0),
+        ankles,
+        pair(1.0, 0.1),
+        pair(0.75, 0.05, -0.65),
+        head=turn(mix(-14, -22, u)),
+    )
     frame = gear.choose(rng, gear.FRAMES)
     side = rng.uniform(0.62, 0.85)
     fixed = [rod((0, -side, bar), (0, side, bar), 0.02, frame, around=10)]
     for sign in gear.LEFT_RIGHT:
-        fixed += [gear.post((0, sign * side, bar + 0.06), frame, 0.08), gear.beam((-0.5, sign * side, 0.04), (0.5, sign * side, 0.04), frame)]
+        fixed += [
+            gear.post((0, sign * side, bar + 0.06), frame, 0.08),
+            gear.beam((-0.5, sign * side, 0.04), (0.5, sign * side, 0.04), frame),
+        ]
     return Scene(person, [], fixed, bar=person.grips)
 
 
@@ -131,7 +174,16 @@ def tricep_dips(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scen
     trunk = torso(p, pelvis, turn(pitch))
     bent = rng.uniform(0.22, 0.42)
     ankles = trunk.hips + pair(-bent, -0.03, -0.72 * (p.thigh + p.shin))
-    person = assemble(p, trunk, pair(0.0, half, bar), pair(-1.0, 0.25), ankles, pair(1.0, 0.1), pair(0.6, 0.05, -0.8), head=turn(pitch * 0.4))
+    person = assemble(
+        p,
+        trunk,
+        pair(0.0, half, bar),
+        pair(-1.0, 0.25),
+        ankles,
+        pair(1.0, 0.1),
+        pair(0.6, 0.05, -0.8),
+        head=turn(pitch * 0.4),
+    )
     frame = gear.choose(rng, gear.FRAMES)
     fixed = []
     for sign in gear.LEFT_RIGHT:

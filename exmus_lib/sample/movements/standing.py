@@ -20,7 +20,9 @@ def upright(p: Proportions, pitch, half: float, lean_back: float = 0.0) -> tuple
 def curl(p: Proportions, trunk: Torso, ankles: np.ndarray, flexion: np.ndarray, half: np.ndarray) -> Skeleton:
     """Elbows at the sides, flexed by degrees (T, 2): the forearms turn, the upper arms drift forward a little."""
     raised = 2 + 16 * (flexion / 140) ** 2
-    left, right = (swing(raised[:, k]) * p.upper_arm + swing(raised[:, k] + flexion[:, k]) * (p.forearm + p.grip) for k in (0, 1))
+    left, right = (
+        swing(raised[:, k]) * p.upper_arm + swing(raised[:, k] + flexion[:, k]) * (p.forearm + p.grip) for k in (0, 1)
+    )
     grips = trunk.shoulders + np.stack([left[:, 0], right[:, 1]], axis=1)
     return assemble(p, trunk, at_width(grips, half), pair(-0.6, 0.12, -1.0), ankles, pair(1.0, 0.15))
 
@@ -61,8 +63,8 @@ def shoulder_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> S
         ankles = pair(0.45, 0.22, p.ankle)
         colour, frame = gear.choose(rng, gear.PADS), gear.choose(rng, gear.FRAMES)
         fixed += gear.board((-0.2, 0, 0.46), (0.28, 0, 0.46), 0.3, colour, frame)
-        back = trunk.spine[0, 3] - trunk.axes[0, 3, :, 0] * 0.14
-        fixed += gear.board(back, back + trunk.axes[0, 3, :, 2] * 0.55, 0.28, colour, frame)
+        back = trunk.spine[0, 4] - trunk.axes[0, 4, :, 0] * 0.14
+        fixed += gear.board(back, back + trunk.axes[0, 4, :, 2] * 0.55, 0.28, colour, frame)
     else:
         trunk, ankles = upright(p, mix(-4, 0, u), rng.uniform(0.12, 0.22))
     shoulder = trunk.shoulders
@@ -95,7 +97,9 @@ def squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     fixed = []
     if rng.random() < 0.4:
         fixed = gear.uprights(rng.choice([-0.75, 0.75]), 0.55, 1.9, gear.choose(rng, gear.FRAMES), 1.35)
-    return Scene(person, gear.barbell(bar, rng, rng.uniform(0.82, 1.0), rng.uniform(0.18, 0.225)), fixed, bar=person.grips)
+    return Scene(
+        person, gear.barbell(bar, rng, rng.uniform(0.82, 1.0), rng.uniform(0.18, 0.225)), fixed, bar=person.grips
+    )
 
 
 def deadlift(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -175,5 +179,8 @@ def tricep_pushdown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> 
     if rope:
         moving += [rod(knot, person.grips[:, k] * 1.06 - knot * 0.06, 0.014, (210, 205, 190), around=6) for k in (0, 1)]
     else:
-        moving += [rod(held - side, held + side, 0.017, gear.STEEL, around=8), rod(knot, held, 0.012, gear.STEEL, around=6)]
+        moving += [
+            rod(held - side, held + side, 0.017, gear.STEEL, around=8),
+            rod(knot, held, 0.012, gear.STEEL, around=6),
+        ]
     return Scene(person, moving, gear.tower(x, height, gear.choose(rng, gear.FRAMES), 0.4), bar=person.grips)
