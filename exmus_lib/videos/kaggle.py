@@ -24,8 +24,8 @@ def download() -> Path:
     except (OSError, BackendError, DataCorruptionError) as error:
         raise RuntimeError(
             f"The Kaggle data set {HANDLE} could not be downloaded: {error}\n"
-            "With a connection, run this again: kagglehub goes on where it stopped. Without one, download the archive elsewhere"
-            f" from {PAGE}, unpack it, and give the unpacked folder as `dataset`."
+            "With a connection, run this again: kagglehub goes on where it stopped. Without one, download the archive"
+            f" elsewhere from {PAGE}, unpack it, and give the unpacked folder as `dataset`."
             ' Or go on with dataset = "sample", which needs no download.'
         ) from error
     return class_folders(unpacked)

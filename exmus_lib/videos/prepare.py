@@ -15,7 +15,7 @@ from exmus_lib.videos.split import split
 
 @dataclass(frozen=True)
 class ClipSet:
-    """The clips of a data set: the tables videos (one row per file found) and clips (one per clip), and their folder."""
+    """The clips of a data set: the tables `videos` (a row per file) and `clips` (a row per clip), and their folder."""
 
     name: str
     folder: Path
@@ -38,10 +38,10 @@ class ClipSet:
 
 
 def prepare(dataset: str = "sample", preset: str = "quick", overwrite: bool = False) -> ClipSet:
-    """The clip set of "sample", "kaggle" or a folder of class folders; scanned, cut and divided when that was not done yet.
+    """The clip set of "sample", "kaggle" or a folder of class folders: scanned, cut and split unless that is done.
 
-    A folder is scanned again when its files, its MANIFEST.csv or the list of class folders have changed. What was interrupted
-    goes on where it was. `overwrite` makes everything anew, the sample's videos too.
+    A folder is scanned again when its files, its MANIFEST.csv or the known class folders have changed. What was
+    interrupted goes on where it was. `overwrite` makes everything anew, the sample's videos too.
     """
     name = dataset_name(dataset, preset)
     folder = workspace.clips_dir(name)
@@ -59,7 +59,7 @@ def prepare(dataset: str = "sample", preset: str = "quick", overwrite: bool = Fa
 
 
 def dataset_name(dataset: str, preset: str = "quick") -> str:
-    """What a data set is called in data/ and outputs/: "sample", "sample-smoke", "kaggle" or <folder>-<six hex of its path>.
+    """What a data set is called in data/ and outputs/: sample, sample-smoke, kaggle or <folder>-<six hex of its path>.
 
     Raises ValueError for a name that is neither built in nor a folder.
     """

@@ -43,9 +43,9 @@ class VideoInfo:
 def read_frames(path: str | Path, times: Sequence[float], side: int | None = None) -> np.ndarray:
     """The frames shown at `times`, in seconds from the first: (time, height, width, 3) uint8 RGB, upright.
 
-    Shown at t is the last frame whose time stamp is at most t; before the first frame that is the first, after the end the
-    last. `side` scales the shorter side to so many pixels, as videos.cut does. Raises VideoError when the file is damaged
-    where it is needed.
+    Shown at t is the last frame whose time stamp is at most t: the first frame before its time, the last one after
+    the end. `side` scales the shorter side to so many pixels, as videos.cut does; without it the frames keep their
+    size, but for pixels that are not square. Raises VideoError when the file is damaged where it is needed.
     """
     if not len(times):
         raise ValueError(f"{path}: no times asked for")
@@ -59,7 +59,7 @@ def read_frames(path: str | Path, times: Sequence[float], side: int | None = Non
 
 
 def info(path: str | Path) -> VideoInfo:
-    """What the file really holds: all packets are counted, the first frame is decoded. Raises VideoError when damaged."""
+    """What the file really holds: every packet is counted, the first frame decoded. Raises VideoError when damaged."""
     first, stamps, end = None, [], 0
     with opened(path) as (container, stream):
         for packet in _packets(container, stream):
@@ -69,7 +69,7 @@ def info(path: str | Path) -> VideoInfo:
                 stamps.append(packet.dts if packet.pts is None else packet.pts)
                 end = max(end, stamps[-1] + (packet.duration or 0))
         first = first or next(iter(stream.decode(None)), None)
-        if first is None:
+        if first is None or not stamps:
             raise VideoError(path, "holds no frame")
         seconds = float((end - min(stamps)) * stream.time_base)
         promised = float((stream.duration or 0) * stream.time_base)
@@ -89,7 +89,7 @@ def info(path: str | Path) -> VideoInfo:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file and its video stream; what FFmpeg has against the content becomes VideoError (a full disk stays OSError).
+    """The file and its video stream. What FFmpeg has against the content becomes VideoError; a full disk stays OSError.
 
     One thread, because a clip of short side 256 is decoded in less time than threads take to start.
     """
@@ -104,7 +104,7 @@ def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise
-        raise VideoError(path, error.strerror or str(error)) from error
+        raise VideoError(path, f"cannot be decoded: {error.strerror or error}") from error
 
 
 def timed_frames(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
@@ -127,13 +127,15 @@ def clockwise(frame: VideoFrame) -> int:
 
 
 def display_size(frame: VideoFrame, aspect: Fraction | None, side: int | None) -> tuple[int, int]:
-    """Width and height of a frame, not yet turned, with square pixels and its shorter side scaled to `side` pixels.
+    """Width and height of a frame (not yet turned) with square pixels; its shorter side scaled to `side`, both even.
 
-    `aspect` is the width of the stored pixels over their height; phones store squares, camcorders do not.
+    `aspect` is the width of a stored pixel over its height. Edited videos are often stored wide and shown narrow.
     """
     width, height = frame.width * float(aspect or 1), frame.height
-    scale = side / min(width, height) if side else 1
-    return round(width * scale), round(height * scale)
+    if side is None:
+        return round(width), height
+    scale = side / min(width, height)
+    return round(width * scale / 2) * 2, round(height * scale / 2) * 2
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
@@ -145,10 +147,10 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]
 
 
 def _planned(container: InputContainer, stream: VideoStream, times: Sequence[float]) -> list[VideoFrame] | None:
-    """Choose frames by the time stamps of packets, then decode only from key frames up to the last frame wanted of each.
+    """Choose frames by the time stamps of packets, then decode from key frames on, and no further than wanted.
 
-    None when no plan can be made: packets without a time to be shown at, a file that begins in the middle of things, a search
-    that ends too late, a packet that gives no frame. That is rare, and _in_sequence does it.
+    None when no plan can be made: packets without a time to be shown at, a file that begins in the middle of things, a
+    search that ends too late, a packet that gives no frame. That is rare, and then _in_sequence does it.
     """
     if container.format.name == "avi":  # see timed_frames
         return None
@@ -168,11 +170,11 @@ def _planned(container: InputContainer, stream: VideoStream, times: Sequence[flo
             break
     if not packets or not packets[0].is_keyframe:
         return None
-    # Behind a key frame may come frames that are shown before it and need what lies further ahead.
-    ahead = packets[0].pts
-    if any(p.pts < ahead for p in packets) and (not skipping or min(wanted) < ahead):
+    # Behind a key frame may come frames that are shown before it, and need what lies ahead of it.
+    entry = packets[0].pts
+    if min(wanted) < entry if skipping else any(p.pts < entry for p in packets):
         return None
-    packets = [p for p in packets if p.pts >= ahead]
+    packets = [p for p in packets if p.pts >= entry]
     shown = sorted(p.pts for p in packets if not p.is_discard)
     stamps = [shown[max(bisect.bisect_right(shown, w) - 1, 0)] for w in wanted]
     decoded = _decode(stream, packets, set(stamps))
@@ -188,13 +190,13 @@ def _decode(stream: VideoStream, packets: list[Packet], wanted: set[int]) -> dic
         if last < start:
             continue
         for packet in [*packets[start : last + 1], None]:  # None: hand out what is still held back to be put in order
-            decoded |= {f.pts: f for f in stream.decode(packet) if f.pts in wanted}
+            decoded |= {f.pts: f for f in stream.decode(packet) if f.pts in wanted and not f.is_corrupt}
         stream.codec_context.flush_buffers()
     return decoded
 
 
 def _entry_points(stamps: list[int], is_key: list[bool]) -> list[int]:
-    """Where decoding can begin: key frames with all that comes earlier shown earlier, and all that comes later shown later."""
+    """Where decoding can begin: key frames such that all before is shown before, and all behind is shown behind."""
     highest = [float("-inf"), *itertools.accumulate(stamps, max)]
     lowest = list(itertools.accumulate(reversed(stamps), min))[::-1]
     return [i for i, key in enumerate(is_key) if key and highest[i] < stamps[i] == lowest[i]]

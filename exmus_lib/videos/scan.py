@@ -25,16 +25,15 @@ COLUMNS = "video_id group path folder exercise seconds fps width height rotation
 def scan(folder: Path, progress: bool = True) -> pd.DataFrame:
     """One row per file below the class folders, sorted by path; `status` is "ok" or why the file cannot be used.
 
-    Videos lying beside the class folders are listed too; hidden files are not. `path` is relative to `folder`; width and
-    height are as stored, and `rotation` says by how many degrees clockwise to turn. `group` is that of MANIFEST.csv (path,
-    group), else the video itself; files with the same content share one. Raises ValueError for a folder that holds no
-    class folder.
+    Videos beside the class folders are listed too; hidden files are not. `path` is relative to `folder`. Width and
+    height are as stored; `rotation` says by how many degrees clockwise to turn. `group` is that of MANIFEST.csv (path,
+    group), else the video itself; files with the same content share one. Raises ValueError if there is no class folder.
     """
     paths = find(folder)
     if not any("/" in path for path in paths):
         raise ValueError(
-            f"{folder} holds no class folder with files; it holds {_contents(folder)}. Expected is one folder per exercise,"
-            f' such as "{folder.name}/Squat/1.mp4", named as one of {", ".join(vocabulary.EXERCISES)} or as Kaggle does.'
+            f"{folder} holds no class folder with files; it holds {_contents(folder)}. Expected is one per exercise,"
+            f' as in "{folder.name}/Squat/1.mp4", named as Kaggle does or as one of {", ".join(vocabulary.EXERCISES)}.'
         )
     # Threads, because hashing and decoding leave Python's lock alone and need no copy of this process.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -90,7 +89,7 @@ def reason(error: read.VideoError | OSError) -> str:
 
 
 def _identifiers(paths: pd.Series) -> list[str]:
-    """Readable and unique: squat/squat_1.MOV -> squat_1; where two would be equal, digits of the path's hash are added."""
+    """Readable and unique: squat/squat_1.MOV -> squat_1; where two would be equal, digits of the path's hash follow."""
     slugs = [_slug(path) for path in paths]
     twice = Counter(slugs)
     return [
@@ -124,7 +123,7 @@ def _groups(folder: Path, videos: pd.DataFrame) -> pd.Series:
         # A file that lies in two groups joins them, and so on along the chain.
         first = groups[readable].groupby(videos["sha256"]).transform("min")
         joined = dict(zip(groups[readable], first, strict=True))
-        merged = groups.map(lambda g: joined.get(g, g))
+        merged = groups.replace(joined)
         if merged.equals(groups):
             return groups
         groups = merged

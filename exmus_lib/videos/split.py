@@ -1,4 +1,4 @@
-"""Clips divided into train, val and test: by group, so that no source is on two sides, and by clip, to measure leakage."""
+"""Clips divided into train, val and test: by group, so that no source is on two sides; by clip, to measure leakage."""
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ WORTH = np.array([100.0, 1.0, 10.0])
 def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """The clips with two more columns of "train", "val" and "test", both stratified by exercise.
 
-    `split_video` keeps all clips of a group on one side; `split_clip` deals out single clips. The order of the rows does not
-    matter, and the clips of an exercise are divided as near to 1227:443:442 as its groups allow.
+    `split_video` keeps all clips of a group on one side; `split_clip` deals out single clips. The clips of an exercise
+    are divided as near to 1227:443:442 as its groups allow. The order of the rows does not matter.
     """
     return clips.assign(
         split_video=_assign(clips["group"], clips["exercise"], seed),
@@ -22,7 +22,7 @@ def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def scarce(clips: pd.DataFrame, column: str = "split_video") -> pd.DataFrame:
-    """The exercises that are missing from a side: groups and clips per side, one row per exercise. Empty when all is well."""
+    """The exercises that are missing from a side: one row each with its groups, and its clips per side."""
     counts = pd.crosstab(clips["exercise"], clips[column]).reindex(columns=list(PROPORTIONS), fill_value=0)
     counts.insert(0, "groups", clips.groupby("exercise")["group"].nunique())
     return counts[(counts[list(PROPORTIONS)] == 0).any(axis=1)]
@@ -31,8 +31,8 @@ def scarce(clips: pd.DataFrame, column: str = "split_video") -> pd.DataFrame:
 def _assign(units: pd.Series, exercises: pd.Series, seed: int) -> pd.Series:
     """A side for every unit (a group, or a single clip), as a column along the clips.
 
-    Units come in random order; each goes where it brings the numbers of its exercises nearest to what they should be. Then
-    single units change sides as long as that helps.
+    Units come in random order, and each goes where it brings the numbers of its exercises nearest to what they should
+    be. Then single units change sides as long as that helps.
     """
     counts = pd.crosstab(units, exercises)
     counts = counts.iloc[np.random.default_rng(seed).permutation(len(counts))]

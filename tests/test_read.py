@@ -1,0 +1,101 @@
+"""Frames asked for are the frames read, exactly, whatever the file is like; a damaged file says so."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from helpers import FPS, damage, number_of, numbers_of, write_video
+
+from exmus_lib.videos.read import VideoError, info, read_frames
+
+
+@pytest.mark.parametrize("fps", FPS.values(), ids=FPS)
+def test_frames_asked_for_are_the_frames_read(tmp_path, fps):
+    video = write_video(tmp_path / "v.mp4", 200, fps)
+    for numbers in ([0, 1, 2, 3], [7, 7, 199, 0, 60], list(range(0, 200, 13)), [150, 151, 152], [198, 199]):
+        assert numbers_of(read_frames(video, [float(n / fps) for n in numbers])) == numbers  # from its first moment on
+        assert numbers_of(read_frames(video, [(n + 0.99) / float(fps) for n in numbers])) == numbers  # to its last
+
+
+def test_before_the_first_frame_is_the_first_and_after_the_end_the_last(tmp_path):
+    video = write_video(tmp_path / "v.mp4", 30)
+    assert numbers_of(read_frames(video, [-1, 0.99, 1.0, 99])) == [0, 29, 29, 29]
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_rotation_is_obeyed(tmp_path, turned):
+    video = write_video(tmp_path / "v.mp4", 40, size=(128, 64), turned=turned)
+    frames = read_frames(video, [1.0])
+    assert frames.shape == ((1, 128, 64, 3) if turned % 180 else (1, 64, 128, 3))
+    assert number_of(frames[0]) == 30
+    assert (info(video).rotation, info(video).width, info(video).height) == (turned, 128, 64)
+
+
+@pytest.mark.parametrize(
+    "name, codec, options",
+    [
+        ("long.mp4", "libx264", {"g": "250"}),
+        ("open.mp4", "libx264", {"x264-params": "open-gop=1"}),
+        ("v.mkv", "libx264", {}),
+        ("v.mov", "libx264", {"bf": "0"}),
+        ("v.ts", "libx264", {"x264-params": "open-gop=1"}),
+        ("v.avi", "libx264", {}),
+        ("old.avi", "mpeg4", {"bf": "2"}),
+        ("v.webm", "libvpx-vp9", {"deadline": "realtime", "cpu-used": "8"}),
+    ],
+)
+def test_containers_and_codecs(tmp_path, name, codec, options):
+    video = write_video(tmp_path / name, 180, codec=codec, **options)
+    for numbers in ([0, 10, 20], [100, 101, 110], [170, 97, 98, 175], [179]):
+        assert numbers_of(read_frames(video, [n / 30 for n in numbers])) == numbers
+
+
+def test_variable_frame_rate_goes_by_time_stamps(tmp_path):
+    times = np.cumsum([0, *np.tile([0.02, 0.05, 0.2], 20)])
+    video = write_video(tmp_path / "v.mp4", times.tolist())
+    assert numbers_of(read_frames(video, times)) == list(range(61))
+    assert numbers_of(read_frames(video, times + 0.019)) == list(range(61))
+
+
+def test_time_counts_from_the_first_frame(tmp_path):
+    video = write_video(tmp_path / "v.mp4", [0.5 + i / 30 for i in range(30)])
+    assert numbers_of(read_frames(video, [0, 0.5, 29 / 30])) == [0, 15, 29]
+
+
+def test_only_what_is_needed_is_decoded(tmp_path):
+    video = write_video(tmp_path / "v.mp4", 60, bf="0", g="10")
+    damage(video, 25)
+    numbers = [*range(0, 25), *range(30, 60)]  # the damage reaches from 25 to the next key frame
+    assert numbers_of(read_frames(video, [n / 30 for n in numbers])) == numbers
+    with pytest.raises(VideoError, match="v.mp4: cannot be decoded"):
+        read_frames(video, [27 / 30])
+
+
+def test_scaling_and_pixels_that_are_not_square(tmp_path):
+    video = write_video(tmp_path / "v.mp4", 3, size=(192, 128), aspect=Fraction(3, 8))  # shown as 72 x 128
+    assert read_frames(video, [0]).shape == (1, 128, 72, 3)
+    scaled = read_frames(video, [0.05], side=36)
+    assert scaled.shape == (1, 64, 36, 3)
+    assert number_of(scaled[0]) == 1
+
+
+def test_info_counts_what_is_there(tmp_path):
+    facts = info(write_video(tmp_path / "v.mov", 45, FPS["29.97"], audio=True))
+    assert (facts.frames, facts.codec, facts.has_audio) == (45, "h264", True)
+    assert facts.seconds == pytest.approx(45 * 1001 / 30000, abs=1e-3)
+    assert facts.fps == pytest.approx(29.97, abs=1e-2)
+    single = info(write_video(tmp_path / "one.mp4", 1))
+    assert (single.frames, single.has_audio) == (1, False)
+    assert numbers_of(read_frames(tmp_path / "one.mp4", [0, 5])) == [0, 0]
+
+
+def test_what_is_no_video_says_so(tmp_path):
+    whole = write_video(tmp_path / "whole.mp4", 60).read_bytes()
+    half = len(whole) // 2
+    contents = {"text.mp4": b"no video" * 99, "empty.mp4": b"", "head.mp4": whole[:half], "tail.mp4": whole[half:]}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(VideoError, match=name):
+            info(tmp_path / name)
+    with pytest.raises(ValueError, match="no times"):
+        read_frames(tmp_path / "whole.mp4", [])
