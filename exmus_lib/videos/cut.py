@@ -9,7 +9,6 @@ from math import ceil, floor
 from pathlib import Path
 
 import av
-import numpy as np
 import pandas as pd
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -135,7 +134,7 @@ def _small(scaler: VideoReformatter, frame: VideoFrame, size: tuple[int, int], t
         dst_color_range="MPEG",
     )
     if turn:
-        return VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(small.to_ndarray(), -turn // 90)), "rgb24")
+        return VideoFrame.from_ndarray(read.turned(small.to_ndarray(), turn), "rgb24")
     return small
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
@@ -126,6 +127,12 @@ def clockwise(frame: VideoFrame) -> int:
     return round(-frame.rotation / 90) % 4 * 90
 
 
+def turned(image: np.ndarray, degrees: int) -> np.ndarray:
+    """An image turned clockwise by 0, 90, 180 or 270 degrees."""
+    quarters = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+    return cv2.rotate(image, quarters[degrees]) if degrees else image
+
+
 def display_size(frame: VideoFrame, aspect: Fraction | None, side: int | None) -> tuple[int, int]:
     """Width and height of a frame (not yet turned) with square pixels; its shorter side scaled to `side`, both even.
 
@@ -224,5 +231,5 @@ def _pictures(frames: list[VideoFrame], aspect: Fraction | None, side: int | Non
     for frame in frames:
         if id(frame) not in pictures:
             scaled = scaler.reformat(frame, width, height, "rgb24", interpolation="AREA")
-            pictures[id(frame)] = np.rot90(scaled.to_ndarray(), -clockwise(frame) // 90)
+            pictures[id(frame)] = turned(scaled.to_ndarray(), clockwise(frame))
     return np.stack([pictures[id(frame)] for frame in frames])

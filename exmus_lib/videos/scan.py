@@ -62,10 +62,10 @@ def _look(folder: Path, path: str) -> dict[str, object]:
     row = {"path": path, "folder": path.split("/")[0] if "/" in path else "", "exercise": None, "sha256": None}
     try:
         row["exercise"] = vocabulary.exercise_of(row["folder"])
-        label = "ok" if row["exercise"] else f"no exercise label for {row['folder']!r}"
+        label = "ok" if row["exercise"] else f'no exercise label for "{row["folder"]}"'
     except ValueError:
         close = vocabulary.nearest(row["folder"], tuple(vocabulary.FOLDERS))
-        label = f"unknown class folder {row['folder']!r}.{close}" if row["folder"] else "not inside a class folder"
+        label = f'unknown class folder "{row["folder"]}".{close}' if row["folder"] else "not inside a class folder"
     if not path.lower().endswith(SUFFIXES):
         return row | {"status": f"not a video file ({file.suffix or 'no suffix'})"}
     try:
