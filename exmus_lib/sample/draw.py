@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numba import njit
 
@@ -66,7 +67,7 @@ class Light:
 def rasterise(image, depth, points, colours, faces):  # pragma: no cover - compiled
     """Draw triangles into image (H, W, C) uint8 and depth (H, W), which holds inverse distance (larger is nearer).
 
-    points (V, 3): pixel x, pixel y, inverse distance; colours (V, C) in 0-255, interpolated over each triangle (Gouraud).
+    points (V, 3): pixel x, pixel y, inverse distance; colours (V, C) in 0-255, interpolated (Gouraud).
     """
     height, width, channels = image.shape
     for f in range(faces.shape[0]):
@@ -98,16 +99,7 @@ def rasterise(image, depth, points, colours, faces):  # pragma: no cover - compi
                 wc += step_c
 
 
-@njit(cache=True, fastmath=True)
-def darken(image, background, shadow, strength):  # pragma: no cover - compiled
-    """Write background (H, W, 3) into image, darker where shadow (H, W) uint8 falls."""
-    height, width = shadow.shape
-    for y in range(height):
-        for x in range(width):
-            if shadow[y, x] == 0:
-                for k in range(3):
-                    image[y, x, k] = background[y, x, k]
-            else:
-                rest = 1 - strength * shadow[y, x] / 255
-                for k in range(3):
-                    image[y, x, k] = np.uint8(background[y, x, k] * rest)
+def darken(background: np.ndarray, shadow: np.ndarray, strength: float) -> np.ndarray:
+    """The background (H, W, 3) uint8, darker by up to `strength` (0-1) where shadow (H, W) uint8 falls."""
+    rest = cv2.addWeighted(shadow, -strength, shadow, 0.0, 255.0)
+    return cv2.multiply(background, cv2.merge([rest, rest, rest]), scale=1 / 255)

@@ -30,7 +30,7 @@ class Take:
 
 
 def repetitions(times: np.ndarray, shortest: float, longest: float, rng: np.random.Generator) -> np.ndarray:
-    """How far along its way the movement is (0 start, 1 end) at each time (T,) in seconds: up and down, again and again."""
+    """How far along its way the movement is (0 start, 1 end) at times (T,) in seconds, up and down again and again."""
     phase = (
         rng.random()
         + times / rng.uniform(shortest, longest)
@@ -98,7 +98,7 @@ def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
     canvas = shadow_canvas()
     for frame in range(len(times)):
         shadow = cv2.remap(shadows(moving, light, frame, *canvas), map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
-        darken(image[window], behind, shadow, strength)
+        image[window] = darken(behind, shadow, strength)
         nearest[window] = walls
         rasterise(image, nearest, points[frame], colours[frame], moving.faces)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -109,7 +109,7 @@ def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True)
 class Still:
-    """What does not move, drawn once: RGB uint8, inverse distance, and where each pixel's floor point lies in the shadow grid."""
+    """What does not move, drawn once: RGB uint8, inverse distance, and where its floor lies in the shadow grid."""
 
     camera: Camera  # the take's, with OVERSAMPLING times the pixels
     image: np.ndarray
@@ -127,7 +127,7 @@ def stage(camera: Camera, light: Light, things: list[Mesh], top: float, rng: np.
     large = Camera(camera.position, camera.axes, camera.focal * width / camera.width, width, height)
     mesh = join(things)
     shadow = cv2.remap(shadows(mesh, light, 0, *shadow_canvas()), map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
-    darken(image, image.copy(), shadow, 0.45)
+    image = darken(image, shadow, 0.45)
     empty = depth.copy()
     rasterise(image, depth, large.project(mesh.vertices)[0], light.shade(mesh)[0], mesh.faces)
     map_x[depth > empty] = -99.0  # the person casts no shadow on what stands before the floor
@@ -135,7 +135,7 @@ def stage(camera: Camera, light: Light, things: list[Mesh], top: float, rng: np.
 
 
 def touched(points: np.ndarray, still: Still, moving: Mesh, light: Light) -> tuple[slice, slice]:
-    """The rows and columns of the picture that the moving mesh, drawn at points (T, V, 3), or its shadow ever touches."""
+    """Rows and columns of the picture that the moving mesh, drawn at points (T, V, 3), or its shadow ever touches."""
     slope = (light.direction / light.direction[2]).astype(np.float32)
     some = moving.vertices[::4, ::3]
     fallen = still.camera.project(some - some[..., 2:] * slope)

@@ -22,12 +22,14 @@ from exmus_lib.workspace import atomic
 
 VIDEOS_PER_EXERCISE = 14  # shared by the folders of an exercise; enough for 3 in validation and 3 in test
 UNLABELLED_VIDEOS = 3  # of plank, which has no exercise in the paper
+WORTH_WORKERS = 40  # videos; starting processes takes some seconds
 SMOKE_VIDEOS = 2  # of the first folder of each exercise
 # width and height in pixels of landscape videos; portrait ones are turned
 SIZES, SMOKE_SIZES = ((342, 256), (384, 256), (456, 256)), ((128, 96), (170, 96))
 NOISE = 2.0  # of the camera, in grey levels
 SAMPLE_RATE = 44100
-# tkhd matrices (ISO/IEC 14496-12, 8.3.2): how a player turns the stored picture, 16.16 fixed point and 2.30 in the last column
+# Matrix of a track header (ISO/IEC 14496-12, 8.3.2): how a player turns the stored picture. Fixed point 16.16, 2.30 in
+# the last column.
 UPRIGHT = (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
@@ -48,19 +50,22 @@ def plan(smoke: bool = False) -> list[tuple[str, int]]:
 def make(folder: Path, smoke: bool = False, seed: int = 0, progress: bool = True) -> None:
     """Render the data set into folder/<Kaggle folder>/<Kaggle folder>_<n>.mp4 or .MOV.
 
-    smoke: two small, short videos of each exercise. The same seed gives the same videos. Finished videos are kept when this
-    runs again, so that an interrupted rendering goes on where it stopped.
+    smoke: two small, short videos of each exercise. The same seed gives the same videos. Finished videos are kept when
+    this runs again, so that an interrupted rendering goes on where it stopped.
     """
     one = partial(render, Path(folder), smoke=smoke, seed=seed)
     jobs = [video for video in plan(smoke) if not finished(Path(folder), *video)]
     if not jobs:
         return
+    bar = partial(tqdm, desc="rendering the sample", total=len(jobs), unit="video", disable=not progress)
+    if len(jobs) < WORTH_WORKERS:
+        for job in bar(jobs):
+            one(*job)
+        return
     list(shoot(Take("squat", 24, 0.1, 64, 64), np.random.default_rng(0)))  # compile once, here; the workers load it
-    workers = min(os.cpu_count() or 1, 8, len(jobs))
     # spawn: a fork of a process that runs threads (a notebook's, torch's) may hang
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        done = as_completed([pool.submit(one, *job) for job in jobs])
-        for future in tqdm(done, "rendering the sample", len(jobs), unit="video", disable=not progress):
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
+        for future in bar(as_completed([pool.submit(one, *job) for job in jobs])):
             future.result()
 
 
@@ -90,7 +95,7 @@ def render(root: Path, folder: str, n: int, smoke: bool, seed: int) -> None:
 
 
 def encode(path: Path, take: Take, turned: int, sound: bool, rng: np.random.Generator) -> None:
-    """Write one H.264 video, its pictures stored turned clockwise by 0, 90 or 270 degrees, with a quiet AAC track or none."""
+    """Write one H.264 video, its pictures stored turned clockwise by 0, 90 or 270 degrees, with quiet sound or none."""
     with av.open(str(path), "w", format="mov" if path.suffix == ".MOV" else "mp4") as container:
         options = {"preset": "ultrafast", "crf": "25"}
         stream = container.add_stream("libx264", rate=Fraction(take.fps), options=options)

@@ -14,8 +14,8 @@ Y_AXIS = np.array([0.0, 1.0, 0.0])
 
 @dataclass(frozen=True)
 class Mesh:
-    """A mesh over time: vertices and normals (T, V, 3), T = 1 where nothing moves; colours (V, 3) in 0-255; faces (F, 3),
-    counter-clockwise seen from outside."""
+    """A mesh over time: vertices and normals (T, V, 3), T = 1 where nothing moves; colours (V, 3) in 0-255; faces
+    (F, 3), counter-clockwise seen from outside."""
 
     vertices: np.ndarray
     normals: np.ndarray
@@ -46,7 +46,7 @@ def join(meshes: list[Mesh]) -> Mesh:
         stack([mesh.vertices for mesh in meshes]),
         stack([mesh.normals for mesh in meshes]),
         np.concatenate([mesh.colours for mesh in meshes]).astype(np.float32),
-        np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts)]).astype(np.int32),
+        np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts[:-1], strict=True)]).astype(np.int32),
     )
 
 
@@ -62,8 +62,9 @@ def tube(
 ) -> Mesh:
     """A lofted tube of elliptical rings, closed by letting the first and last ring shrink.
 
-    centres (T, K, 3); front and side (T, K, 3) unit axes of each ring, front x side pointing to the next ring; depths and
-    widths (K,) half axes along front and side; colours (K, 3) or (K, around, 3); squareness below 1 makes rings boxier.
+    centres (T, K, 3); front and side (T, K, 3) unit axes of each ring, front x side pointing to the next ring; depths
+    and widths (K,) half axes along front and side; colours (K, 3) or (K, around, 3); squareness below 1 makes rings
+    boxier.
     """
     angle = 2 * np.pi * np.arange(around) / around
     cos, sin = (np.sign(f) * np.abs(f).round(9) ** squareness for f in (np.cos(angle), np.sin(angle)))

@@ -1,4 +1,4 @@
-"""The room around the lifter: walls, floor and ceiling by ray casting, clutter by meshes, and where the camera stands."""
+"""The room around the lifter: walls, floor and ceiling by ray casting, clutter by meshes, and the camera's place."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ POSTERS = ((190, 60, 50), (50, 90, 160), (220, 200, 90), (40, 40, 44), (230, 230
 
 
 def place_camera(points: np.ndarray, azimuth: float, rng: np.random.Generator, width: int, height: int) -> Camera:
-    """A hand-held camera in the direction azimuth (degrees, 0 is in front of the person) that sees all points (N, 3).
+    """A camera in the direction azimuth (degrees, 0 is in front of the person) that sees all points (N, 3).
 
-    It stands where they fill 68-90 % of the short side of the frame, so that a square crop from the middle keeps the person.
+    It stands where they fill 68-90 % of the frame's short side, so that a square crop from the middle keeps them.
     """
     short = min(width, height)
     middle = (points.min(0) + points.max(0)) / 2

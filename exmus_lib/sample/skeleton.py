@@ -38,6 +38,7 @@ class Proportions:
             forearm=0.146 * h * self.arm,
             grip=0.042 * h,  # wrist to the centre of the fist
             foot=0.11 * h,  # ankle to the ball of the foot
+            seat=0.07 * h * self.build,  # hip joints over what the person sits or lies on
         )
         for name, length in lengths.items():
             object.__setattr__(self, name, length)
@@ -139,7 +140,7 @@ def two_bone(root, target, first: float, second: float, pole) -> tuple[np.ndarra
 
 
 def torso(proportions: Proportions, pelvis: np.ndarray, hips: np.ndarray, chest: np.ndarray | None = None) -> Torso:
-    """A spine that starts in the rotation `hips` at the point `pelvis` and bends into the rotation `chest`, all (T, ...)."""
+    """A spine from the point `pelvis` (T, 3) that bends from the rotation `hips` into `chest`, both (T, 3, 3)."""
     chest = hips if chest is None else chest
     frames = max(len(pelvis), len(hips), len(chest))
     weight = np.clip((SPINE_RINGS - 0.1) / 0.6, 0, 1)
@@ -175,7 +176,7 @@ def assemble(
     """The whole person from targets, each (T, 2, 3) or (1, 2, 3).
 
     grips: where the fists close (wrists straight), or, with `hands` (directions of flat hands), where the palms lie;
-    ankles: ankle joints; toes: direction of the feet, forward if not given; head: rotation (T, 3, 3), the chest's if not given.
+    ankles: ankle joints; toes: direction of the feet, else forward; head: rotation (T, 3, 3), else the chest's.
     """
     shape = trunk.shoulders.shape
     grips, elbow_poles, ankles, knee_poles = (
@@ -195,6 +196,6 @@ def assemble(
     fists = ends if hands is None else wrists + unit(hands) * proportions.grip
     knees, feet, knee_bends = two_bone(trunk.hips, ankles, proportions.thigh, proportions.shin, knee_poles)
     return Skeleton(
-        proportions, trunk, np.broadcast_to(chest if head is None else head, chest.shape), shoulders, elbows, wrists, fists,
-        elbow_bends, trunk.hips, knees, feet, unit(toes), knee_bends, hands is not None,
+        proportions, trunk, np.broadcast_to(chest if head is None else head, chest.shape), shoulders, elbows, wrists,
+        fists, elbow_bends, trunk.hips, knees, feet, unit(toes), knee_bends, hands is not None,
     )  # fmt: skip

@@ -16,8 +16,8 @@ from exmus_lib.sample.skeleton import Proportions
 class Movement:
     """How a folder's exercise is performed and filmed.
 
-    seconds: shortest and longest repetition; views: ranges of the camera's direction in degrees (0 in front of the person,
-    90 at a side, 180 behind; sides are drawn by chance).
+    seconds: shortest and longest repetition; views: ranges of the camera's direction in degrees (0 in front of the
+    person, 90 at a side, 180 behind; sides are drawn by chance).
     """
 
     perform: Callable[[Proportions, np.ndarray, np.random.Generator], Scene]

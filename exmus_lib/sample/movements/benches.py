@@ -20,7 +20,7 @@ def press(
     barbell: bool,
     touch: float,
 ):
-    """Straight up from the chest: the person and what they lift. touch: where the bar meets the chest, metres below the shoulders."""
+    """Up from the chest: the person and what they lift. touch: metres below the shoulders at which the bar meets it."""
     wide = (rng.uniform(1.75, 2.1),) * 2 if barbell else (1.9, 1.15)
     shoulder = trunk.shoulders.mean(1)
     low = trunk.chest(0.125 + 0.02 * p.build, 0.0, -touch)
@@ -43,7 +43,7 @@ def lying(p: Proportions, pelvis: np.ndarray, pitch: float, frames: int) -> Tors
 
 def bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     seat = rng.uniform(0.43, 0.47)
-    trunk = lying(p, point(0.0, 0.0, seat + 0.115 + 0.02 * (p.build - 1)), -90.0, len(u))
+    trunk = lying(p, point(0.0, 0.0, seat + p.seat), -90.0, len(u))
     ankles = pair(rng.uniform(0.28, 0.45), rng.uniform(0.2, 0.3), p.ankle)
     barbell = rng.random() < 0.85
     person, moving = press(p, 1 - u, rng, trunk, ankles, pair(1.0, 0.5, 0.8), barbell, rng.uniform(0.08, 0.15))
@@ -51,12 +51,12 @@ def bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scen
     fixed = gear.board((0.17, 0, seat), (-0.5 * p.height, 0, seat), 0.3, colour, frame)
     if barbell:
         fixed += gear.uprights(float(trunk.shoulders[0, 0, 0]) - 0.3, 0.52, 1.05, frame, 0.98)
-    return Scene(person, moving, fixed, bar=person.grips)
+    return Scene(person, moving, fixed)
 
 
 def incline_bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     seat, slope = rng.uniform(0.44, 0.48), rng.uniform(32, 46)
-    trunk = torso(p, point(0.0, 0.0, seat + 0.115) + 0 * u[:, None], turn(slope - 90 - 4), turn(slope - 90 + 2))
+    trunk = torso(p, point(0.0, 0.0, seat + p.seat) + 0 * u[:, None], turn(slope - 90 - 4), turn(slope - 90 + 2))
     ankles = pair(rng.uniform(0.4, 0.52), rng.uniform(0.2, 0.3), p.ankle)
     barbell = rng.random() < 0.6
     person, moving = press(p, 1 - u, rng, trunk, ankles, pair(1.0, 0.5, 0.8), barbell, rng.uniform(0.02, 0.07))
@@ -67,7 +67,7 @@ def incline_bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator)
     fixed += gear.board(hinge + 0.03 * along, hinge + 0.46 * p.height * along, 0.3, colour, frame)
     if barbell:
         fixed += gear.uprights(float(trunk.shoulders[0, 0, 0]) - 0.32, 0.52, 1.4, frame, 1.3)
-    return Scene(person, moving, fixed, bar=person.grips)
+    return Scene(person, moving, fixed)
 
 
 def decline_bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -93,7 +93,7 @@ def decline_bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator)
     fixed += [slab(knee[0] - (0.03, 0, 0.13), ankle[0] + (0.1, 0, 0.05), 0.05, 0.05, frame)]
     if barbell:
         fixed += gear.uprights(float(trunk.shoulders[0, 0, 0]) - 0.3, 0.52, 1.05, frame, 0.98)
-    return Scene(person, moving, fixed, bar=person.grips)
+    return Scene(person, moving, fixed)
 
 
 def hip_thrust(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -120,4 +120,4 @@ def hip_thrust(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene
     moving = gear.barbell(bar, rng, rng.uniform(0.8, 0.98), rng.uniform(0.19, 0.225))
     pad = np.array([0.0, 0.2, 0.0])
     moving.append(rod(bar - pad, bar + pad, 0.045, gear.choose(rng, gear.PADS), around=10))
-    return Scene(person, moving, fixed, bar=person.grips)
+    return Scene(person, moving, fixed)

@@ -28,7 +28,7 @@ def lat_pulldown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Sce
     height = 0.5
     trunk = torso(
         p,
-        point(0.0, 0.0, height + 0.11) + 0 * u[:, None],
+        point(0.0, 0.0, height + p.seat) + 0 * u[:, None],
         turn(mix(-3, -10, u)),
         turn(mix(-3, -rng.uniform(14, 22), u)),
     )
@@ -62,13 +62,13 @@ def lat_pulldown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Sce
     fixed += gear.tower(pulley[0] + 0.72, pulley[2] + 0.1, frame, 0.72)
     fixed += [rod((0.27, -0.26, knee + 0.13), (0.27, 0.26, knee + 0.13), 0.06, colour, around=12)]
     fixed += [gear.beam((0.27, 0, knee + 0.13), (pulley[0] + 0.72, 0, knee + 0.13), frame, 0.05)]
-    return Scene(person, moving, fixed, bar=person.grips)
+    return Scene(person, moving, fixed)
 
 
 def chest_fly(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     """Arms nearly straight at shoulder height, from wide open to hands together."""
     height = rng.uniform(0.48, 0.54)
-    trunk = torso(p, point(0.0, 0.0, height + 0.11) + 0 * u[:, None], turn(-5.0))
+    trunk = torso(p, point(0.0, 0.0, height + p.seat) + 0 * u[:, None], turn(-5.0))
     angle = np.radians(mix(rng.uniform(92, 102), rng.uniform(-12, -7), u))
     drop = rng.uniform(-0.06, 0.02)
     grips = trunk.shoulders + 0.92 * p.arm_reach * pair(np.cos(angle), np.sin(angle), drop)
@@ -96,12 +96,12 @@ def chest_fly(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
         slab((-0.62, 0, 0.05), (-0.62, 0, 1.45), 0.42, 0.24, (44, 44, 48)),
         slab((-0.62, 0, 0.03), (0.4, 0, 0.03), 0.1, 0.06, frame),
     ]
-    return Scene(person, moving, fixed, bar=person.grips)
+    return Scene(person, moving, fixed)
 
 
 def leg_extension(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     height, lean = rng.uniform(0.5, 0.56), rng.uniform(-20, -8)
-    trunk = torso(p, point(0.0, 0.0, height + 0.11) + 0 * u[:, None], turn(lean))
+    trunk = torso(p, point(0.0, 0.0, height + p.seat) + 0 * u[:, None], turn(lean))
     shin = mix(-rng.uniform(4, 14), rng.uniform(76, 86), u)
     knee = trunk.hips + pair(np.sqrt(p.thigh**2 - 0.03**2), 0.03, 0.0)
     ankles = knee + swing(shin) * p.shin
@@ -162,7 +162,7 @@ def pull_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
             gear.post((0, sign * side, bar + 0.06), frame, 0.08),
             gear.beam((-0.5, sign * side, 0.04), (0.5, sign * side, 0.04), frame),
         ]
-    return Scene(person, [], fixed, bar=person.grips)
+    return Scene(person, [], fixed)
 
 
 def tricep_dips(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -191,4 +191,4 @@ def tricep_dips(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scen
         fixed += [rod((-0.45, y, bar), (0.3, y, bar), 0.024, frame, around=10), gear.post((-0.45, y, bar), frame)]
         fixed += [gear.post((0.24, y, bar - 0.02), frame), gear.beam((-0.6, y, 0.03), (0.45, y, 0.03), frame)]
     fixed += [gear.beam((-0.45, -half, 0.5), (-0.45, half, 0.5), frame, 0.05)]
-    return Scene(person, [], fixed, bar=person.grips)
+    return Scene(person, [], fixed)

@@ -12,12 +12,11 @@ from exmus_lib.sample.skeleton import Proportions, Skeleton, pair
 
 @dataclass(frozen=True)
 class Scene:
-    """A person over time with the equipment that moves and that stands. `bar`: (T, 2, 3) points where the fists should be."""
+    """A person over time with the equipment that moves and that stands."""
 
     skeleton: Skeleton
     moving: list[Mesh] = field(default_factory=list)
     fixed: list[Mesh] = field(default_factory=list)
-    bar: np.ndarray | None = None
 
 
 def mix(start, end, share: np.ndarray) -> np.ndarray:

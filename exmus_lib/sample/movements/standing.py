@@ -33,7 +33,7 @@ def barbell_curl(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Sce
     flexion = np.stack([mix(12, rng.uniform(128, 140), u)] * 2, axis=1)
     person = curl(p, trunk, ankles, flexion, half)
     bar = gear.barbell(person.grips.mean(1), rng, rng.uniform(0.62, 0.85), rng.uniform(0.11, 0.2))
-    return Scene(person, bar, bar=person.grips)
+    return Scene(person, bar)
 
 
 def hammer_curl(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -43,7 +43,7 @@ def hammer_curl(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scen
     person = curl(p, trunk, ankles, flexion, 1.12 * p.shoulder)
     forearm = person.grips - person.elbows
     thumb_side = np.cross(forearm, np.array([0.0, 1.0, 0.0]))  # neutral grip: the handle lies in the plane of the arm
-    return Scene(person, gear.dumbbells(person.grips, thumb_side, rng), bar=person.grips)
+    return Scene(person, gear.dumbbells(person.grips, thumb_side, rng))
 
 
 def lateral_raise(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -52,14 +52,14 @@ def lateral_raise(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Sc
     forward = rng.uniform(0.06, 0.2)
     grips = trunk.shoulders + 0.97 * p.arm_reach * pair(forward, np.sin(angle), -np.cos(angle))
     person = assemble(p, trunk, grips, pair(-1.0, 0.0, 0.3), ankles, pair(1.0, 0.15))
-    return Scene(person, gear.dumbbells(person.grips, pair(1.0), rng), bar=person.grips)
+    return Scene(person, gear.dumbbells(person.grips, pair(1.0), rng))
 
 
 def shoulder_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     seated, barbell = rng.random() < 0.35, rng.random() < 0.5
     fixed = []
     if seated:
-        trunk = torso(p, point(0.0, 0.0, 0.57) + 0 * u[:, None], turn(-8.0))
+        trunk = torso(p, point(0.0, 0.0, 0.46 + p.seat) + 0 * u[:, None], turn(-8.0))
         ankles = pair(0.45, 0.22, p.ankle)
         colour, frame = gear.choose(rng, gear.PADS), gear.choose(rng, gear.FRAMES)
         fixed += gear.board((-0.2, 0, 0.46), (0.28, 0, 0.46), 0.3, colour, frame)
@@ -78,7 +78,7 @@ def shoulder_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> S
         moving = gear.barbell(person.grips.mean(1), rng, rng.uniform(0.75, 0.95), rng.uniform(0.14, 0.225))
     else:
         moving = gear.dumbbells(person.grips, pair(0.0, 1.0), rng)
-    return Scene(person, moving, fixed, bar=person.grips)
+    return Scene(person, moving, fixed)
 
 
 def squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -97,9 +97,7 @@ def squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     fixed = []
     if rng.random() < 0.4:
         fixed = gear.uprights(rng.choice([-0.75, 0.75]), 0.55, 1.9, gear.choose(rng, gear.FRAMES), 1.35)
-    return Scene(
-        person, gear.barbell(bar, rng, rng.uniform(0.82, 1.0), rng.uniform(0.18, 0.225)), fixed, bar=person.grips
-    )
+    return Scene(person, gear.barbell(bar, rng, rng.uniform(0.82, 1.0), rng.uniform(0.18, 0.225)), fixed)
 
 
 def deadlift(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -109,7 +107,7 @@ def deadlift(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     grip = half + 0.13
     level = SHOULDER_LEVEL * p.spine
     top = hip_height(p, 0.03, half - p.hip) + level
-    reach = arm_height(p, grip - p.shoulder, 0.03)
+    reach = arm_height(p, grip - p.shoulder, 0.06, 0.99)
     lifted = mix(plate, top - reach, u)
     radians = np.radians(pitch)
     shoulder = point(mix(0.06, 0.0, u), 0.0, lifted + reach)
@@ -118,7 +116,7 @@ def deadlift(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     bar = point(0.04 + 0.05 * u * (p.build + 0.3), 0.0, lifted)
     grips = at_width(np.stack([bar, bar], axis=1), grip)
     person = assemble(p, trunk, grips, pair(-1.0, 0.6), feet(p, half), pair(1.0, 0.2), head=turn(pitch * 0.45))
-    return Scene(person, gear.barbell(bar, rng, rng.uniform(0.82, 1.0), plate), bar=person.grips)
+    return Scene(person, gear.barbell(bar, rng, rng.uniform(0.82, 1.0), plate))
 
 
 def romanian_deadlift(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -134,7 +132,7 @@ def romanian_deadlift(p: Proportions, u: np.ndarray, rng: np.random.Generator) -
     bar = point(x, 0.0, height)
     grips = at_width(np.stack([bar, bar], axis=1), grip)
     person = assemble(p, trunk, grips, pair(-1.0, 0.5), feet(p, half), pair(1.0, 0.1), head=turn(pitch * 0.7))
-    return Scene(person, gear.barbell(bar, rng, rng.uniform(0.8, 0.98), rng.uniform(0.15, 0.225)), bar=person.grips)
+    return Scene(person, gear.barbell(bar, rng, rng.uniform(0.8, 0.98), rng.uniform(0.15, 0.225)))
 
 
 def t_bar_row(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -160,7 +158,7 @@ def t_bar_row(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
         moving.append(rod(start_plate, start_plate + 0.042 * along, rng.uniform(0.15, 0.19), colour, around=20))
     handle = np.array([0.0, 0.16, 0.0])
     moving.append(rod(grip - handle, grip + handle, 0.014, (60, 60, 64), around=6))
-    return Scene(person, moving, bar=person.grips)
+    return Scene(person, moving)
 
 
 def tricep_pushdown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -183,4 +181,4 @@ def tricep_pushdown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> 
             rod(held - side, held + side, 0.017, gear.STEEL, around=8),
             rod(knot, held, 0.012, gear.STEEL, around=6),
         ]
-    return Scene(person, moving, gear.tower(x, height, gear.choose(rng, gear.FRAMES), 0.4), bar=person.grips)
+    return Scene(person, moving, gear.tower(x, height, gear.choose(rng, gear.FRAMES), 0.4))
