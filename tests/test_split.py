@@ -1,0 +1,78 @@
+"""No source is on two sides, every exercise is on all where its groups allow, and chance comes from the seed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exmus_lib.videos.split import PROPORTIONS, scarce, split
+
+SIDES = list(PROPORTIONS)
+
+
+def table(groups: dict[str, dict[str, int]]) -> pd.DataFrame:
+    """group -> exercise -> number of clips."""
+    rows = [
+        (f"{group}-{exercise}-{i}", group, exercise)
+        for group, exercises in groups.items()
+        for exercise, count in exercises.items()
+        for i in range(count)
+    ]
+    return pd.DataFrame(rows, columns=["clip_id", "group", "exercise"])
+
+
+def counts(clips: pd.DataFrame, column: str = "split_video") -> pd.DataFrame:
+    return pd.crosstab(clips["exercise"], clips[column]).reindex(columns=SIDES, fill_value=0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_group_is_on_two_sides(seed):
+    # groups of one gym hold several exercises, and differ in size
+    rng = np.random.default_rng(seed)
+    clips = table({f"g{g}": {f"e{rng.integers(5)}": rng.integers(1, 9) for _ in range(3)} for g in range(40)})
+    result = split(clips, seed)
+    assert (result.groupby("group")["split_video"].nunique() == 1).all()
+    share = counts(result).sum(axis=0) / len(result)
+    assert share.tolist() == pytest.approx([1227 / 2112, 443 / 2112, 442 / 2112], abs=0.03)
+
+
+def test_fourteen_sources_give_eight_three_and_three():
+    # 28 clips by 1227:443:442 are 16.3, 5.9 and 5.9: with two clips a source 8, 3 and 3 sources
+    clips = table({f"{e}{g}": {e: 2} for e in ("Squat", "Deadlift") for g in range(14)})
+    for seed in range(5):
+        assert (counts(split(clips, seed)) == [16, 6, 6]).all(axis=None)
+    assert scarce(split(clips)).empty
+
+
+def test_sources_of_different_length_come_near_the_proportions():
+    rng = np.random.default_rng(0)
+    result = split(table({f"{e}-{g}": {f"e{e}": rng.integers(1, 8)} for e in range(16) for g in range(30)}))
+    share = counts(result).div(counts(result).sum(axis=1), axis=0)
+    assert (share - [1227 / 2112, 443 / 2112, 442 / 2112]).abs().max(axis=None) < 0.03
+
+
+def test_clips_are_dealt_out_singly_by_split_clip():
+    result = split(table({f"g{g}": {"Squat": 6} for g in range(10)}))
+    assert counts(result, "split_clip").loc["Squat"].tolist() == [35, 13, 12]  # 60 x 0.581, 0.2097, 0.2093
+    assert (result.groupby("group")["split_clip"].nunique() > 1).any()
+
+
+@pytest.mark.parametrize("groups, sides", [(1, ["train"]), (2, ["test", "train"]), (3, SIDES), (4, [*SIDES, "train"])])
+def test_too_few_groups_fill_train_then_test_and_are_named(groups, sides):
+    result = split(
+        table({f"g{g}": {"Squat": 3} for g in range(groups)} | {f"d{g}": {"Deadlift": 2} for g in range(14)})
+    )
+    squats = result[result["exercise"] == "Squat"].groupby("group")["split_video"].first()
+    assert sorted(squats) == sorted(sides)
+    named = scarce(result)
+    assert named.index.tolist() == (["Squat"] if groups < 3 else [])
+    if groups == 2:
+        assert named.loc["Squat"].to_dict() == {"groups": 2, "train": 3, "val": 0, "test": 3}
+
+
+def test_the_seed_decides_and_the_order_of_rows_does_not():
+    clips = table({f"g{g}": {"Squat": 2} for g in range(30)})
+    first = split(clips, 1)
+    again = split(clips.sample(frac=1, random_state=0), 1).loc[clips.index]
+    pd.testing.assert_frame_equal(first, again)
+    assert (first["split_video"] != split(clips, 2)["split_video"]).any()
+    assert (first["split_clip"] != split(clips, 2)["split_clip"]).any()
