@@ -1,6 +1,7 @@
 """A data set is made when missing, completed when interrupted, and noticed when changed."""
 
 import os
+import sys
 
 import pandas as pd
 import pytest
@@ -59,12 +60,9 @@ def test_what_changed_in_the_folder_is_noticed(gym):
 
 
 def test_an_interrupted_preparation_goes_on(gym, monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(module, "split", stop)
-        with pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "split", lambda *_: sys.exit("interrupted"))
+        with pytest.raises(SystemExit):
             prepare(str(gym))
     folder = workspace.clips_dir(dataset_name(str(gym)))
     assert (folder / "videos.parquet").exists() and not (folder / "clips.parquet").exists()
@@ -72,6 +70,16 @@ def test_an_interrupted_preparation_goes_on(gym, monkeypatch):
     monkeypatch.setattr(module.scan, "scan", None)  # the scan was complete
     assert len(prepare(str(gym)).clips) == len(made) == 3
     assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_a_change_whose_preparation_was_interrupted_is_not_forgotten(gym, monkeypatch):
+    prepare(str(gym))
+    write_video(gym / "Squat/3.mp4", 65)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "cut", lambda *_: sys.exit("interrupted"))
+        with pytest.raises(SystemExit):
+            prepare(str(gym))
+    assert "squat-3-00" in prepare(str(gym)).clips["clip_id"].tolist()
 
 
 def test_overwrite_makes_everything_anew(gym):
@@ -89,8 +97,8 @@ def test_the_hash_covers_clips_files_and_sides_but_no_labels(gym):
     assert (clip_set.table("clip")["split"] == table["split_clip"]).all()
 
     def hash_with(**columns) -> str:
-        changed = module.ClipSet("x", clip_set.folder, clip_set.videos, clip_set.clips.assign(**columns))
-        return changed.hash()
+        clips = clip_set.clips.assign(**columns).iloc[::-1]
+        return module.ClipSet("x", clip_set.folder, clip_set.videos, clips).hash()
 
     assert hash_with() == clip_set.hash()
     assert hash_with(exercise="Hip Thrust", path="elsewhere") == clip_set.hash()

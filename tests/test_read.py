@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import FPS, damage, number_of, numbers_of, write_video
 
-from exmus_lib.videos.read import VideoError, info, read_frames
+from exmus_lib.videos.read import VideoError, _entry_points, info, read_frames
 
 
 @pytest.mark.parametrize("fps", FPS.values(), ids=FPS)
@@ -69,6 +69,11 @@ def test_only_what_is_needed_is_decoded(tmp_path):
     assert numbers_of(read_frames(video, [n / 30 for n in numbers])) == numbers
     with pytest.raises(VideoError, match="v.mp4: cannot be decoded"):
         read_frames(video, [27 / 30])
+
+
+def test_decoding_begins_where_nothing_later_needs_what_is_earlier():
+    # Number 3, a key frame shown at 4, is followed by frames shown at 2 and 3; number 6 is followed by later ones only.
+    assert _entry_points([0, 1, 5, 4, 2, 3, 6, 8, 7], [n in (0, 3, 6) for n in range(9)]) == [0, 6]
 
 
 def test_scaling_and_pixels_that_are_not_square(tmp_path):
