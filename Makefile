@@ -56,7 +56,7 @@ test: lint
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/nbstripout --verify $(wildcard notebooks/[01]*.ipynb)
+	$(BIN)/nbstripout --verify --keep-id $(wildcard notebooks/[01]*.ipynb)
 
 lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks
