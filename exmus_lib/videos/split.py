@@ -21,11 +21,11 @@ def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def scarce(clips: pd.DataFrame, column: str = "split_video") -> pd.DataFrame:
-    """The exercises that are missing from a side: one row each with its groups, and its clips per side."""
-    counts = pd.crosstab(clips["exercise"], clips[column]).reindex(columns=list(PROPORTIONS), fill_value=0)
-    counts.insert(0, "groups", clips.groupby("exercise")["group"].nunique())
-    return counts[(counts[list(PROPORTIONS)] == 0).any(axis=1)]
+def scarce(clips: pd.DataFrame, column: str = "split_video") -> dict[str, int]:
+    """The exercises that are missing from train, val or test for want of groups, each with how many groups it has."""
+    of_exercise = clips.groupby("exercise")
+    missing = of_exercise[column].nunique() < len(PROPORTIONS)
+    return of_exercise["group"].nunique()[missing].to_dict()
 
 
 def _assign(units: pd.Series, exercises: pd.Series, seed: int) -> pd.Series:
