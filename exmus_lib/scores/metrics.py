@@ -1,15 +1,17 @@
 """Pooled metrics: computed once over all clips of a split, never averaged over batches.
 
-Macro means are over classes (exercise) or labels (mgap). Where a metric has no value for one, it is NaN in per_label, left out
-of the mean and counted in `undefined`:
+Macro means are over classes (exercise) or labels (mgap). Where a metric has no value for one, it is NaN in per_label,
+left out of the mean, and counted in `undefined`:
 
     recall, average precision    undefined without a positive clip
     AUC                          undefined without a positive or without a negative clip
     precision, F1                undefined when the class is neither present nor ever predicted
 
-A class that is present but never predicted has precision 0, as its recall and F1 are: a network cannot take a class out of
-its mean by keeping silent about it. One that is predicted but absent has precision and F1 0. All values are shares, 0 to 1.
+A class that is present but never predicted has precision 0, as its recall and F1 are: a network cannot take a class out
+of its mean by keeping silent about it. One that is predicted but absent has precision and F1 0. All values are shares.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -28,8 +30,8 @@ THRESHOLD = 0.5  # a muscle is predicted above it
 def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> pd.Series:
     """The pooled metrics of a run, or of a predictions table, on one split; truth comes from the manifest by clip_id.
 
-    The metrics of the task, then `undefined` (see above) and `clips`, how many there were. Raises ValueError when the split
-    has no clips, or the predictions are of another task or clip set.
+    The metrics of the task, then `undefined` (see above) and `clips`, how many there were. Raises ValueError when the
+    split has no clips, or the predictions are of another task or clip set.
     """
     truth, probabilities = _joined(run, clips, task, split)
     return exercise_metrics(truth, probabilities) if task == "exercise" else mgap_metrics(truth, probabilities)
@@ -43,7 +45,7 @@ def score_labels(
 
 
 def exercise_metrics(truth: np.ndarray, probabilities: np.ndarray) -> pd.Series:
-    """Metrics of N clips' class indices (N,) and probabilities (N, 16): top-1, top-5; macro AUC, precision, recall and F1.
+    """Metrics of N clips' classes (N,) and probabilities (N, 16): top-1, top-5; macro AUC, precision, recall and F1.
 
     AUC is that of each class against the rest. Of classes with equal probabilities the first one counts as higher.
     """
@@ -57,8 +59,8 @@ def exercise_metrics(truth: np.ndarray, probabilities: np.ndarray) -> pd.Series:
 def mgap_metrics(truth: np.ndarray, probabilities: np.ndarray) -> pd.Series:
     """Metrics of N clips' muscles (N, 11), zeros and ones, and probabilities (N, 11), at threshold 0.5.
 
-    accuracy is over all N x 11 decisions, exact_match the share of clips with all 11 right; macro AUC, precision, recall, F1
-    and average precision (`map`).
+    accuracy is over all N x 11 decisions, exact_match the share of clips with all 11 right; macro AUC, precision,
+    recall, F1 and average precision (`map`).
     """
     labels = per_label(truth, probabilities)
     right = (np.asarray(probabilities) > THRESHOLD) == np.asarray(truth, dtype=bool)
@@ -71,7 +73,8 @@ def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """One row per exercise, for (N,) class indices, or per muscle, for (N, 11) zeros and ones, in vocabulary order.
 
     Columns: support (clips that have it), predicted (clips said to have it), precision, recall, f1, auc and
-    average_precision; NaN where undefined. Raises ValueError for no clips, shapes that do not fit, and probabilities that are not.
+    average_precision; NaN where undefined. Raises ValueError for no clips, shapes that do not fit, and probabilities
+    outside 0 to 1.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     names = LABELS["exercise" if truth.ndim == 1 else "mgap"]
@@ -84,7 +87,6 @@ def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     precision, recall, f1, support = precision_recall_fscore_support(
         present, chosen, average=None, zero_division=np.nan
     )
-    columns = list(zip(present.T, probabilities.T, strict=True))
     return pd.DataFrame(
         {
             "support": support,
@@ -92,11 +94,19 @@ def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
             "precision": np.where((support > 0) & np.isnan(precision), 0.0, precision),
             "recall": recall,
             "f1": f1,
-            "auc": [roc_auc_score(y, p) if 0 < y.sum() < len(y) else np.nan for y, p in columns],
-            "average_precision": [average_precision_score(y, p) if y.any() else np.nan for y, p in columns],
+            "auc": _where(present.any(axis=0) & ~present.all(axis=0), roc_auc_score, present, probabilities),
+            "average_precision": _where(present.any(axis=0), average_precision_score, present, probabilities),
         },
         index=pd.Index(names, name="exercise" if truth.ndim == 1 else "muscle"),
     )
+
+
+def _where(defined: np.ndarray, metric: Callable, present: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The metric of each label (L,) of (N, L) where it is defined, NaN elsewhere."""
+    values = np.full(len(defined), np.nan)
+    if defined.any():
+        values[defined] = metric(present[:, defined].astype(int), probabilities[:, defined], average=None)
+    return values
 
 
 def _joined(
@@ -115,7 +125,7 @@ def _joined(
 
 
 def _summary(values: dict[str, float], labels: pd.DataFrame, macro: list[str], clips: int) -> pd.Series:
-    """The values, the means over labels where each is defined, and how many labels are missing from at least one of them."""
+    """The values, the means over labels where each is defined, and how many labels at least one of them lacks."""
     undefined = labels[macro].isna().any(axis=1).sum()
     return pd.Series({**values, **labels[macro].mean(), "undefined": undefined, "clips": clips}, dtype=float)
 

@@ -1,0 +1,207 @@
+"""The paper's tables (data/paper/tables.csv), and our runs beside them. `python -m exmus_lib.scores.paper` prints both.
+
+A difference is given only where data, preset and initial weights are the paper's. Every other row of ours carries a
+dagger and says what differs.
+"""
+
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from exmus_lib import recipes, vocabulary, workspace
+from exmus_lib.scores import baselines
+from exmus_lib.scores.metrics import METRICS, score
+from exmus_lib.videos.prepare import ClipSet
+
+DAGGER = "†"
+# How the paper calls what we call init.
+VARIANTS = {"kinetics400": "pretrained", "scratch": "scratch", "exercise": "finetuned"}
+KEYS = ["table", "task", "model", "variant", "epochs", "weights_x3d", "inverse_beta"]
+HEADINGS = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "auc": "AUC",
+    "precision": "prec.",
+    "f1": "F1",
+    "exact_match": "exact",
+    "map": "mAP",
+}
+NAME, VALUE = 57, 9  # widths of the columns of the printed table: 57 + 7 * 9 = 120
+PROTOCOL = """\
+Ours are pooled over the whole test split. The paper's follow another protocol: precision, recall and F1 are means
+over batches of 8, in which an absent exercise counts as 1 and an absent muscle as 0, so that even a perfect network
+would have a muscle F1 of about 65 %; X3D's muscles come from a Softmax, which lets one muscle at most pass 50 %; and
+validation and test clips were probably the same. Read them side by side, not one against the other."""
+
+
+def paper_rows(table: int | None = None) -> pd.DataFrame:
+    """The paper's rows in its own order, in percent: KEYS, then one column per metric (NaN where it gives none).
+
+    `table` is a number as in the paper; ValueError names those that data/paper/tables.csv has. None: all.
+    """
+    values = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
+    if table is not None and table not in set(values["table"]):
+        raise ValueError(f"table {table} is not among those with results: {sorted(set(values['table']))}")
+    values = values if table is None else values[values["table"] == table]
+    wide = values.pivot(index=KEYS, columns="metric", values="value_percent")
+    order = pd.MultiIndex.from_frame(values[KEYS].drop_duplicates())
+    metrics = [m for m in dict.fromkeys(sum(METRICS.values(), ())) if m in wide]
+    return wide.reindex(order)[metrics].reset_index()
+
+
+def paper_row(facts: dict, table: int | None = None) -> pd.Series | None:
+    """The paper's row for a run, given its run.json: of its task and network, and if possible of its init and epochs.
+
+    Looked for in all tables, or in one. None when there is no such row.
+    """
+    rows = paper_rows(table)
+    name = recipes.NETWORKS.get(facts["network"], facts["network"])
+    rows = rows[
+        (rows["task"] == facts["task"]) & (rows["model"].str.lower() == name.lower()) & rows["inverse_beta"].isna()
+    ]
+    if rows.empty:
+        return None
+    other_init = rows["variant"] != VARIANTS.get(facts["init"])
+    other_epochs = rows["epochs"] != facts["recipe"]["epochs"]
+    return rows.loc[(2 * other_init + other_epochs).idxmin()]
+
+
+def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
+    """What of a run is not as in the paper's row: data, split, init, preset or single values of its recipe."""
+    found = []
+    if run.dataset != "kaggle":
+        found.append(f"data {run.dataset}")
+    if facts["split"] != "video":
+        found.append(f"split by {facts['split']}")
+    if VARIANTS.get(facts["init"]) != row["variant"]:
+        found.append(f"init {facts['init']}")
+    if facts["preset"] != "paper":
+        return [*found, f"preset {facts['preset']}"]
+    theirs = asdict(recipes.recipe(facts["network"], "paper", epochs=int(row["epochs"])))
+    return found + [f"{name} {facts['recipe'][name]}" for name in theirs if facts["recipe"][name] != theirs[name]]
+
+
+def beside_paper(runs: list[workspace.Run], clips: pd.DataFrame, table: int | None = None) -> pd.DataFrame:
+    """Test scores of runs of one task above the paper's, in percent: one column per metric, and `note`.
+
+    Index (run, row). Row "ours" has a dagger where anything differs, and `note` says what. The note of row "paper" is
+    its table and variant. Row "difference", ours less the paper's, is there only where nothing differs.
+    """
+    if not runs:
+        raise ValueError("no runs to set beside the paper; train one with 02_x3d.ipynb or 03_slowfast.ipynb")
+    rows = {}
+    for run in runs:
+        facts, metrics = run.facts(), list(METRICS[run.task])
+        ours, row = 100 * score(run, clips, run.task)[metrics], paper_row(facts, table)
+        if row is None:
+            rows[run.name, f"ours {DAGGER}"] = {**ours, "note": "not in the paper"}
+            continue
+        other = differs(run, facts, row)
+        theirs = row.reindex(metrics).astype(float)
+        rows[run.name, f"ours {DAGGER}" if other else "ours"] = {**ours, "note": "; ".join(other)}
+        rows[run.name, "paper"] = {**theirs, "note": f"Table {row['table']}, {row['variant']}"}
+        if not other:
+            rows[run.name, "difference"] = {**(ours - theirs), "note": ""}
+    index = pd.MultiIndex.from_tuples(rows, names=["run", "row"])
+    return pd.DataFrame(list(rows.values()), index=index)
+
+
+def report(dataset: str) -> str:
+    """All finished runs on the present clips of a data set (its name in data/clips), split by video, beside the paper.
+
+    Text for a terminal of 120 columns. Raises FileNotFoundError, naming the data sets there are, when it was never
+    prepared.
+    """
+    clip_set = _clip_set(dataset)
+    clips = clip_set.table("video")
+    test = clips[clips["split"] == "test"]
+    rule = "─" * (NAME + 7 * VALUE)
+    lines = [
+        f'Results on "{dataset}", test split: {len(test)} clips of {test["video_id"].nunique()} videos, in percent'
+    ]
+    notes = []
+    for task, question in {"exercise": "Which of 16 exercises?", "mgap": "Which of 11 muscles?"}.items():
+        lines += ["", _line(question, [HEADINGS.get(m, m) for m in METRICS[task]]), rule]
+        guess = score(baselines.prevalence(clips, task), clips, task)
+        lines.append(_line("no network: the training clips' frequencies", _ours(guess, task)))
+        runs = [run for run in workspace.find_runs(dataset, task) if run.facts()["network"] in recipes.NETWORKS]
+        kept = [run for run in runs if run.facts()["clip_set"] == clip_set.hash("video")]
+        for run in sorted(kept, key=_order):
+            lines += ["", *_compared(run, clips, notes)]
+        if not kept:
+            lines += ["", "no finished run"]
+        if len(kept) < len(runs):
+            notes.append(
+                f"Left out for {task}: {len(runs) - len(kept)} of {len(runs)} runs, on other clips or another split."
+            )
+    if dataset.startswith("sample"):
+        notes.append("The sample is rendered: what is trained on it knows no real people.")
+    return "\n".join([*lines, rule, *dict.fromkeys(notes), PROTOCOL])
+
+
+def _compared(run: workspace.Run, clips: pd.DataFrame, notes: list[str]) -> list[str]:
+    """The lines of one run: ours, and below it the paper's with our init and, where that is another, pretrained."""
+    facts, ours = run.facts(), score(run, clips, run.task)
+    metrics = METRICS[run.task]
+    rows = [row for row in (paper_row(facts), paper_row({**facts, "init": "kinetics400"})) if row is not None]
+    other = differs(run, facts, rows[0])
+    if other:
+        notes.append(f"{DAGGER} not the paper's set-up ({'; '.join(other)}): no difference is given.")
+    if ours["undefined"]:
+        notes.append(f"{_label(facts)}: {ours['undefined']:.0f} labels without a value left out of at least one mean.")
+    lines = [_line(f"{_label(facts)}{f' {DAGGER}' if other else ''}", _ours(ours, run.task))]
+    if not other:
+        lines.append(
+            _line(
+                "  ours less the paper's",
+                [f"{100 * ours[m] - rows[0][m]:+.2f}" if m in rows[0] else "" for m in metrics],
+            )
+        )
+    for row in {tuple(row[KEYS].fillna("")): row for row in rows}.values():
+        theirs = [f"{row[m]:.2f}" if np.isfinite(row.get(m, np.nan)) else "-  " for m in metrics]
+        lines.append(_line(f"  paper, {row['variant']} (Table {row['table']})", theirs))
+    return lines
+
+
+def _line(name: str, values: list[str]) -> str:
+    return (f"{name:<{NAME}}" + "".join(f"{value:>{VALUE}}" for value in values)).rstrip()
+
+
+def _ours(scores: pd.Series, task: str) -> list[str]:
+    return [f"{100 * scores[m]:.1f} " if np.isfinite(scores[m]) else "-  " for m in METRICS[task]]
+
+
+def _label(facts: dict) -> str:
+    network, epochs = recipes.NETWORKS[facts["network"]], facts["recipe"]["epochs"]
+    return f"{network}, {facts['init']}, {facts['preset']}, {epochs} epochs, seed {facts['seed']}"
+
+
+def _order(run: workspace.Run) -> tuple:
+    facts = run.facts()
+    return (
+        list(recipes.NETWORKS).index(facts["network"]),
+        facts["preset"],
+        facts["recipe"]["epochs"],
+        facts["init"],
+        facts["seed"],
+    )
+
+
+def _clip_set(dataset: str) -> ClipSet:
+    folder = workspace.clips_dir(dataset)
+    if not (folder / "clips.parquet").exists():
+        known = [path.parent.name for path in folder.parent.glob("*/clips.parquet")]
+        raise FileNotFoundError(
+            f'no data set "{dataset}" in {folder.parent}.{vocabulary.nearest(dataset, known)} There:'
+            f" {', '.join(known) or 'none; make one with 01_data_prep.ipynb'}"
+        )
+    return ClipSet(dataset, folder, *(pd.read_parquet(folder / f"{name}.parquet") for name in ("videos", "clips")))
+
+
+if __name__ == "__main__":
+    try:
+        print(report(sys.argv[1] if len(sys.argv) > 1 else "sample"))
+    except FileNotFoundError as error:
+        sys.exit(str(error))
