@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numba import njit
 
@@ -23,11 +22,15 @@ class Camera:
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """World points (..., 3) to (..., 3): pixel x, pixel y and inverse distance along the view, float32."""
-        local = (points - self.position.astype(np.float32)) @ self.axes.T.astype(np.float32)
-        inverse = 1 / np.maximum(local[..., 2], 0.05)
-        x = local[..., 0] * inverse * self.focal + self.width / 2
-        y = local[..., 1] * inverse * self.focal + self.height / 2
-        return np.stack([x, y, inverse], axis=-1).astype(np.float32)
+        x, y, z = (points[..., k] - np.float32(self.position[k]) for k in range(3))
+        seen = np.empty(points.shape, np.float32)  # by hand: BLAS is slower on long thin arrays, and starts threads
+        for k, (to_x, to_y, to_z) in enumerate(self.axes.astype(np.float32)):
+            seen[..., k] = to_x * x + to_y * y + to_z * z
+        seen[..., 2] = 1 / np.maximum(seen[..., 2], np.float32(0.05))
+        scale = seen[..., 2] * np.float32(self.focal)
+        seen[..., 0] = seen[..., 0] * scale + np.float32(self.width / 2)
+        seen[..., 1] = seen[..., 1] * scale + np.float32(self.height / 2)
+        return seen
 
     def rays(self) -> np.ndarray:
         """Directions (height, width, 3) through the pixel centres, at length 1 along the view."""
@@ -56,14 +59,18 @@ class Light:
 
     def shade(self, mesh: Mesh) -> np.ndarray:
         """Vertex colours (T, V, 3) float32 in 0-255."""
-        facing = mesh.normals @ self.direction.astype(np.float32)
-        sky = 0.78 + 0.22 * mesh.normals[..., 2]
-        wrapped = np.maximum(facing * 0.85 + 0.15, 0)
-        lit = sky[..., None] * self.ambient.astype(np.float32) + wrapped[..., None] * self.key.astype(np.float32)
-        return np.minimum(lit * mesh.colours, 255).astype(np.float32)
+        x, y, z = (mesh.normals[..., k] for k in range(3))
+        to_x, to_y, to_z = self.direction.astype(np.float32)
+        facing = np.maximum(0.15 + 0.85 * (to_x * x + to_y * y + to_z * z), 0)
+        sky = 0.78 + 0.22 * z
+        colours = np.empty(mesh.normals.shape, np.float32)
+        for k in range(3):
+            lit = np.float32(self.ambient[k]) * sky + np.float32(self.key[k]) * facing
+            colours[..., k] = np.minimum(lit * mesh.colours[:, k], 255)
+        return colours
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, error_model="numpy")
 def rasterise(image, depth, points, colours, faces):  # pragma: no cover - compiled
     """Draw triangles into image (H, W, C) uint8 and depth (H, W), which holds inverse distance (larger is nearer).
 
@@ -80,26 +87,48 @@ def rasterise(image, depth, points, colours, faces):  # pragma: no cover - compi
         right = min(int(np.floor(max(ax, bx, cx) - 0.5)), width - 1)
         top = max(int(np.ceil(min(ay, by, cy) - 0.5)), 0)
         bottom = min(int(np.floor(max(ay, by, cy) - 0.5)), height - 1)
-        scale = 1 / area
-        step_b, step_c = (cy - ay) * scale, -(by - ay) * scale
+        # how the weights of a, b and c and the depth change from pixel to pixel
+        per_area = 1 / area
+        step_b, step_c = (cy - ay) * per_area, (ay - by) * per_area
+        step_a = -step_b - step_c
+        per_a, per_b, per_c = 1 / step_a, 1 / step_b, 1 / step_c
+        step_near = step_a * points[a, 2] + step_b * points[b, 2] + step_c * points[c, 2]
         for y in range(top, bottom + 1):
-            py = y + 0.5 - ay
-            px = left + 0.5 - ax
-            wb = (px * (cy - ay) - py * (cx - ax)) * scale
-            wc = (py * (bx - ax) - px * (by - ay)) * scale
-            for x in range(left, right + 1):
-                wa = 1 - wb - wc
-                if wa >= 0 and wb >= 0 and wc >= 0:
-                    near = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2]
-                    if near > depth[y, x]:
-                        depth[y, x] = near
-                        for k in range(channels):
-                            image[y, x, k] = np.uint8(wa * colours[a, k] + wb * colours[b, k] + wc * colours[c, k])
-                wb += step_b
-                wc += step_c
+            px, py = left + 0.5 - ax, y + 0.5 - ay
+            wb = px * step_b - py * (cx - ax) * per_area
+            wc = py * (bx - ax) * per_area + px * step_c
+            wa = 1 - wb - wc
+            first, last = 0, right - left
+            for weight, step, per_step in ((wa, step_a, per_a), (wb, step_b, per_b), (wc, step_c, per_c)):
+                if step > 1e-9:
+                    first = max(first, int(np.ceil(-weight * per_step)))
+                elif step < -1e-9:
+                    last = min(last, int(np.floor(-weight * per_step)))
+                elif weight < 0:
+                    last = -1
+            near = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2] + first * step_near
+            for n in range(first, last + 1):
+                x = left + n
+                if near > depth[y, x]:
+                    depth[y, x] = near
+                    for k in range(channels):
+                        image[y, x, k] = np.uint8(
+                            (wa + n * step_a) * colours[a, k]
+                            + (wb + n * step_b) * colours[b, k]
+                            + (wc + n * step_c) * colours[c, k]
+                        )
+                near += step_near
 
 
-def darken(background: np.ndarray, shadow: np.ndarray, strength: float) -> np.ndarray:
-    """The background (H, W, 3) uint8, darker by up to `strength` (0-1) where shadow (H, W) uint8 falls."""
-    rest = cv2.addWeighted(shadow, -strength, shadow, 0.0, 255.0)
-    return cv2.multiply(background, cv2.merge([rest, rest, rest]), scale=1 / 255)
+@njit(cache=True)
+def darken(image, background, cells, light, top, bottom, left, right):  # pragma: no cover - compiled
+    """Write a window of background (H, W, 3) uint8 into image, each pixel times light[cell] / 256.
+
+    cells (H, W) says which cell of the floor a pixel shows, -1 where nothing can throw a shadow.
+    """
+    for y in range(top, bottom):
+        for x in range(left, right):
+            cell = cells[y, x]
+            share = 256 if cell < 0 else light[cell]
+            for k in range(3):
+                image[y, x, k] = np.uint8((np.int32(background[y, x, k]) * np.int32(share)) >> 8)

@@ -16,6 +16,7 @@ from exmus_lib.sample.movements import MOVEMENTS
 
 OVERSAMPLING = 1.33  # drawn larger and reduced by the hand-shake warp: smooth edges
 SHADOW_CELLS, SHADOW_METRES = 96, 5.0  # the floor around the person, as a grid
+FINER = 4  # shadows are blurred in the grid and looked up in one so many times as fine
 
 
 @dataclass(frozen=True)
@@ -50,29 +51,28 @@ def drift(times: np.ndarray, rng: np.random.Generator, slow: float, fast: float)
     return np.sin(times[:, None] * speeds + rng.uniform(0, 6.28, 3)) @ np.array([0.7, 0.25, 0.1])
 
 
-def shadows(mesh: Mesh, light: Light, frame: int, canvas: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """The mesh of one frame drawn from the light onto the floor grid, blurred: (cells, cells) uint8."""
+def shadows(mesh: Mesh, light: Light, frame: int, strength: float) -> np.ndarray:
+    """How much light the mesh of one frame leaves on the cells of the finer floor grid, flat, 256 is all."""
     vertices = mesh.vertices[frame]
     slope = (light.direction / light.direction[2]).astype(np.float32)
-    cells = (vertices - vertices[:, 2:] * slope)[:, :2] * (SHADOW_CELLS / SHADOW_METRES)
+    cells = (vertices - vertices[:, 2:] * slope)[:, :2] * np.float32(SHADOW_CELLS / SHADOW_METRES)
     points = np.stack(
         [cells[:, 0] + SHADOW_CELLS / 2, SHADOW_CELLS / 2 - cells[:, 1], np.ones_like(cells[:, 0])], axis=1
     )
-    canvas[:], depth[:] = 0, 0
-    rasterise(canvas, depth, points, np.full((len(points), 1), 255, np.float32), mesh.faces)
-    return cv2.GaussianBlur(canvas[..., 0], (5, 5), 1.3)
+    canvas = np.zeros((SHADOW_CELLS, SHADOW_CELLS, 1), np.uint8)
+    depth = np.zeros((SHADOW_CELLS, SHADOW_CELLS), np.float32)
+    rasterise(canvas, depth, points, np.full((len(points), 1), 255 * strength, np.float32), mesh.faces)
+    soft = cv2.GaussianBlur(canvas[..., 0], (5, 5), 1.3)
+    return 256 - cv2.resize(soft, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR).ravel().astype(np.int32)
 
 
-def shadow_canvas() -> tuple[np.ndarray, np.ndarray]:
-    """Room for `shadows` to draw on: picture and depth."""
-    return np.empty((SHADOW_CELLS, SHADOW_CELLS, 1), np.uint8), np.empty((SHADOW_CELLS, SHADOW_CELLS), np.float32)
-
-
-def floor_map(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel's floor point (H, W, 2) lies in the shadow grid, far outside where there is no floor."""
-    scale = SHADOW_CELLS / SHADOW_METRES
-    x, y = points[..., 0] * scale + SHADOW_CELLS / 2 - 0.5, SHADOW_CELLS / 2 - points[..., 1] * scale - 0.5
-    return np.nan_to_num(x, nan=-99.0), np.nan_to_num(y, nan=-99.0)
+def floor_cells(points: np.ndarray) -> np.ndarray:
+    """The cell (H, W) int32 of the finer floor grid in which each pixel's floor point (H, W, 2) lies, -1 for none."""
+    side = SHADOW_CELLS * FINER
+    column = np.floor(points[..., 0] * (side / SHADOW_METRES) + side / 2)
+    row = np.floor(side / 2 - points[..., 1] * (side / SHADOW_METRES))
+    inside = (column >= 0) & (column < side) & (row >= 0) & (row < side)  # NaN, no floor, is not
+    return np.where(inside, row * side + column, -1).astype(np.int32)
 
 
 def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -93,13 +93,10 @@ def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
     warps = shake(times, take, rng)
     image, nearest = still.image.copy(), still.depth.copy()
     window = touched(points, still, moving, light)  # nothing changes outside
-    behind, walls = still.image[window], still.depth[window]
-    map_x, map_y = np.ascontiguousarray(still.map_x[window]), np.ascontiguousarray(still.map_y[window])
-    canvas = shadow_canvas()
+    top, bottom, left, right = window
     for frame in range(len(times)):
-        shadow = cv2.remap(shadows(moving, light, frame, *canvas), map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
-        image[window] = darken(behind, shadow, strength)
-        nearest[window] = walls
+        darken(image, still.image, still.cells, shadows(moving, light, frame, strength), *window)
+        nearest[top:bottom, left:right] = still.depth[top:bottom, left:right]
         rasterise(image, nearest, points[frame], colours[frame], moving.faces)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         yield cv2.warpAffine(
@@ -114,8 +111,7 @@ class Still:
     camera: Camera  # the take's, with OVERSAMPLING times the pixels
     image: np.ndarray
     depth: np.ndarray
-    map_x: np.ndarray
-    map_y: np.ndarray
+    cells: np.ndarray
 
 
 def stage(camera: Camera, light: Light, things: list[Mesh], top: float, rng: np.random.Generator) -> Still:
@@ -123,19 +119,18 @@ def stage(camera: Camera, light: Light, things: list[Mesh], top: float, rng: np.
     width, height = round(camera.width * OVERSAMPLING), round(camera.height * OVERSAMPLING)
     image, depth, floor = room.cast(camera, rng, light, top)
     image, depth = (cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in (image, depth))
-    map_x, map_y = floor_map(cv2.resize(floor, (width, height), interpolation=cv2.INTER_NEAREST))
+    cells = floor_cells(cv2.resize(floor, (width, height), interpolation=cv2.INTER_NEAREST))
     large = Camera(camera.position, camera.axes, camera.focal * width / camera.width, width, height)
     mesh = join(things)
-    shadow = cv2.remap(shadows(mesh, light, 0, *shadow_canvas()), map_x, map_y, cv2.INTER_LINEAR, borderValue=0)
-    image = darken(image, shadow, 0.45)
+    darken(image, image.copy(), cells, shadows(mesh, light, 0, 0.45), 0, height, 0, width)
     empty = depth.copy()
     rasterise(image, depth, large.project(mesh.vertices)[0], light.shade(mesh)[0], mesh.faces)
-    map_x[depth > empty] = -99.0  # the person casts no shadow on what stands before the floor
-    return Still(large, image, depth, map_x, map_y)
+    cells[depth > empty] = -1  # the person casts no shadow on what stands before the floor
+    return Still(large, image, depth, cells)
 
 
-def touched(points: np.ndarray, still: Still, moving: Mesh, light: Light) -> tuple[slice, slice]:
-    """Rows and columns of the picture that the moving mesh, drawn at points (T, V, 3), or its shadow ever touches."""
+def touched(points: np.ndarray, still: Still, moving: Mesh, light: Light) -> tuple[int, ...]:
+    """Top, bottom, left and right of what the moving mesh, drawn at points (T, V, 3), or its shadow ever touches."""
     slope = (light.direction / light.direction[2]).astype(np.float32)
     some = moving.vertices[::4, ::3]
     fallen = still.camera.project(some - some[..., 2:] * slope)
@@ -145,8 +140,8 @@ def touched(points: np.ndarray, still: Still, moving: Mesh, light: Light) -> tup
     )
     height, width = still.depth.shape
     spread = 16  # pixels: a shadow's edge is blurred, and not every vertex is looked at
-    rows = slice(int(np.clip(top - spread, 0, height)), int(np.clip(bottom + spread, 0, height)))
-    return rows, slice(int(np.clip(left - spread, 0, width)), int(np.clip(right + spread, 0, width)))
+    bounds = (top - spread, height), (bottom + spread, height), (left - spread, width), (right + spread, width)
+    return tuple(int(np.clip(at, 0, end)) for at, end in bounds)
 
 
 def shake(times: np.ndarray, take: Take, rng: np.random.Generator) -> np.ndarray:

@@ -78,9 +78,9 @@ def render(root: Path, folder: str, n: int, smoke: bool, seed: int) -> None:
     """Draw by chance how a video is filmed and stored, and write it."""
     cv2.setNumThreads(1)  # the processes share the cores already
     rng = np.random.default_rng([seed, list(MOVEMENTS).index(folder), n])
-    fps = int(rng.choice([24, 25, 30], p=[0.45, 0.35, 0.2]))
+    fps = int(rng.choice([24, 25, 30], p=[0.5, 0.32, 0.18]))
     sizes = SMOKE_SIZES if smoke else SIZES
-    width, height = sizes[rng.integers(len(sizes))]
+    width, height = sizes[int(rng.integers(4)) % len(sizes)]
     portrait = rng.random() < 0.5
     if portrait:
         width, height = height, width

@@ -30,7 +30,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Cross products of (..., 3), several times as fast as np.cross on long arrays."""
-    (ax, ay, az), (bx, by, bz) = (np.moveaxis(v, -1, 0) for v in (a, b))
+    (ax, ay, az), (bx, by, bz) = ((v[..., 0], v[..., 1], v[..., 2]) for v in (a, b))
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
@@ -66,12 +66,12 @@ def tube(
     and widths (K,) half axes along front and side; colours (K, 3) or (K, around, 3); squareness below 1 makes rings
     boxier.
     """
+    centres, front, side = (v.astype(np.float32) for v in (centres, front, side))
     angle = 2 * np.pi * np.arange(around) / around
     cos, sin = (np.sign(f) * np.abs(f).round(9) ** squareness for f in (np.cos(angle), np.sin(angle)))
-    along_front = np.maximum(depths, 2e-3)[:, None] * cos
-    along_side = np.maximum(widths, 2e-3)[:, None] * sin
+    along_front = (np.maximum(depths, 2e-3)[:, None] * cos).astype(np.float32)
+    along_side = (np.maximum(widths, 2e-3)[:, None] * sin).astype(np.float32)
     grid = centres[:, :, None] + along_front[..., None] * front[:, :, None] + along_side[..., None] * side[:, :, None]
-    grid = grid.astype(np.float32)
     round_step = np.roll(grid, -1, axis=2) - np.roll(grid, 1, axis=2)
     along_step = np.empty_like(grid)
     along_step[:, 1:-1] = grid[:, 2:] - grid[:, :-2]
@@ -89,12 +89,14 @@ def tube(
 def rod(start: np.ndarray, end: np.ndarray, radius: float, colour, end_radius: float | None = None, around=10) -> Mesh:
     """A straight round bar (or plate, or cone) with flat ends from start to end, (3,) or (T, 3)."""
     start, end = np.broadcast_arrays(np.atleast_2d(start), np.atleast_2d(end))
+    start, end = start.astype(np.float32), end.astype(np.float32)
     axis = unit(end - start)
-    helper = np.eye(3)[np.abs(axis[0]).argmin()]
-    front = unit(np.cross(helper, axis))
-    side = np.cross(axis, front)
+    helper = np.eye(3, dtype=np.float32)[np.abs(axis[0]).argmin()]
+    front = unit(cross(helper, axis))
+    side = cross(axis, front)
     angle = 2 * np.pi * np.arange(around) / around
-    radial = np.cos(angle)[:, None] * front[:, None] + np.sin(angle)[:, None] * side[:, None]
+    cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+    radial = cos[:, None] * front[:, None] + sin[:, None] * side[:, None]
     near = start[:, None] + radius * radial
     far = end[:, None] + (radius if end_radius is None else end_radius) * radial
     flat = np.broadcast_to(axis[:, None], radial.shape)

@@ -99,7 +99,7 @@ def floor_pattern(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, footpr
 def wall_picture(
     rng: np.random.Generator, u: np.ndarray, z: np.ndarray, footprint: np.ndarray, top: float
 ) -> np.ndarray:
-    """RGB (..., 3) of one wall: paint, bricks or panels, a skirting board, posters, mirrors or windows."""
+    """RGB (N, 3) of one wall at N points: paint, bricks or panels, a skirting board, posters, mirrors or windows."""
     paint = np.array(WALLS[rng.integers(len(WALLS))]) + rng.normal(0, 8, 3)
     kind = rng.integers(4)
     tone = 1 + 0.03 * grain(rng, u, z, 2.0)
@@ -110,20 +110,23 @@ def wall_picture(
         )
     elif kind == 2:
         tone = tone * (1 - 0.3 * lines(u, 1.2, 0.02, footprint))
-    colour = paint * tone[..., None]
+    colour = paint.astype(np.float32) * tone[..., None]
     if rng.random() < 0.4:
-        colour = np.where((z < rng.uniform(0.8, 1.3))[..., None], colour * rng.uniform(0.6, 0.85, 3), colour)
+        colour[z < rng.uniform(0.8, 1.3)] *= rng.uniform(0.6, 0.85, 3).astype(np.float32)
     at = rng.uniform(-7, -5)
     while at < 6 and kind != 3:
         wide, low, high = rng.uniform(0.5, 1.9), rng.uniform(0.5, 1.3), rng.uniform(1.7, min(2.5, top - 0.2))
-        inside = (u > at) & (u < at + wide) & (z > low) & (z < high)
-        edge = inside & ~((u > at + 0.05) & (u < at + wide - 0.05) & (z > low + 0.05) & (z < high - 0.05))
-        fill = np.array(POSTERS[rng.integers(len(POSTERS))]) * (0.85 + 0.1 * (z - low) / (high - low))[..., None]
-        if rng.random() < 0.5:
-            fill = fill * (1 - 0.3 * (np.abs(z - (low + high) / 2) < 0.12))[..., None]
-        colour = np.where(inside[..., None], np.where(edge[..., None], fill * 0.45, fill), colour)
+        fill = np.array(POSTERS[rng.integers(len(POSTERS))]) * 0.92
+        band = rng.random() < 0.5
+        inside = np.flatnonzero((u > at) & (u < at + wide) & (z > low) & (z < high))
+        x, y = u[inside] - at, z[inside] - low
+        edge = np.minimum(np.minimum(x, wide - x), np.minimum(y, high - low - y)) < 0.05
+        middle = band & (np.abs(2 * y / (high - low) - 1) < 0.2)
+        shade = np.where(edge, 0.45, np.where(middle, 0.7, 0.9 + 0.1 * y / (high - low)))
+        colour[inside] = shade[:, None] * fill
         at += wide + rng.uniform(0.6, 2.5)
-    return np.where((z < 0.1)[..., None], colour * 0.5, colour)
+    colour[z < 0.1] *= 0.5
+    return colour
 
 
 def cast(
@@ -139,9 +142,8 @@ def cast(
         max(top + 0.3, rng.uniform(2.7, 3.5)),
     )
     low, high, origin = (corner.astype(np.float32) for corner in (low, high, origin))
-    reach = [
-        (np.where(rays[..., k] > 0, high[k] - origin[k], low[k] - origin[k])) / (rays[..., k] + 1e-7) for k in range(3)
-    ]
+    rays = np.where(np.abs(rays) < 1e-6, np.float32(1e-6), rays)
+    reach = [np.where(rays[..., k] > 0, high[k] - origin[k], low[k] - origin[k]) / rays[..., k] for k in range(3)]
     distance = np.minimum(np.minimum(reach[0], reach[1]), reach[2])
     axis = np.where(reach[0] == distance, 0, np.where(reach[1] == distance, 1, 2))
     hit = origin + rays * distance[..., None]
