@@ -3,9 +3,10 @@
 Colours tell apart for colour-blind eyes, and in grey: bars run from dark to light in the order of the legend.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import cv2
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exmus_lib import workspace
+from exmus_lib.scores.metrics import per_label
+from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.videos.read import read_frames
 from exmus_lib.vocabulary import EXERCISES, LABELS, MUSCLES_OF, truth
 
@@ -79,66 +82,98 @@ def class_balance(clips: pd.DataFrame, task: str, ax: Axes | None = None) -> Axe
 
 
 @mpl.rc_context(STYLE)
-def frame_strip(clips: pd.DataFrame, folder: Path, frames: int = 1, columns: int = 4) -> Figure:
-    """Frames of the given clips, labelled with exercise and muscles (Fig. 1), read from folder/<path>.
+def frame_strip(clips: ClipSet, seed: int = 0) -> Figure:
+    """The middle frame of one clip of each exercise, chosen by `seed`, with the muscles that it works (Fig. 1)."""
+    chosen = clips.clips.sample(frac=1, random_state=seed).drop_duplicates("exercise")
+    chosen = chosen.sort_values("exercise", key=lambda names: names.map(EXERCISES.index))
+    pictures = [_frames(clips, clip, [clip.seconds / 2]) for clip in chosen.itertuples()]
+    return _sheet(pictures, chosen["exercise"], [", ".join(MUSCLES_OF[e]) for e in chosen["exercise"]], columns=4)
 
-    One frame a clip is that of its middle; more are spread evenly over the clip, side by side: a contact sheet.
-    """
-    rows = -(-len(clips) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.75 * frames * columns, 2.15 * rows), squeeze=False)
+
+@mpl.rc_context(STYLE)
+def contact_sheet(clips: ClipSet, number: int = 24, seed: int = 0) -> Figure:
+    """The first, middle and last frame of clips chosen by `seed`, from as many source videos as possible."""
+    chosen = clips.clips.sample(frac=1, random_state=seed)
+    chosen = chosen.loc[chosen["video_id"].duplicated().sort_values(kind="stable").index[:number]]
+    pictures = [_frames(clips, clip, [0, clip.seconds / 2, clip.seconds]) for clip in chosen.itertuples()]
+    return _sheet(pictures, chosen["exercise"], chosen["clip_id"], columns=3)
+
+
+@mpl.rc_context(STYLE)
+def views(pictures: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
+    """Views (3, T, H, W) of values from 0 to 1, as a network sees them, a row each; of more than 8 frames 8 are shown."""
+    rows, notes = [], []
+    for view in pictures:
+        _, time, height, width = view.shape
+        shown = np.linspace(0, time - 1, min(time, 8)).round().astype(int)
+        rows.append(np.hstack(list(np.clip(view[:, shown], 0, 1).transpose(1, 2, 3, 0))))
+        notes.append(
+            f"{time} frames of {height} × {width} pixels" + (f", {len(shown)} shown" if time > len(shown) else "")
+        )
+    return _sheet(rows, names, notes, columns=1)
+
+
+def _sheet(pictures: Sequence[np.ndarray], names: Sequence[str], notes: Sequence[str], columns: int) -> Figure:
+    """Pictures of one shape in columns, each below its name and a note."""
+    rows, (height, width) = -(-len(pictures) // columns), pictures[0].shape[:2]
+    wide = min(9.5 / columns, 1.75 * width / height)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(wide * columns, (wide * height / width + 0.42) * rows), squeeze=False
+    )
     for ax in axes.flat:
         ax.set_axis_off()
-    for ax, clip in zip(axes.flat, clips.itertuples(), strict=False):
-        times = (np.arange(frames) + 0.5) / frames * clip.seconds
-        ax.imshow(np.hstack([_squared(frame) for frame in read_frames(folder / clip.path, times, side=256)]))
-        ax.set_title(clip.exercise, fontsize=8.5, loc="center", pad=12)
-        ax.text(
-            0.5,
-            1.02,
-            ", ".join(MUSCLES_OF[clip.exercise]),
-            transform=ax.transAxes,
-            ha="center",
-            fontsize=7,
-            color="#444444",
-        )
+    for ax, picture, name, note in zip(axes.flat, pictures, names, notes, strict=False):
+        ax.imshow(picture)
+        ax.set_title(name, fontsize=8.5, loc="center", pad=12)
+        ax.text(0.5, 1, note, transform=ax.transAxes + _up(figure, 3), ha="center", fontsize=7, color="#444444")
     return figure
 
 
-def _squared(frame: np.ndarray) -> np.ndarray:
-    """A frame (height, width, 3) on a white square, whole and centred."""
+def _up(figure: Figure, points: float) -> mpl.transforms.ScaledTranslation:
+    return mpl.transforms.ScaledTranslation(0, points / 72, figure.dpi_scale_trans)
+
+
+def _frames(clips: ClipSet, clip, times: Sequence[float]) -> np.ndarray:
+    """Frames of a clip side by side, each whole and centred on a white square."""
+    return np.hstack([_squared(frame) for frame in read_frames(clips.path(clip), times, side=256)])
+
+
+def _squared(frame: np.ndarray, side: int = 320) -> np.ndarray:
+    """A frame (height, width, 3), whole and centred, on a white square."""
     height, width = frame.shape[:2]
-    square = np.full((max(height, width), max(height, width), 3), 255, dtype=np.uint8)
-    top, left = (len(square) - height) // 2, (len(square) - width) // 2
-    square[top : top + height, left : left + width] = frame
+    scale = side / max(height, width)
+    frame = cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    square = np.full((side, side, 3), 255, dtype=np.uint8)
+    top, left = ((side - size) // 2 for size in frame.shape[:2])
+    square[top : top + frame.shape[0], left : left + frame.shape[1]] = frame
     return square
 
 
 @mpl.rc_context(STYLE)
-def learning_curves(histories: Mapping[str, pd.DataFrame], title: str = "Learning curves") -> Figure:
-    """Loss, and the validation metric, per epoch, from the history tables (history.csv) of runs, name -> table.
+def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
+    """Loss, and the validation metric, per epoch, from the history.csv of runs, name -> run.
 
-    The best epoch, that of least validation loss, whose weights a run keeps, carries a ring.
+    A ring marks the epoch whose weights the run keeps, that of the least validation loss.
     """
     figure, (losses, scores) = plt.subplots(1, 2, figsize=(8, 3))
-    names = {"val_top1": "top-1 (%)", "val_f1": "macro F1 (%)"}
-    for (name, history), colour in zip(histories.items(), LINES, strict=False):
-        epochs = history["epoch"] + 1
+    for (name, run), colour in zip(runs.items(), LINES, strict=False):
+        history = run.history().assign(epoch=lambda h: h["epoch"] + 1).set_index("epoch")
         monitor = "val_loss" if "val_loss" in history else "train_loss"
         best = history[monitor].idxmin()
-        losses.plot(epochs, history["train_loss"], ":", color=colour, label=f"{name}, training")
-        losses.plot(epochs[best], history[monitor][best], "o", ms=9, mfc="none", mew=1.5, color=colour)
+        losses.plot(history["train_loss"], ":", color=colour, label=f"{name}, training")
         if monitor == "val_loss":
-            losses.plot(epochs, history["val_loss"], color=colour, label=f"{name}, validation")
-        for metric, label in names.items():
-            if metric in history:
-                scores.plot(epochs, 100 * history[metric], color=colour, label=name)
-                scores.plot(epochs[best], 100 * history[metric][best], "o", ms=9, mfc="none", mew=1.5, color=colour)
-                text, at = f"{100 * history[metric][best]:.1f}", (epochs[best], 100 * history[metric][best])
-                scores.annotate(text, at, (0, 8), textcoords="offset points", ha="center", color=colour, fontsize=8)
-                scores.set(ylabel=f"validation {label}", title="Validation score")
-    losses.set(ylabel="loss", title=title)
+            losses.plot(history["val_loss"], color=colour, label=f"{name}, validation")
+        losses.plot(best, history[monitor][best], "o", ms=9, mfc="none", mew=1.5, color=colour)
+        metric = "val_top1" if run.task == "exercise" else "val_f1"
+        if metric in history:
+            percent = 100 * history[metric]
+            scores.plot(percent, color=colour, label=f"{name}, {percent[best]:.1f} %")
+            scores.plot(best, percent[best], "o", ms=9, mfc="none", mew=1.5, color=colour)
+            scores.set_ylabel("top-1 (%)" if metric == "val_top1" else "macro F1 (%)")
+    losses.set(ylabel="loss", title="Loss")
+    scores.set(title="Validation score")
     for ax in (losses, scores):
-        ax.set_xlabel("epoch (ring: least validation loss, kept)")
+        ax.set_xlabel("epoch (ring: the one that is kept)")
         ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
         ax.set_ylim(bottom=0)
         ax.grid(**GRID)
@@ -148,7 +183,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], title: str = "Learnin
 
 
 @mpl.rc_context(STYLE)
-def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, ax: Axes | None = None) -> Axes:
+def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
     """Which exercise (N,) was taken for which, going by the highest of the probabilities (N, 16).
 
     Cells hold clips, shaded by their share of the row: the shade of the diagonal is each exercise's recall.
@@ -176,30 +211,30 @@ def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, ax: Axes | No
     )
     right = np.trace(counts)
     ax.set(xlabel="predicted exercise", ylabel="true exercise (clips)")
-    ax.set_title(f"{right} of {counts.sum()} clips right ({100 * right / counts.sum():.1f} %)")
+    ax.set_title(title)
+    ax.set_title(f"{right} of {counts.sum()} clips right", loc="right", fontsize=8.5, fontweight="normal")
     ax.tick_params(length=0)
     plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
     return ax
 
 
 @mpl.rc_context(STYLE)
-def label_bars(
-    labels: pd.DataFrame, columns: tuple[str, ...] = ("precision", "recall", "f1"), ax: Axes | None = None
-) -> Axes:
-    """Up to three scores per exercise or muscle, from the table of scores.metrics.per_label, with the number of clips.
+def label_bars(truth: np.ndarray, probabilities: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
+    """Precision, recall and F1 per muscle, of truth and probabilities (N, 11), or per exercise, of (N,) and (N, 16).
 
-    A score that is undefined has no bar but says so.
+    Names carry the number of clips; a score that is undefined (scores.metrics) says so in place of its bar.
     """
-    ax = ax or plt.subplots(figsize=(6.5, 0.34 * len(labels) + 1))[1]
-    height = 0.8 / len(columns)
-    for i, (column, colour) in enumerate(zip(columns, SHADES, strict=False)):
-        position = np.arange(len(labels)) + (i - (len(columns) - 1) / 2) * height
-        name = {"f1": "F1", "auc": "AUC", "average_precision": "average precision"}.get(column, column)
+    labels = per_label(truth, probabilities)
+    ax = ax or plt.subplots(figsize=(6.5, 0.36 * len(labels) + 1))[1]
+    height = 0.27
+    for i, (column, colour) in enumerate(zip(("precision", "recall", "f1"), SHADES, strict=True)):
+        position = np.arange(len(labels)) + (i - 1) * height
+        name = "F1" if column == "f1" else column
         ax.barh(position, 100 * labels[column], height, color=colour, edgecolor="white", linewidth=0.4, label=name)
         for y in position[labels[column].isna()]:
             ax.text(1, y, "undefined", va="center", fontsize=6, color="#555555")
     ax.set_yticks(np.arange(len(labels)), [f"{n} ({s})" for n, s in zip(labels.index, labels["support"], strict=True)])
-    ax.set(xlabel="%", xlim=(0, 100), ylabel=f"{labels.index.name} (clips)", title=f"Scores per {labels.index.name}")
+    ax.set(xlabel="%", xlim=(0, 100), ylabel=f"{labels.index.name} (clips)", title=title)
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", **GRID)

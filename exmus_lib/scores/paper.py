@@ -5,6 +5,7 @@ dagger and says what differs.
 """
 
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import numpy as np
@@ -28,6 +29,7 @@ HEADINGS = {
     "exact_match": "exact",
     "map": "mAP",
 }
+ONE = "{:.1f} "  # one decimal, in line with the paper's two
 NAME, VALUE = 57, 9  # widths of the columns of the printed table: 57 + 7 * 9 = 120
 PROTOCOL = """\
 Ours are pooled over the whole test split. The paper's follow another protocol: precision, recall and F1 are means
@@ -51,21 +53,22 @@ def paper_rows(table: int | None = None) -> pd.DataFrame:
     return wide.reindex(order)[metrics].reset_index()
 
 
-def paper_row(facts: dict, table: int | None = None) -> pd.Series | None:
-    """The paper's row for a run, given its run.json: of its task and network, and if possible of its init and epochs.
+def paper_rows_of(facts: dict) -> list[pd.Series]:
+    """The paper's rows for a run, given its run.json: the one of its task, network and init, and the pretrained one.
 
-    Looked for in all tables, or in one. None when there is no such row.
+    Among rows that differ in epochs alone, that of the run's epochs, else the first. Empty when the paper has none.
     """
-    rows = paper_rows(table)
+    rows = paper_rows()
     name = recipes.NETWORKS.get(facts["network"], facts["network"])
     rows = rows[
         (rows["task"] == facts["task"]) & (rows["model"].str.lower() == name.lower()) & rows["inverse_beta"].isna()
     ]
-    if rows.empty:
-        return None
-    other_init = rows["variant"] != VARIANTS.get(facts["init"])
-    other_epochs = rows["epochs"] != facts["recipe"]["epochs"]
-    return rows.loc[(2 * other_init + other_epochs).idxmin()]
+    found = []
+    for variant in dict.fromkeys([VARIANTS.get(facts["init"]), "pretrained"]):
+        same = rows[rows["variant"] == variant]
+        if len(same):
+            found.append(same.loc[(same["epochs"] != facts["recipe"]["epochs"]).idxmin()])
+    return found
 
 
 def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
@@ -83,29 +86,30 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
     return found + [f"{name} {facts['recipe'][name]}" for name in theirs if facts["recipe"][name] != theirs[name]]
 
 
-def beside_paper(runs: list[workspace.Run], clips: pd.DataFrame, table: int | None = None) -> pd.DataFrame:
-    """Test scores of runs of one task above the paper's, in percent: one column per metric, and `note`.
+def beside_paper(runs: Iterable[workspace.Run], clips: pd.DataFrame) -> pd.DataFrame:
+    """Test scores of runs of one task above the paper's, in percent: a column per metric, `undefined`, `note`.
 
-    Index (run, row). Row "ours" has a dagger where anything differs, and `note` says what. The note of row "paper" is
-    its table and variant. Row "difference", ours less the paper's, is there only where nothing differs.
+    Row "ours" has a dagger where anything differs from the paper's row below it, and `note` says what; `undefined` is
+    that of scores.metrics. Row "difference", ours less the paper's, is there only where nothing differs.
     """
-    if not runs:
+    tables = {run.name: _beside(run, clips) for run in runs}
+    if not tables:
         raise ValueError("no runs to set beside the paper; train one with 02_x3d.ipynb or 03_slowfast.ipynb")
-    rows = {}
-    for run in runs:
-        facts, metrics = run.facts(), list(METRICS[run.task])
-        ours, row = 100 * score(run, clips, run.task)[metrics], paper_row(facts, table)
-        if row is None:
-            rows[run.name, f"ours {DAGGER}"] = {**ours, "note": "not in the paper"}
-            continue
-        other = differs(run, facts, row)
-        theirs = row.reindex(metrics).astype(float)
-        rows[run.name, f"ours {DAGGER}" if other else "ours"] = {**ours, "note": "; ".join(other)}
-        rows[run.name, "paper"] = {**theirs, "note": f"Table {row['table']}, {row['variant']}"}
+    return pd.concat(tables, names=["run", "row"]).round(2)
+
+
+def _beside(run: workspace.Run, clips: pd.DataFrame) -> pd.DataFrame:
+    facts, metrics, theirs = run.facts(), list(METRICS[run.task]), paper_rows_of(run.facts())
+    other = differs(run, facts, theirs[0]) if theirs else ["not in the paper"]
+    scores = score(run, clips, run.task)
+    ours = 100 * scores[metrics]
+    rows = {f"ours {DAGGER}" if other else "ours": {**ours, "undefined": scores["undefined"], "note": "; ".join(other)}}
+    for row in theirs:
+        values = row.reindex(metrics).astype(float)
+        rows[f"paper, {row['variant']} (Table {row['table']})"] = {**values, "note": ""}
         if not other:
-            rows[run.name, "difference"] = {**(ours - theirs), "note": ""}
-    index = pd.MultiIndex.from_tuples(rows, names=["run", "row"])
-    return pd.DataFrame(list(rows.values()), index=index)
+            rows.setdefault("difference", {**(ours - values), "note": ""})
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def report(dataset: str) -> str:
@@ -125,7 +129,9 @@ def report(dataset: str) -> str:
     for task, question in {"exercise": "Which of 16 exercises?", "mgap": "Which of 11 muscles?"}.items():
         lines += ["", _line(question, [HEADINGS.get(m, m) for m in METRICS[task]]), rule]
         guess = score(baselines.prevalence(clips, task), clips, task)
-        lines.append(_line("no network: the training clips' frequencies", _ours(guess, task)))
+        lines.append(
+            _line("no network: the training clips' frequencies", _cells(100 * guess[list(METRICS[task])], ONE))
+        )
         runs = [run for run in workspace.find_runs(dataset, task) if run.facts()["network"] in recipes.NETWORKS]
         kept = [run for run in runs if run.facts()["clip_set"] == clip_set.hash("video")]
         for run in sorted(kept, key=_order):
@@ -142,26 +148,17 @@ def report(dataset: str) -> str:
 
 
 def _compared(run: workspace.Run, clips: pd.DataFrame, notes: list[str]) -> list[str]:
-    """The lines of one run: ours, and below it the paper's with our init and, where that is another, pretrained."""
-    facts, ours = run.facts(), score(run, clips, run.task)
-    metrics = METRICS[run.task]
-    rows = [row for row in (paper_row(facts), paper_row({**facts, "init": "kinetics400"})) if row is not None]
-    other = differs(run, facts, rows[0])
-    if other:
-        notes.append(f"{DAGGER} not the paper's set-up ({'; '.join(other)}): no difference is given.")
+    """The lines of one run, ours and the paper's; what there is to say about them is added to `notes`."""
+    name, table = _label(run.facts()), _beside(run, clips)
+    ours = table.iloc[0]
+    if ours["note"]:
+        notes.append(f"{DAGGER} not the paper's set-up ({ours['note']}): no difference is given.")
     if ours["undefined"]:
-        notes.append(f"{_label(facts)}: {ours['undefined']:.0f} labels without a value left out of at least one mean.")
-    lines = [_line(f"{_label(facts)}{f' {DAGGER}' if other else ''}", _ours(ours, run.task))]
-    if not other:
-        lines.append(
-            _line(
-                "  ours less the paper's",
-                [f"{100 * ours[m] - rows[0][m]:+.2f}" if m in rows[0] else "" for m in metrics],
-            )
-        )
-    for row in {tuple(row[KEYS].fillna("")): row for row in rows}.values():
-        theirs = [f"{row[m]:.2f}" if np.isfinite(row.get(m, np.nan)) else "-  " for m in metrics]
-        lines.append(_line(f"  paper, {row['variant']} (Table {row['table']})", theirs))
+        notes.append(f"{name}: {ours['undefined']:.0f} labels have no value in some metric, and no part in its mean.")
+    lines = [_line(table.index[0].replace("ours", name), _cells(ours[list(METRICS[run.task])], ONE))]
+    for row, values in table.iloc[1:].iterrows():
+        form = "{:+.2f}" if row == "difference" else "{:.2f}"
+        lines.append(_line(f"  {row}", _cells(values[list(METRICS[run.task])], form)))
     return lines
 
 
@@ -169,8 +166,8 @@ def _line(name: str, values: list[str]) -> str:
     return (f"{name:<{NAME}}" + "".join(f"{value:>{VALUE}}" for value in values)).rstrip()
 
 
-def _ours(scores: pd.Series, task: str) -> list[str]:
-    return [f"{100 * scores[m]:.1f} " if np.isfinite(scores[m]) else "-  " for m in METRICS[task]]
+def _cells(percent: pd.Series, form: str) -> list[str]:
+    return [form.format(value) if np.isfinite(value) else "-  " for value in percent]
 
 
 def _label(facts: dict) -> str:

@@ -1,0 +1,109 @@
+"""Networks drawn from their measured tables (networks.describe): stage by stage (Fig. 4, 5), and X3D's expansion."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from exmus_lib.pictures.figures import GRID, SHADES, STYLE
+
+BLUE, ORANGE = ("#9ecae1", "#cfe4f1", "#4a8fba"), ("#d98a4b", "#efc19b", "#a85f24")  # front, top and side of a box
+FACES = {"": BLUE, "slow": BLUE, "fast": ORANGE}
+ARROW = {"arrowstyle": "-|>", "color": "#333333", "lw": 1.1, "shrinkA": 0, "shrinkB": 0}
+LATERAL = ARROW | {"color": ORANGE[2], "lw": 1.6}
+# Inches: from one stage to the next, and the widest, tallest and deepest box. A drawing is made to scale, so that text fits.
+SLOT, WIDE, TALL, DEEP = 1.55, 0.75, 1.0, 0.32
+
+
+@mpl.rc_context(STYLE)
+def stages(table: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
+    """A network as boxes, one per stage of `table` (networks.describe.stages): Fig. 4 for X3D, Fig. 5 for SlowFast.
+
+    A box is as wide as the stage has channels, as high as its pictures and as deep as its frames (each as the square root,
+    against the largest in the drawing). With two pathways, Slow stands above Fast; an arrow from one to the other is a
+    lateral connection, with the channels that it adds.
+    """
+    body, head = table[~table["stage"].eq("head") & ~table["pathway"].eq("lateral")], table.iloc[-1]
+    names = list(body["stage"].unique())
+    middles = {"slow": 3.35, "fast": 0.9} if body["pathway"].any() else {"": 0.9}
+    right, top = SLOT * (len(names) - 1) + 1.9, max(middles.values()) + 1.05
+    ax = ax or plt.subplots(figsize=(right + 0.7, top + 0.7))[1]
+    ax.set(xlim=(-0.7, right), ylim=(-0.45, top), title=title)
+    ax.set_axis_off()
+    x, y = right - 0.85, np.mean(list(middles.values()))
+    ax.text(x, y, f"head\n{head['channels']} logits\n", va="center", fontsize=8.5, fontweight="bold")
+    ax.text(x, y - 0.08, _cost(head), va="top", fontsize=7, linespacing=1.35)
+    for pathway, middle in middles.items():
+        rows = body[body["pathway"] == pathway]
+        for column, (_, stage) in enumerate(rows.iterrows()):
+            edge = _box(ax, SLOT * column, middle, stage, body)
+            if column:
+                ax.annotate("", (SLOT * column - _size(stage, body)[0] / 2, middle), start, arrowprops=ARROW)
+            start = (edge, middle)
+        ax.annotate("", (x - 0.06, y + np.sign(middle - y) * 0.25), start, arrowprops=ARROW)
+        if pathway:
+            share = rows["gflops"].sum() / table["gflops"].sum()
+            text = f"{pathway.capitalize()} pathway: {_count(rows['parameters'].sum())} parameters, {share:.0%} of all GFLOPs"
+            ax.text(-0.65, middle + 0.85, text, fontsize=8.5, fontweight="bold", color=FACES[pathway][2])
+    for _, lateral in table[table["pathway"] == "lateral"].iterrows():
+        x = SLOT * (names.index(lateral["stage"]) + 0.5) + 0.1
+        ax.annotate("", (x, middles["slow"]), (x, middles["fast"]), arrowprops=LATERAL, zorder=1)
+        ax.text(
+            x + 0.06, middles["fast"] + 0.3, f"+ {lateral['channels']}\nchannels", fontsize=7, color=LATERAL["color"]
+        )
+    return ax
+
+
+def _size(stage: pd.Series, among: pd.DataFrame) -> tuple[float, float, float]:
+    """Width, height and depth of a stage's box: channels, height and time."""
+    largest = {"channels": WIDE, "height": TALL, "time": DEEP}
+    return tuple(size * np.sqrt(stage[of] / among[of].max()) for of, size in largest.items())
+
+
+def _box(ax: Axes, x: float, y: float, stage: pd.Series, among: pd.DataFrame) -> float:
+    """One stage with its middle at (x, y), what it is written below; returns where its right edge is."""
+    width, height, depth = _size(stage, among)
+    left, right, low, high = x - width / 2, x + width / 2, y - height / 2, y + height / 2
+    back, up = right + depth, 0.55 * depth
+    faces = [
+        [(left, low), (right, low), (right, high), (left, high)],
+        [(left, high), (right, high), (back, high + up), (left + depth, high + up)],
+        [(right, low), (back, low + up), (back, high + up), (right, high)],
+    ]
+    for face, colour in zip(faces, FACES[stage["pathway"]], strict=True):
+        ax.add_patch(mpl.patches.Polygon(face, facecolor=colour, edgecolor="white", linewidth=0.7, zorder=2))
+    shape = " × ".join(str(stage[of]) for of in ("channels", "time", "height", "width"))
+    ax.text(x, y - 0.62, stage["stage"], ha="center", va="top", fontsize=8.5, fontweight="bold")
+    ax.text(x, y - 0.79, f"{shape}\n{_cost(stage)}", ha="center", va="top", fontsize=7, linespacing=1.35)
+    return back
+
+
+def _cost(stage: pd.Series) -> str:
+    gflops = f"{stage['gflops']:.2f}" if stage["gflops"] >= 0.005 else "< 0.01"
+    return f"{_count(stage['parameters'])} parameters\n{gflops} GFLOPs"
+
+
+def _count(number: int) -> str:
+    """A number of parameters in three digits: 816, 15.4 k, 1.35 M."""
+    for size, unit in ((1e6, " M"), (1e3, " k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)
+
+
+@mpl.rc_context(STYLE)
+def expansion(table: pd.DataFrame) -> Figure:
+    """From X2D to X3D, step by step (networks.describe.expansion): parameters, and GFLOPs on a logarithmic axis."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 0.32 * len(table) + 1), sharey=True)
+    columns = {"parameters_m": "parameters (million)", "gflops": "GFLOPs for one view"}
+    for ax, (column, label) in zip(axes, columns.items(), strict=True):
+        bars = ax.barh(table.index, table[column], color=SHADES[1], height=0.7)
+        ax.bar_label(bars, [f"{value:.2f}" for value in table[column]], padding=3, fontsize=8)
+        ax.set(xlabel=label, ylim=(len(table) - 0.5, -0.5))
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x", **GRID)
+    axes[0].set(title="X2D expanded to X3D", xlim=(0, 1.15 * table["parameters_m"].max()))
+    axes[1].set(xscale="log", xlim=(table["gflops"].min() / 2, 3 * table["gflops"].max()))
+    return figure
