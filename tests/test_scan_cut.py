@@ -82,9 +82,9 @@ def test_identifiers_are_unique_and_groups_hold_together(tmp_path):
     for name, frames in {"a b.mp4": 61, "a_b.mp4": 62, "a-b.mp4": 63, "深蹲.mp4": 64, "c.mp4": 65, "d.mp4": 66}.items():
         write_video(tmp_path / "Squat" / name, frames)
     write_video(tmp_path / "Deadlift" / "c.mp4", 67)
-    shutil.copy(tmp_path / "Squat" / "d.mp4", tmp_path / "Deadlift" / "copy of d.mp4")
+    shutil.copy(tmp_path / "Squat" / "c.mp4", tmp_path / "Deadlift" / "copy of c.mp4")
     (tmp_path / "MANIFEST.csv").write_text(
-        "path,group,note\nSquat/c.mp4,gym,\nDeadlift/c.mp4,gym,\nSquat/d.mp4,gym 2,\nDeadlift/copy of d.mp4,gym,\n"
+        "path,group,note\nDeadlift/c.mp4,gym,\nDeadlift/copy of c.mp4,gym,\nSquat/c.mp4,gym 2,\nSquat/d.mp4,gym 2,\n"
     )
     videos = scan(tmp_path, progress=False).set_index("path")
     assert videos["video_id"].is_unique

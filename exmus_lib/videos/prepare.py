@@ -88,11 +88,11 @@ def _raw(dataset: str, name: str) -> Path:
 
 def _make(raw: Path, folder: Path) -> None:
     """Scan, cut, split. clips.parquet is written last, so its existence means that the clip set is complete."""
-    (folder / "clips.parquet").unlink(missing_ok=True)
     state = _state(raw)
     if _scanned(folder) == state:
         videos = pd.read_parquet(folder / "videos.parquet")
     else:
+        (folder / "clips.parquet").unlink(missing_ok=True)
         videos = scan.scan(raw)
         _write(videos, folder / "videos.parquet")
         with workspace.atomic(folder / "scanned.txt") as part:

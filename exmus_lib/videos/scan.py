@@ -74,18 +74,13 @@ def _look(folder: Path, path: str) -> dict[str, object]:
         with file.open("rb") as content:
             row["sha256"] = hashlib.file_digest(content, "sha256").hexdigest()
         row |= {name: value for name, value in asdict(read.info(file)).items() if name in COLUMNS}
-    except (read.VideoError, OSError) as error:
-        return row | {"status": reason(error)}
+    except read.VideoError as error:
+        return row | {"status": error.reason}
+    except OSError as error:
+        return row | {"status": f"cannot be opened: {error.strerror or error}"}
     if label == "ok" and row["seconds"] < SHORTEST:
         return row | {"status": f"shorter than {SHORTEST:g} s ({row['seconds']:.2f} s)"}
     return row | {"status": label}
-
-
-def reason(error: read.VideoError | OSError) -> str:
-    """A status in a few words."""
-    if isinstance(error, read.VideoError):
-        return error.reason
-    return f"cannot be opened: {error.strerror or error}"
 
 
 def _identifiers(paths: pd.Series) -> list[str]:
@@ -122,8 +117,7 @@ def _groups(folder: Path, videos: pd.DataFrame) -> pd.Series:
     while True:
         # A file that lies in two groups joins them, and so on along the chain.
         first = groups[readable].groupby(videos["sha256"]).transform("min")
-        joined = dict(zip(groups[readable], first, strict=True))
-        merged = groups.replace(joined)
+        merged = groups.replace(first.groupby(groups).min().to_dict())
         if merged.equals(groups):
             return groups
         groups = merged

@@ -1,0 +1,1 @@
+"""Raw videos to clips, and clips to what networks see of them."""
