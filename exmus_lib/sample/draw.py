@@ -121,14 +121,14 @@ def rasterise(image, depth, points, colours, faces):  # pragma: no cover - compi
 
 
 @njit(cache=True)
-def darken(image, background, cells, light, top, bottom, left, right):  # pragma: no cover - compiled
-    """Write a window of background (H, W, 3) uint8 into image, each pixel times light[cell] / 256.
+def darken(image, background, cells, shadow, top, bottom, left, right):  # pragma: no cover - compiled
+    """Write a window of background (H, W, 3) uint8 into image, darker by shadow[cell] / 256.
 
-    cells (H, W) says which cell of the floor a pixel shows, -1 where nothing can throw a shadow.
+    cells (H, W) says which cell of the floor a pixel shows, -1 where nothing can throw a shadow; shadow (cells,) uint8.
     """
     for y in range(top, bottom):
         for x in range(left, right):
             cell = cells[y, x]
-            share = 256 if cell < 0 else light[cell]
+            share = np.int32(256) if cell < 0 else np.int32(256) - np.int32(shadow[cell])
             for k in range(3):
-                image[y, x, k] = np.uint8((np.int32(background[y, x, k]) * np.int32(share)) >> 8)
+                image[y, x, k] = np.uint8((np.int32(background[y, x, k]) * share) >> 8)

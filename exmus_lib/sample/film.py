@@ -14,9 +14,10 @@ from exmus_lib.sample.draw import Camera, Light, darken, rasterise
 from exmus_lib.sample.mesh import Mesh, join
 from exmus_lib.sample.movements import MOVEMENTS
 
-OVERSAMPLING = 1.33  # drawn larger and reduced by the hand-shake warp: smooth edges
+HANDHELD = 0.65  # share of the videos; the others stand on something
+OVERSAMPLING = 1.25  # drawn larger and reduced by the hand-shake warp: smooth edges
 SHADOW_CELLS, SHADOW_METRES = 96, 5.0  # the floor around the person, as a grid
-FINER = 4  # shadows are blurred in the grid and looked up in one so many times as fine
+FINER = 3  # shadows are blurred in the grid and looked up in one so many times as fine
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,23 @@ def drift(times: np.ndarray, rng: np.random.Generator, slow: float, fast: float)
     return np.sin(times[:, None] * speeds + rng.uniform(0, 6.28, 3)) @ np.array([0.7, 0.25, 0.1])
 
 
-def shadows(mesh: Mesh, light: Light, frame: int, strength: float) -> np.ndarray:
-    """How much light the mesh of one frame leaves on the cells of the finer floor grid, flat, 256 is all."""
-    vertices = mesh.vertices[frame]
-    slope = (light.direction / light.direction[2]).astype(np.float32)
-    cells = (vertices - vertices[:, 2:] * slope)[:, :2] * np.float32(SHADOW_CELLS / SHADOW_METRES)
-    points = np.stack(
-        [cells[:, 0] + SHADOW_CELLS / 2, SHADOW_CELLS / 2 - cells[:, 1], np.ones_like(cells[:, 0])], axis=1
-    )
+def fallen(mesh: Mesh, light: Light) -> np.ndarray:
+    """The mesh (T, V, 3) as the light sees it: column and row on the floor grid, and 1 for the distance."""
+    points = np.ones(mesh.vertices.shape, np.float32)
+    for k, sign in ((0, 1), (1, -1)):
+        slope = np.float32(light.direction[k] / light.direction[2])
+        on_floor = mesh.vertices[..., k] - mesh.vertices[..., 2] * slope
+        points[..., k] = on_floor * np.float32(sign * SHADOW_CELLS / SHADOW_METRES) + SHADOW_CELLS / 2
+    return points
+
+
+def shadow(points: np.ndarray, faces: np.ndarray, strength: float) -> np.ndarray:
+    """How dark the mesh, fallen to points (V, 3), makes the cells of the finer floor grid, flat uint8, 255 is black."""
     canvas = np.zeros((SHADOW_CELLS, SHADOW_CELLS, 1), np.uint8)
     depth = np.zeros((SHADOW_CELLS, SHADOW_CELLS), np.float32)
-    rasterise(canvas, depth, points, np.full((len(points), 1), 255 * strength, np.float32), mesh.faces)
+    rasterise(canvas, depth, points, np.full((len(points), 1), 255 * strength, np.float32), faces)
     soft = cv2.GaussianBlur(canvas[..., 0], (5, 5), 1.3)
-    return 256 - cv2.resize(soft, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR).ravel().astype(np.int32)
+    return cv2.resize(soft, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR).ravel()
 
 
 def floor_cells(points: np.ndarray) -> np.ndarray:
@@ -90,18 +95,21 @@ def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
     still = stage(camera, light, scene.fixed + room.clutter(azimuth, rng), float(joints[..., 2].max()), rng)
     strength = rng.uniform(0.35, 0.6)
     points, colours = still.camera.project(moving.vertices), light.shade(moving)
-    warps = shake(times, take, rng)
+    dark = fallen(moving, light)
+    warps = shake(times, take, rng) if rng.random() < HANDHELD else None
     image, nearest = still.image.copy(), still.depth.copy()
     window = touched(points, still, moving, light)  # nothing changes outside
     top, bottom, left, right = window
     for frame in range(len(times)):
-        darken(image, still.image, still.cells, shadows(moving, light, frame, strength), *window)
+        darken(image, still.image, still.cells, shadow(dark[frame], moving.faces, strength), *window)
         nearest[top:bottom, left:right] = still.depth[top:bottom, left:right]
         rasterise(image, nearest, points[frame], colours[frame], moving.faces)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        yield cv2.warpAffine(
-            image, warps[frame], (take.width, take.height), flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
+        size = (take.width, take.height)
+        if warps is None:
+            yield cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        else:
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            yield cv2.warpAffine(image, warps[frame], size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ def stage(camera: Camera, light: Light, things: list[Mesh], top: float, rng: np.
     cells = floor_cells(cv2.resize(floor, (width, height), interpolation=cv2.INTER_NEAREST))
     large = Camera(camera.position, camera.axes, camera.focal * width / camera.width, width, height)
     mesh = join(things)
-    darken(image, image.copy(), cells, shadows(mesh, light, 0, 0.45), 0, height, 0, width)
+    darken(image, image.copy(), cells, shadow(fallen(mesh, light)[0], mesh.faces, 0.45), 0, height, 0, width)
     empty = depth.copy()
     rasterise(image, depth, large.project(mesh.vertices)[0], light.shade(mesh)[0], mesh.faces)
     cells[depth > empty] = -1  # the person casts no shadow on what stands before the floor
@@ -133,10 +141,9 @@ def touched(points: np.ndarray, still: Still, moving: Mesh, light: Light) -> tup
     """Top, bottom, left and right of what the moving mesh, drawn at points (T, V, 3), or its shadow ever touches."""
     slope = (light.direction / light.direction[2]).astype(np.float32)
     some = moving.vertices[::4, ::3]
-    fallen = still.camera.project(some - some[..., 2:] * slope)
+    below = still.camera.project(some - some[..., 2:] * slope)
     (left, right), (top, bottom) = (
-        (min(points[..., k].min(), fallen[..., k].min()), max(points[..., k].max(), fallen[..., k].max()))
-        for k in (0, 1)
+        (min(points[..., k].min(), below[..., k].min()), max(points[..., k].max(), below[..., k].max())) for k in (0, 1)
     )
     height, width = still.depth.shape
     spread = 16  # pixels: a shadow's edge is blurred, and not every vertex is looked at
@@ -146,9 +153,9 @@ def touched(points: np.ndarray, still: Still, moving: Mesh, light: Light) -> tup
 
 def shake(times: np.ndarray, take: Take, rng: np.random.Generator) -> np.ndarray:
     """Warps (T, 2, 3) from pixels of the video to pixels as drawn: a small wander, roll and breath of the zoom."""
-    size = rng.choice([0.15, 1.0], p=[0.35, 0.65]) * min(take.width, take.height)
-    dx, dy = (0.008 * size * drift(times, rng, 1.6, 5.0) for _ in range(2))
-    angle = np.radians(0.4 * size / min(take.width, take.height) * drift(times, rng, 1.2, 3.0))
+    size = 0.008 * min(take.width, take.height)
+    dx, dy = (size * drift(times, rng, 1.6, 5.0) for _ in range(2))
+    angle = np.radians(0.4 * drift(times, rng, 1.2, 3.0))
     zoom = OVERSAMPLING * (0.97 + 0.006 * drift(times, rng, 0.9, 2.0))
     c, s = zoom * np.cos(angle), zoom * np.sin(angle)
     x, y = take.width / 2, take.height / 2

@@ -27,7 +27,7 @@ SMOKE_VIDEOS = 2  # of the first folder of each exercise
 # width and height in pixels of landscape videos; portrait ones are turned
 SIZES, SMOKE_SIZES = ((342, 256), (384, 256), (456, 256)), ((128, 96), (170, 96))
 NOISE = 2.0  # of the camera, in grey levels
-SAMPLE_RATE = 44100
+SAMPLE_RATE = 16000
 # Matrix of a track header (ISO/IEC 14496-12, 8.3.2): how a player turns the stored picture. Fixed point 16.16, 2.30 in
 # the last column.
 UPRIGHT = (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
@@ -102,8 +102,8 @@ def encode(path: Path, take: Take, turned: int, sound: bool, rng: np.random.Gene
         stream.width, stream.height = (take.height, take.width) if turned else (take.width, take.height)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1
-        audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", bit_rate=32000) if sound else None
-        if audio:
+        if sound:
+            audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"aac_coder": "fast"})
             write_sound(container, audio, take.seconds, rng)
         noise = rng.normal(0, NOISE, (stream.height + 32, stream.width + 32)).astype(np.int16)
         for image in shoot(take, rng):
@@ -113,7 +113,7 @@ def encode(path: Path, take: Take, turned: int, sound: bool, rng: np.random.Gene
             y, x = rng.integers(32, size=2)
             luma = planes[: stream.height]
             cv2.add(luma, noise[y : y + stream.height, x : x + stream.width], luma, dtype=cv2.CV_8U)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+            container.mux(stream.encode(av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")))
         container.mux(stream.encode())
 
 
