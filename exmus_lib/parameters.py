@@ -21,7 +21,9 @@ OPTIONAL = ("init", "epochs", "frames", "side", "fit")
 IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
 
 
-def check(notebook: MutableMapping[str, object], *names: str, networks: tuple[str, ...] = tuple(recipes.NETWORKS)) -> SimpleNamespace:
+def check(
+    notebook: MutableMapping[str, object], *names: str, networks: tuple[str, ...] = tuple(recipes.NETWORKS)
+) -> SimpleNamespace:
     """The parameters `names` out of a notebook's globals(), checked: lists are split, None stands for "as the recipe says".
 
     Call it straight after the parameters cell: every other plain global must then be a name that papermill injected by
@@ -35,7 +37,9 @@ def check(notebook: MutableMapping[str, object], *names: str, networks: tuple[st
     }
     for name in given:
         if name not in names and "_checked" not in notebook:
-            raise ValueError(f'unknown parameter "{name}".{nearest(name, names)} This notebook takes: {", ".join(names)}')
+            raise ValueError(
+                f'unknown parameter "{name}".{nearest(name, names)} This notebook takes: {", ".join(names)}'
+            )
     checked = SimpleNamespace(**{name: _value(name, given[name], networks) for name in names})
     notebook["_checked"] = True
     return checked
@@ -68,7 +72,9 @@ def _value(name: str, value: object, networks: tuple[str, ...]) -> object:
 
 def _one_of(name: str, value: object, valid: tuple) -> object:
     if value not in valid:
-        raise ValueError(f"{name} = {value!r} is not one of: {', '.join(map(str, valid))}.{nearest(str(value), tuple(map(str, valid)))}")
+        raise ValueError(
+            f"{name} = {value!r} is not one of: {', '.join(map(str, valid))}.{nearest(str(value), tuple(map(str, valid)))}"
+        )
     return value
 
 

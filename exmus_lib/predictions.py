@@ -33,12 +33,16 @@ def check(predictions: pd.DataFrame, task: str, name: str = "predictions") -> pd
     if list(predictions.columns) != wanted:
         raise ValueError(f"{name}: columns {list(predictions.columns)} are not those of task {task}: {wanted}")
     if predictions["clip_id"].duplicated().any():
-        raise ValueError(f"{name}: clips listed twice: {list(predictions.clip_id[predictions.clip_id.duplicated()][:5])}")
+        raise ValueError(
+            f"{name}: clips listed twice: {list(predictions.clip_id[predictions.clip_id.duplicated()][:5])}"
+        )
     if not set(predictions["split"]) <= set(SPLITS):
         raise ValueError(f"{name}: splits {sorted(set(predictions['split']))} are not among {SPLITS}")
     broken = ~np.isfinite(logits(predictions)).all(axis=1)
     if broken.any():
-        raise ValueError(f"{name}: logits that are not numbers for {list(predictions.clip_id[broken][:5])}; was training diverging?")
+        raise ValueError(
+            f"{name}: logits that are not numbers for {list(predictions.clip_id[broken][:5])}; was training diverging?"
+        )
     return predictions
 
 
@@ -79,8 +83,9 @@ def with_truth(predictions: pd.DataFrame, clips: pd.DataFrame, task: str, split:
     known = clips.set_index("clip_id")
     unknown = sorted(set(predictions["clip_id"]) - set(known.index))
     if unknown:
-        raise ValueError(f"{len(unknown)} predicted clips are not in the manifest (first: {unknown[0]}): not the same clip set")
+        raise ValueError(
+            f"{len(unknown)} predicted clips are not in the manifest (first: {unknown[0]}): not the same clip set"
+        )
     rows = predictions if split is None else predictions[predictions["split"] == split]
     rows = rows.assign(exercise=known["exercise"].loc[rows["clip_id"]].to_numpy())
     return rows, vocabulary.truth(rows["exercise"], task), logits(rows)
-

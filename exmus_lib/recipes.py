@@ -29,7 +29,9 @@ class Recipe:
     batch: int = 8  # batch normalisation suffers below 8
     learning_rate: float = 1e-4  # highest one when `schedule` is onecycle
     weight_decay: float = 0.0
-    schedule: str = "constant"  # constant: Adam, as the paper; onecycle: AdamW that warms up and anneals, for short runs
+    schedule: str = (
+        "constant"  # constant: Adam, as the paper; onecycle: AdamW that warms up and anneals, for short runs
+    )
     least_epochs: int = 30  # early stopping (patience 10 on validation loss) acts only after these
     augment: bool = False  # mirror, brightness and contrast, and a crop that wanders; the authors had none
     label_smoothing: float = 0.0  # exercise only
@@ -73,7 +75,9 @@ def recipe(network: str, preset: str, **changes: object) -> Recipe:
     if preset not in TABLE:
         raise ValueError(f"preset = {preset!r} is not one of: {', '.join(TABLE)}.{nearest(preset, tuple(TABLE))}")
     if network not in TABLE[preset]:
-        raise ValueError(f"network = {network!r} is not one of: {', '.join(NETWORKS)}.{nearest(network, tuple(NETWORKS))}")
+        raise ValueError(
+            f"network = {network!r} is not one of: {', '.join(NETWORKS)}.{nearest(network, tuple(NETWORKS))}"
+        )
     chosen = replace(TABLE[preset][network], **{k: v for k, v in changes.items() if v is not None})
     if chosen.slow_every and chosen.frames % chosen.slow_every:
         raise ValueError(f"frames = {chosen.frames}: {network} needs a multiple of {chosen.slow_every} (its alpha)")

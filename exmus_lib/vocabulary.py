@@ -40,7 +40,9 @@ def _read(path: Path) -> tuple[dict[str, str | None], dict[str, tuple[str, ...]]
             muscles = tuple(m.strip() for m in row["muscles"].split(";") if m.strip())
             for kind, word, known in [("exercise", exercise, EXERCISES), *(("muscle", m, MUSCLES) for m in muscles)]:
                 if word is not None and word not in known:
-                    raise ValueError(f'{path}, line {line}: unknown {kind} "{word}".{nearest(word, known)} Known: {known}')
+                    raise ValueError(
+                        f'{path}, line {line}: unknown {kind} "{word}".{nearest(word, known)} Known: {known}'
+                    )
             if exercise and muscles_of.setdefault(exercise, muscles) != muscles:
                 raise ValueError(f'{path}, line {line}: "{exercise}" has other muscles than on an earlier line')
             folders[row["folder"].strip().lower()] = exercise

@@ -1,4 +1,4 @@
-"""Where things lie: data and outputs, run folders and their names, files that are whole or absent, and where numbers came from."""
+"""Where things lie: data and outputs, run folders, files that are whole or absent, and what made a result."""
 
 import hashlib
 import json

@@ -40,7 +40,11 @@ def test_faster_convolutions_compute_the_same_numbers_and_gradients(network):
         if isinstance(module, torch.nn.BatchNorm3d):
             module.weight.data.uniform_(0.5, 1.0)
     fast = compute.prepare(copy.deepcopy(stock))
-    replaced = {type(m) for m in fast.modules()} & {compute.PointwiseConv3d, compute.TemporalConv3d, compute.DepthwiseConv3d}
+    replaced = {type(m) for m in fast.modules()} & {
+        compute.PointwiseConv3d,
+        compute.TemporalConv3d,
+        compute.DepthwiseConv3d,
+    }
     assert len(replaced) == (2 if network == "x3d_m" else 2)
     view = torch.randn(2, 3, how.frames, 32, 32, requires_grad=True)
     other = view.detach().clone().requires_grad_()

@@ -96,7 +96,9 @@ def test_without_a_server_it_says_where_the_file_belongs(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(RuntimeError) as error:
         weights.load_kinetics(fresh(), "x3d_m")
-    assert str(tmp_path / "hub" / "checkpoints" / "X3D_M.pyth") in str(error.value) and "init=scratch" in str(error.value)
+    assert str(tmp_path / "hub" / "checkpoints" / "X3D_M.pyth") in str(error.value) and "init=scratch" in str(
+        error.value
+    )
 
 
 def test_every_network_has_an_address():

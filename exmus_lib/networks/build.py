@@ -63,7 +63,9 @@ def build(network: str, task: str, recipe: Recipe) -> VideoNetwork:
     )
 
 
-def x3d(frames: int, side: int, width: float = 1.0, depth: float = 2.2, bottleneck: float = 2.25, labels: int = 400) -> nn.Module:
+def x3d(
+    frames: int, side: int, width: float = 1.0, depth: float = 2.2, bottleneck: float = 2.25, labels: int = 400
+) -> nn.Module:
     """An X3D of the paper's expansion factors gamma_w, gamma_d and gamma_b for views of frames x side x side.
 
     X3D-S and X3D-M share the default factors; all three at 1 with a single frame is X2D, the net that they grew from

@@ -78,7 +78,9 @@ def published() -> pd.DataFrame:
         how = recipe(network, "paper")
         with torch.device("meta"):
             net = build(network, "exercise", how)
-        rows[network] = dict(zip(("parameters_m", "gflops"), complexity(net, (how.frames, how.side, how.side)), strict=True))
+        rows[network] = dict(
+            zip(("parameters_m", "gflops"), complexity(net, (how.frames, how.side, how.side)), strict=True)
+        )
     return pd.DataFrame(rows).T
 
 
@@ -94,7 +96,9 @@ def _measuring(rows: list[dict]):
             before["flops"] = flops.get_total_flops()
 
         def leave(module, inputs, output) -> None:
-            if isinstance(output, (list, tuple)):  # a lateral connection returns both pathways: its own part is what it adds
+            if isinstance(
+                output, (list, tuple)
+            ):  # a lateral connection returns both pathways: its own part is what it adds
                 channels, *size = output[0].shape[1] - seen_channels(inputs), *output[0].shape[2:]
             else:
                 channels, *size = output.shape[1:]

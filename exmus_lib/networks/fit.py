@@ -105,7 +105,9 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     weights.save(network, run.folder / "weights.safetensors")
     history = run.history()
     chosen = history[monitor].idxmin()
-    run.write_facts({**facts, "best_epoch": int(history["epoch"][chosen]), "wall_seconds": round(history["seconds"].sum(), 1)})
+    run.write_facts(
+        {**facts, "best_epoch": int(history["epoch"][chosen]), "wall_seconds": round(history["seconds"].sum(), 1)}
+    )
     predict.predict_clips(run, network, clips, clip_set.folder, how, cache)
     shutil.rmtree(checkpoints)  # up to 400 MB of optimiser state that nothing needs any more
 
@@ -156,7 +158,9 @@ class Training(lightning.LightningModule):
     def configure_optimizers(self):
         if self.how.schedule == "constant":
             return torch.optim.Adam(self.parameters(), self.how.learning_rate)
-        optimizer = torch.optim.AdamW(self.parameters(), self.how.learning_rate, weight_decay=self.how.weight_decay, fused=True)
+        optimizer = torch.optim.AdamW(
+            self.parameters(), self.how.learning_rate, weight_decay=self.how.weight_decay, fused=True
+        )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.how.learning_rate, self.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -73,7 +73,9 @@ def load_all_but_head(network: VideoNetwork, state: dict[str, torch.Tensor], sou
         if k in given and given[k].shape != v.shape
     ]
     if problems:
-        raise RuntimeError(f"{source} holds another network's weights: {'; '.join(sorted(problems)[:3])} ({len(problems)} in all)")
+        raise RuntimeError(
+            f"{source} holds another network's weights: {'; '.join(sorted(problems)[:3])} ({len(problems)} in all)"
+        )
     network.load_state_dict(given, strict=False)
 
 

@@ -1,5 +1,7 @@
 """Networks drawn from their measured tables (networks.describe): stage by stage (Fig. 4, 5), and X3D's expansion."""
 
+import itertools
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,11 +11,12 @@ from matplotlib.figure import Figure
 
 from exmus_lib.pictures.figures import GRID, SHADES, STYLE
 
-BLUE, ORANGE = ("#9ecae1", "#cfe4f1", "#4a8fba"), ("#d98a4b", "#efc19b", "#a85f24")  # front, top and side of a box
+# Front, top and side of a box.
+BLUE, ORANGE = ("#9ecae1", "#cfe4f1", "#4a8fba"), ("#d98a4b", "#efc19b", "#a85f24")
 FACES = {"": BLUE, "slow": BLUE, "fast": ORANGE}
 ARROW = {"arrowstyle": "-|>", "color": "#333333", "lw": 1.1, "shrinkA": 0, "shrinkB": 0}
 LATERAL = ARROW | {"color": ORANGE[2], "lw": 1.6}
-# Inches: from one stage to the next, and the widest, tallest and deepest box. A drawing is made to scale, so that text fits.
+# Inches, so that text fits: from one stage to the next, and the widest, tallest and deepest box.
 SLOT, WIDE, TALL, DEEP = 1.55, 0.75, 1.0, 0.32
 
 
@@ -21,38 +24,40 @@ SLOT, WIDE, TALL, DEEP = 1.55, 0.75, 1.0, 0.32
 def stages(table: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
     """A network as boxes, one per stage of `table` (networks.describe.stages): Fig. 4 for X3D, Fig. 5 for SlowFast.
 
-    A box is as wide as the stage has channels, as high as its pictures and as deep as its frames (each as the square root,
+    A box is as wide as the stage has channels, as high as its pictures and as deep as its frames (by their square roots,
     against the largest in the drawing). With two pathways, Slow stands above Fast; an arrow from one to the other is a
     lateral connection, with the channels that it adds.
     """
     body, head = table[~table["stage"].eq("head") & ~table["pathway"].eq("lateral")], table.iloc[-1]
     names = list(body["stage"].unique())
-    middles = {"slow": 3.35, "fast": 0.9} if body["pathway"].any() else {"": 0.9}
-    right, top = SLOT * (len(names) - 1) + 1.9, max(middles.values()) + 1.05
-    ax = ax or plt.subplots(figsize=(right + 0.7, top + 0.7))[1]
-    ax.set(xlim=(-0.7, right), ylim=(-0.45, top), title=title)
+    middles = {"slow": 3.05, "fast": 0.9} if body["pathway"].any() else {"": 0.9}
+    left, right, top = -1.2 if len(middles) > 1 else -0.65, SLOT * (len(names) - 1) + 1.9, max(middles.values()) + 0.7
+    ax = ax or plt.subplots(figsize=(right - left, top + 0.75))[1]
+    ax.set(xlim=(left, right), ylim=(-0.45, top), title=title)
+    ax.set_title(
+        "channels × frames × height × width of what each stage puts out", loc="right", fontsize=7, weight="normal"
+    )
     ax.set_axis_off()
     x, y = right - 0.85, np.mean(list(middles.values()))
     ax.text(x, y, f"head\n{head['channels']} logits\n", va="center", fontsize=8.5, fontweight="bold")
     ax.text(x, y - 0.08, _cost(head), va="top", fontsize=7, linespacing=1.35)
     for pathway, middle in middles.items():
         rows = body[body["pathway"] == pathway]
-        for column, (_, stage) in enumerate(rows.iterrows()):
-            edge = _box(ax, SLOT * column, middle, stage, body)
-            if column:
-                ax.annotate("", (SLOT * column - _size(stage, body)[0] / 2, middle), start, arrowprops=ARROW)
-            start = (edge, middle)
-        ax.annotate("", (x - 0.06, y + np.sign(middle - y) * 0.25), start, arrowprops=ARROW)
+        ends = [_box(ax, SLOT * i, middle, stage, body) for i, (_, stage) in enumerate(rows.iterrows())]
+        for (_, start), (end, _) in itertools.pairwise(ends):
+            ax.annotate("", (end, middle), (start, middle), arrowprops=ARROW)
+        ax.annotate("", (x - 0.06, y + np.sign(middle - y) * 0.25), (ends[-1][1], middle), arrowprops=ARROW)
         if pathway:
-            share = rows["gflops"].sum() / table["gflops"].sum()
-            text = f"{pathway.capitalize()} pathway: {_count(rows['parameters'].sum())} parameters, {share:.0%} of all GFLOPs"
-            ax.text(-0.65, middle + 0.85, text, fontsize=8.5, fontweight="bold", color=FACES[pathway][2])
+            share = 100 * rows["gflops"].sum() / table["gflops"].sum()
+            note = f"{_count(rows['parameters'].sum())} parameters, {share:.0f} % of GFLOPs"
+            look = {"rotation": 90, "ha": "center", "va": "center", "color": FACES[pathway][2]}
+            ax.text(-1.1, middle - 0.3, f"{pathway.capitalize()} pathway", fontsize=8.5, fontweight="bold", **look)
+            ax.text(-0.92, middle - 0.3, note, fontsize=7, **look)
     for _, lateral in table[table["pathway"] == "lateral"].iterrows():
         x = SLOT * (names.index(lateral["stage"]) + 0.5) + 0.1
         ax.annotate("", (x, middles["slow"]), (x, middles["fast"]), arrowprops=LATERAL, zorder=1)
-        ax.text(
-            x + 0.06, middles["fast"] + 0.3, f"+ {lateral['channels']}\nchannels", fontsize=7, color=LATERAL["color"]
-        )
+        text = f"+ {lateral['channels']}\nchannels"
+        ax.text(x + 0.06, middles["fast"] + 0.62, text, fontsize=7, color=LATERAL["color"])
     return ax
 
 
@@ -62,8 +67,8 @@ def _size(stage: pd.Series, among: pd.DataFrame) -> tuple[float, float, float]:
     return tuple(size * np.sqrt(stage[of] / among[of].max()) for of, size in largest.items())
 
 
-def _box(ax: Axes, x: float, y: float, stage: pd.Series, among: pd.DataFrame) -> float:
-    """One stage with its middle at (x, y), what it is written below; returns where its right edge is."""
+def _box(ax: Axes, x: float, y: float, stage: pd.Series, among: pd.DataFrame) -> tuple[float, float]:
+    """One stage with its middle at (x, y), what it is written below; returns its left and right ends, for arrows."""
     width, height, depth = _size(stage, among)
     left, right, low, high = x - width / 2, x + width / 2, y - height / 2, y + height / 2
     back, up = right + depth, 0.55 * depth
@@ -77,7 +82,7 @@ def _box(ax: Axes, x: float, y: float, stage: pd.Series, among: pd.DataFrame) ->
     shape = " × ".join(str(stage[of]) for of in ("channels", "time", "height", "width"))
     ax.text(x, y - 0.62, stage["stage"], ha="center", va="top", fontsize=8.5, fontweight="bold")
     ax.text(x, y - 0.79, f"{shape}\n{_cost(stage)}", ha="center", va="top", fontsize=7, linespacing=1.35)
-    return back
+    return left, back
 
 
 def _cost(stage: pd.Series) -> str:
@@ -87,9 +92,10 @@ def _cost(stage: pd.Series) -> str:
 
 def _count(number: int) -> str:
     """A number of parameters in three digits: 816, 15.4 k, 1.35 M."""
-    for size, unit in ((1e6, " M"), (1e3, " k")):
+    for size, unit in ((1e6, "M"), (1e3, "k")):
         if number >= size:
-            return f"{number / size:.3g}{unit}"
+            digits = f"{number / size:#.3g}".rstrip(".")
+            return f"{digits} {unit}"
     return str(number)
 
 

@@ -36,7 +36,6 @@ STYLE = {
     "figure.constrained_layout.use": True,
 }
 SHADES = ("#1b3a5c", "#3d85b8", "#b9d7ea")  # dark, middle, light
-LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000")  # Okabe and Ito
 GRID = {"color": "#dddddd", "linewidth": 0.6}
 
 
@@ -107,9 +106,7 @@ def views(pictures: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
         _, time, height, width = view.shape
         shown = np.linspace(0, time - 1, min(time, 8)).round().astype(int)
         rows.append(np.hstack(list(np.clip(view[:, shown], 0, 1).transpose(1, 2, 3, 0))))
-        notes.append(
-            f"{time} frames of {height} × {width} pixels" + (f", {len(shown)} shown" if time > len(shown) else "")
-        )
+        notes.append(f"{time} frames of {height} × {width} pixels" + ("" if time <= 8 else ", 8 shown"))
     return _sheet(rows, names, notes, columns=1)
 
 
@@ -153,29 +150,35 @@ def _squared(frame: np.ndarray, side: int = 320) -> np.ndarray:
 def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
     """Loss, and the validation metric, per epoch, from the history.csv of runs, name -> run.
 
-    A ring marks the epoch whose weights the run keeps, that of the least validation loss.
+    An open mark, another shape for each run, stands at the epoch whose weights are kept: that of least validation loss.
     """
     figure, (losses, scores) = plt.subplots(1, 2, figsize=(8, 3))
-    for (name, run), colour in zip(runs.items(), LINES, strict=False):
+    for (name, run), colour, mark in zip(runs.items(), sns.color_palette("colorblind"), "os^Dv<>ph*", strict=False):
         history = run.history().assign(epoch=lambda h: h["epoch"] + 1).set_index("epoch")
         monitor = "val_loss" if "val_loss" in history else "train_loss"
-        best = history[monitor].idxmin()
-        losses.plot(history["train_loss"], ":", color=colour, label=f"{name}, training")
+        best = history[monitor].argmin()
+        kept = {
+            "color": colour,
+            "marker": mark,
+            "ms": 7,
+            "mfc": "none",
+            "mew": 1.5,
+            "markevery": [best],
+            "clip_on": False,
+        }
         if monitor == "val_loss":
-            losses.plot(history["val_loss"], color=colour, label=f"{name}, validation")
-        losses.plot(best, history[monitor][best], "o", ms=9, mfc="none", mew=1.5, color=colour)
+            losses.plot(history["val_loss"], label=f"{name}, validation", **kept)
+        losses.plot(history["train_loss"], ":" if len(history) > 1 else ".", color=colour, label=f"{name}, training")
         metric = "val_top1" if run.task == "exercise" else "val_f1"
         if metric in history:
             percent = 100 * history[metric]
-            scores.plot(percent, color=colour, label=f"{name}, {percent[best]:.1f} %")
-            scores.plot(best, percent[best], "o", ms=9, mfc="none", mew=1.5, color=colour)
+            scores.plot(percent, label=f"{name}, {percent.iloc[best]:.1f} %", **kept)
             scores.set_ylabel("top-1 (%)" if metric == "val_top1" else "macro F1 (%)")
     losses.set(ylabel="loss", title="Loss")
     scores.set(title="Validation score")
     for ax in (losses, scores):
-        ax.set_xlabel("epoch (ring: the one that is kept)")
-        ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
-        ax.set_ylim(bottom=0)
+        ax.set(xlabel="epoch", xlim=(ax.get_xlim()[0] - 0.5, ax.get_xlim()[1] + 0.5), ylim=(0, 1.05 * ax.get_ylim()[1]))
+        ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
         ax.grid(**GRID)
         if ax.get_lines():
             ax.legend()
@@ -234,9 +237,10 @@ def label_bars(truth: np.ndarray, probabilities: np.ndarray, title: str = "", ax
         for y in position[labels[column].isna()]:
             ax.text(1, y, "undefined", va="center", fontsize=6, color="#555555")
     ax.set_yticks(np.arange(len(labels)), [f"{n} ({s})" for n, s in zip(labels.index, labels["support"], strict=True)])
-    ax.set(xlabel="%", xlim=(0, 100), ylabel=f"{labels.index.name} (clips)", title=title)
+    ax.set(xlabel="%", xlim=(0, 100), ylabel=f"{labels.index.name} (clips)")
+    ax.set_title(title, pad=20)  # above the legend
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", **GRID)
-    ax.legend(loc="lower right", ncols=3, bbox_to_anchor=(1, 1), borderaxespad=0)
+    ax.legend(loc="lower left", ncols=3, bbox_to_anchor=(0, 1), borderaxespad=0)
     return ax

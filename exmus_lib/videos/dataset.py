@@ -15,8 +15,8 @@ from tqdm.auto import tqdm
 
 from exmus_lib import workspace
 from exmus_lib.recipes import Recipe
-from exmus_lib.vocabulary import truth
 from exmus_lib.videos.read import read_frames
+from exmus_lib.vocabulary import truth
 
 MEAN, STD = 0.45, 0.225  # of Kinetics, for each channel, as the pretrained networks expect
 CACHE_LIMIT = 1 << 30  # bytes; a set of views beyond it is decoded anew in each epoch
@@ -99,35 +99,36 @@ def frame_cache(clips: pd.DataFrame, folder: Path, recipe: Recipe, name: str) ->
     total = int((clips["seconds"] * clips["fps"]).sum() * 1.8 * recipe.side**2 * 3)
     if total > CACHE_LIMIT:
         return None
-    path = folder / "frames" / f"{recipe.fit}{recipe.side}-{name}.npy"
+    path = folder / "frames" / f"{recipe.fit}{recipe.side}-{name}.bin"
     index = path.with_suffix(".parquet")
     if not index.exists():
         _fill(clips, folder, recipe, path, index)
     shapes = pd.read_parquet(index).set_index("clip_id")
-    return FrameCache(np.load(path, mmap_mode="r"), dict(zip(shapes.index, shapes.itertuples(index=False, name=None))))
+    where = dict(zip(shapes.index, shapes.itertuples(index=False, name=None), strict=True))
+    return FrameCache(np.memmap(path, np.uint8, "r"), where)
 
 
 def _fill(clips: pd.DataFrame, folder: Path, recipe: Recipe, path: Path, index: Path) -> None:
     def scaled(clip) -> np.ndarray:
         count = max(1, round(clip.seconds * clip.fps))
         frames = read_frames(folder / clip.path, (np.arange(count) + 0.5) / clip.fps)
-        small = torch.cat([scale(_float(part), recipe.side, recipe.fit) for part in np.array_split(frames, -(-count // 32))])
+        small = torch.cat(
+            [scale(_float(part), recipe.side, recipe.fit) for part in np.array_split(frames, -(-count // 32))]
+        )
         return small.round().byte().permute(0, 2, 3, 1).numpy()
 
-    rows, parts, offset = [], [], 0
+    rows, offset = [], 0
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            work = pool.map(scaled, clips.itertuples())
-            for clip, small in zip(clips.itertuples(), tqdm(work, f"frames at {recipe.side} px", len(clips), leave=False), strict=True):
+        with ThreadPoolExecutor(os.cpu_count()) as pool, workspace.atomic(path) as part, part.open("wb") as file:
+            work = tqdm(pool.map(scaled, clips.itertuples()), f"frames at {recipe.side} px", len(clips), leave=False)
+            for clip, small in zip(clips.itertuples(), work, strict=True):
                 rows.append((clip.clip_id, offset, *small.shape[:3]))
-                parts.append(small.reshape(-1))
+                file.write(small.tobytes())
                 offset += small.size
     finally:
         torch.set_num_threads(threads)
-    with workspace.atomic(path) as part:
-        np.save(part, np.concatenate(parts))
     with workspace.atomic(index) as part:  # written last: its existence means that the cache is whole
         pd.DataFrame(rows, columns=["clip_id", "offset", "frames", "height", "width"]).to_parquet(part, index=False)
 
@@ -139,8 +140,11 @@ class ClipDataset(Dataset):
     the recipe says, evaluation the centre one. A clip that cannot be read raises VideoError, which names the file.
     """
 
-    def __init__(self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: str, train: bool, cache: FrameCache | None):
-        self.clips, self.folder, self.recipe, self.train, self.cache = list(clips.itertuples()), folder, recipe, train, cache
+    def __init__(
+        self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: str, train: bool, cache: FrameCache | None
+    ):
+        self.clips, self.folder, self.recipe = list(clips.itertuples()), folder, recipe
+        self.train, self.cache = train, cache
         labels = truth(clips["exercise"], task)
         self.targets = torch.from_numpy(labels if task == "exercise" else labels.astype(np.float32))
 

@@ -1,0 +1,109 @@
+"""Training: killed and resumed, finished and loaded, named by what changes numbers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from fractions import Fraction
+
+import helpers
+import numpy as np
+import pandas as pd
+import pytest
+
+from exmus_lib import predictions, workspace
+from exmus_lib.networks import fit
+from exmus_lib.networks.predict import predict
+from exmus_lib.videos.prepare import prepare
+from exmus_lib.vocabulary import EXERCISES, MUSCLES
+
+SCRIPT = """
+import sys
+from exmus_lib.networks import fit
+from exmus_lib.videos.prepare import prepare
+run = fit.train(prepare(sys.argv[1]), "x3d_s", "exercise", "smoke", epochs=int(sys.argv[2]))
+print(run.folder)
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home with a folder of class folders: two exercises of five videos each."""
+    place = tmp_path_factory.mktemp("home")
+    for exercise in ("Squat", "Push-up"):
+        for i in range(5):
+            helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26, Fraction(12), size=(64, 48))
+    before = os.environ.get("EXMUS_HOME")
+    os.environ["EXMUS_HOME"] = str(place)
+    yield place
+    os.environ.pop("EXMUS_HOME")
+    if before:
+        os.environ["EXMUS_HOME"] = before
+
+
+def test_killed_training_resumes_and_a_finished_run_is_loaded(home):
+    epochs = "12"
+    command = [sys.executable, "-c", SCRIPT, str(home / "gym"), epochs]
+    process = subprocess.Popen(command, cwd=workspace.REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while (
+        not (last := next(home.glob("outputs/runs/*/*/*/checkpoints/last.ckpt"), None)) and time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert last, "no checkpoint was written within two minutes"
+    history = last.parents[1] / "history.csv"
+    before = pd.read_csv(history)
+    assert len(before) < int(epochs) and not (last.parents[1] / "predictions.parquet").exists()
+
+    done = subprocess.run(command, cwd=workspace.REPOSITORY, capture_output=True, text=True, check=True)
+    after = pd.read_csv(history)
+    assert list(after["epoch"]) == list(range(int(epochs)))
+    # Epochs that were saved are not repeated: their rows, wall time and all, are those of the first process.
+    saved = len(before) - 1
+    pd.testing.assert_frame_equal(after.head(saved), before.head(saved))
+    assert str(last.parents[1]) in done.stdout and not last.exists()
+
+    written = (last.parents[1] / "predictions.parquet").stat().st_mtime_ns
+    run = fit.train(prepare(str(home / "gym")), "x3d_s", "exercise", "smoke", epochs=int(epochs))
+    assert run.folder == last.parents[1]
+    assert (run.folder / "predictions.parquet").stat().st_mtime_ns == written
+
+
+def test_a_run_folder_holds_what_the_design_promises(home):
+    clip_set = prepare(str(home / "gym"))
+    run = fit.train(clip_set, "slowfast_r50", "mgap", "smoke")
+    table = predictions.read(run)
+    assert sorted(table["clip_id"]) == sorted(clip_set.clips["clip_id"])
+    assert list(table.columns[3:]) == [f"logit/{m}" for m in MUSCLES]
+    assert table.set_index("clip_id")["split"].to_dict() == clip_set.table().set_index("clip_id")["split"].to_dict()
+    ids, splits, embedding = run.embeddings()
+    assert embedding.shape == (len(table), 2304) and embedding.dtype == np.float32
+    assert list(ids) == list(table["clip_id"]) and list(splits) == list(table["split"])
+    facts = run.facts()
+    assert facts["clip_set"] == clip_set.hash("video") and facts["seed"] == 0 and facts["versions"]["torch"]
+    assert (run.folder / "weights.safetensors").exists() and any((run.folder / "tensorboard").iterdir())
+
+    # Reloaded weights give the stored logits again, through exmus_lib.predict on a clip as through the data set.
+    clip = clip_set.clips.iloc[0]
+    found = predict(clip_set.folder / clip["path"], run)
+    stored = predictions.probabilities(predictions.logits(table[table.clip_id == clip["clip_id"]]), "mgap")[0]
+    np.testing.assert_allclose(found[list(MUSCLES)], stored, atol=2e-3)
+    assert list(predict(clip_set.folder / clip["path"], run.folder).index) == list(found.index)
+
+
+def test_the_name_tells_apart_what_changes_numbers(home, monkeypatch):
+    monkeypatch.setattr(fit, "_train", lambda *_: None)
+    clip_set = prepare(str(home / "gym"))
+
+    def name(**changes):
+        return fit.train(clip_set, "x3d_m", "exercise", **{"preset": "smoke", **changes}).name
+
+    names = [name(), name(seed=1), name(preset="quick"), name(epochs=2), name(split="clip"), name(fit="pad")]
+    assert len(set(names)) == len(names) and name() == names[0]
+    assert names[0].startswith("x3d_m-scratch-s0-") and len(names[0].rsplit("-", 1)[1]) == 6
+    relabelled = replace(clip_set, clips=clip_set.clips.assign(exercise=EXERCISES[0]))
+    assert fit.train(relabelled, "x3d_m", "exercise", "smoke").name == names[0]  # a corrected label needs no training

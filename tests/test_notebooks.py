@@ -1,0 +1,90 @@
+"""Every notebook at `smoke`, through papermill as its users run it: the files that it leaves, and what it refuses."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from exmus_lib import predictions, workspace
+
+NOTEBOOKS = workspace.REPOSITORY / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+def papermill(home: Path, notebook: str, *parameters: str) -> subprocess.CompletedProcess:
+    """Run a notebook from a folder that is not the repository."""
+    command = [sys.executable, "-m", "papermill", "--log-level", "ERROR", "--no-progress-bar"]
+    command += [str(NOTEBOOKS / f"{notebook}.ipynb"), str(home / f"{notebook}.out.ipynb")]
+    for name, value in zip(parameters[::2], parameters[1::2], strict=True):
+        command += ["-p", name, value]
+    environment = {**os.environ, "EXMUS_HOME": str(home), "JUPYTER_PREFER_ENV_PATH": "1"}
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
+
+
+def checked(result: subprocess.CompletedProcess) -> None:
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+def figures(home: Path) -> set[str]:
+    return {path.stem for path in (home / "outputs" / "figures").glob("*.pdf")}
+
+
+def test_01_leaves_tables_clips_and_figures(home):
+    checked(papermill(home, "01_data_prep", "preset", "smoke"))
+    folder = home / "data" / "clips" / "sample-smoke"
+    clips = pd.read_parquet(folder / "clips.parquet")
+    assert set(clips["split_video"]) == {"train", "val", "test"} and clips["exercise"].nunique() == 16
+    assert all((folder / path).stat().st_size > 0 for path in clips["path"])
+    assert {"fig1-exercises", "fig2-class-balance-exercise", "fig3-class-balance-mgap"} <= figures(home)
+
+
+@pytest.mark.parametrize(
+    ("notebook", "task", "network"), [("02_x3d", "exercise", "x3d_s"), ("03_slowfast", "mgap", "slowfast_r50")]
+)
+def test_02_and_03_leave_complete_runs(home, notebook, task, network):
+    checked(papermill(home, notebook, "preset", "smoke", "task", task, "networks", network))
+    (run,) = workspace_runs(home, task, network)
+    table = predictions.check(pd.read_parquet(run / "predictions.parquet"), task)
+    assert set(table["split"]) == {"train", "val", "test"}
+    assert {f"{run.name}-by-label"} <= figures(home)
+    assert any(name.startswith("fig4" if notebook == "02_x3d" else "fig5") for name in figures(home))
+
+
+def workspace_runs(home: Path, task: str, network: str) -> list[Path]:
+    return list((home / "outputs" / "runs" / "sample-smoke" / task).glob(f"{network}-*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("tsk", "mgap", ['unknown parameter "tsk"', 'Did you mean "task"?', "networks"]),
+        ("task", "mgpa", ["task = 'mgpa'", "exercise, mgap", 'Did you mean "mgap"?']),
+        ("preset", "fast", ["preset = 'fast'", "smoke, quick, paper"]),
+    ],
+)
+def test_a_wrong_name_or_value_stops_the_notebook_in_its_first_cells(home, name, value, words):
+    result = papermill(home, "03_slowfast", name, value)
+    assert result.returncode != 0
+    assert all(word in result.stderr for word in words), result.stderr[-2000:]
+    executed = nbformat.read(home / "03_slowfast.out.ipynb", 4)
+    ran = [cell for cell in executed.cells if cell.cell_type == "code" and cell.execution_count]
+    assert len(ran) <= 4
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("[01]*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_are_stored_clean_and_readable(path):
+    notebook = nbformat.read(path, 4)
+    assert notebook.metadata.kernelspec.name == "python3"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    for cell in code:
+        assert not cell.outputs and cell.execution_count is None
+        assert len([line for line in cell.source.splitlines() if line.strip()]) <= 25, cell.source
