@@ -24,7 +24,7 @@ SLOT, WIDE, TALL, DEEP = 1.55, 0.75, 1.0, 0.32
 def stages(table: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
     """A network as boxes, one per stage of `table` (networks.describe.stages): Fig. 4 for X3D, Fig. 5 for SlowFast.
 
-    A box is as wide as the stage has channels, as high as its pictures and as deep as its frames (by their square roots,
+    A box is as wide as the stage has channels, as high as its pictures and as deep as its frames (their square roots,
     against the largest in the drawing). With two pathways, Slow stands above Fast; an arrow from one to the other is a
     lateral connection, with the channels that it adds.
     """

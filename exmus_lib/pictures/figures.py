@@ -100,7 +100,7 @@ def contact_sheet(clips: ClipSet, number: int = 24, seed: int = 0) -> Figure:
 
 @mpl.rc_context(STYLE)
 def views(pictures: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
-    """Views (3, T, H, W) of values from 0 to 1, as a network sees them, a row each; of more than 8 frames 8 are shown."""
+    """Views (3, T, H, W), values from 0 to 1, as a network sees them: a row each, of at most 8 of the frames."""
     rows, notes = [], []
     for view in pictures:
         _, time, height, width = view.shape
@@ -177,7 +177,11 @@ def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
     losses.set(ylabel="loss", title="Loss")
     scores.set(title="Validation score")
     for ax in (losses, scores):
-        ax.set(xlabel="epoch", xlim=(ax.get_xlim()[0] - 0.5, ax.get_xlim()[1] + 0.5), ylim=(0, 1.05 * ax.get_ylim()[1]))
+        ax.set(
+            xlabel="epoch (mark: the one that is kept)",
+            xlim=(ax.get_xlim()[0] - 0.5, ax.get_xlim()[1] + 0.5),
+            ylim=(0, 1.05 * ax.get_ylim()[1]),
+        )
         ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
         ax.grid(**GRID)
         if ax.get_lines():
