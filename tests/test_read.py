@@ -50,6 +50,15 @@ def test_containers_and_codecs(tmp_path, name, codec, options):
         assert numbers_of(read_frames(video, [n / 30 for n in numbers])) == numbers
 
 
+def test_large_pictures_decoded_in_several_threads(tmp_path):
+    video = write_video(tmp_path / "v.mp4", 60, size=(960, 540))
+    for numbers in ([0, 1, 2, 30, 31], list(range(0, 60, 7)), [59]):
+        assert numbers_of(read_frames(video, [n / 30 for n in numbers])) == numbers
+    damage(video, 40)
+    with pytest.raises(VideoError, match="v.mp4: cannot be decoded"):
+        read_frames(video, [40 / 30, 44 / 30])
+
+
 def test_variable_frame_rate_goes_by_time_stamps(tmp_path):
     times = np.cumsum([0, *np.tile([0.02, 0.05, 0.2], 20)])
     video = write_video(tmp_path / "v.mp4", times.tolist())

@@ -18,6 +18,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+THREADS_FROM = 480  # pixels of the shorter side
+
 
 class VideoError(ValueError):
     """A file that cannot be read as video; says which and why."""
@@ -90,18 +92,19 @@ def info(path: str | Path) -> VideoInfo:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file and its video stream. What FFmpeg has against the content becomes VideoError; a full disk stays OSError.
-
-    One thread, because a clip of short side 256 is decoded in less time than threads take to start.
-    """
+    """The file and its video stream. What FFmpeg has against the content becomes VideoError; a full disk stays OSError."""
     try:
         with av.open(str(path), metadata_errors="replace") as container:
             # The cover picture of a piece of music counts as a video stream.
             streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
             if not streams:
                 raise VideoError(path, "no video stream")
-            streams[0].codec_context.thread_count = 1
-            yield container, streams[0]
+            stream = streams[0]
+            # Threads pay for the videos of phones; small clips are decoded in less time than threads take to start.
+            stream.thread_type = "AUTO"
+            if min(stream.width, stream.height) <= THREADS_FROM:
+                stream.codec_context.thread_count = 1
+            yield container, stream
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise
