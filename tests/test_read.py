@@ -1,5 +1,6 @@
 """Frames asked for are the frames read, exactly, whatever the file is like; a damaged file says so."""
 
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -109,7 +110,8 @@ def test_what_is_no_video_says_so(tmp_path):
     contents = {"text.mp4": b"no video" * 99, "empty.mp4": b"", "head.mp4": whole[:half], "tail.mp4": whole[half:]}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(VideoError, match=name):
+        with pytest.raises(VideoError, match=name) as caught:
             info(tmp_path / name)
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     with pytest.raises(ValueError, match="no times"):
         read_frames(tmp_path / "whole.mp4", [])

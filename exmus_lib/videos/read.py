@@ -25,8 +25,11 @@ class VideoError(ValueError):
     """A file that cannot be read as video; says which and why."""
 
     def __init__(self, path: str | Path, reason: str):
-        super().__init__(f"{path}: {reason}")
-        self.reason = reason
+        super().__init__(path, reason)  # both, so that it travels from worker processes
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 @dataclass(frozen=True)
