@@ -20,6 +20,7 @@ DAGGER = "†"
 # How the paper calls what we call init.
 VARIANTS = {"kinetics400": "pretrained", "scratch": "scratch", "exercise": "finetuned"}
 KEYS = ["table", "task", "model", "variant", "epochs", "weights_x3d", "inverse_beta"]
+MEASURED = ("top1", "top5", "accuracy", "auc", "precision", "recall", "f1")
 HEADINGS = {
     "top1": "top-1",
     "top5": "top-5",
@@ -49,8 +50,9 @@ def paper_rows(table: int | None = None) -> pd.DataFrame:
     values = values if table is None else values[values["table"] == table]
     wide = values.pivot(index=KEYS, columns="metric", values="value_percent")
     order = pd.MultiIndex.from_frame(values[KEYS].drop_duplicates())
-    metrics = [m for m in dict.fromkeys(sum(METRICS.values(), ())) if m in wide]
-    return wide.reindex(order)[metrics].reset_index()
+    return (
+        wide.reindex(order)[[metric for metric in MEASURED if metric in wide]].rename_axis(columns=None).reset_index()
+    )
 
 
 def paper_rows_of(facts: dict) -> list[pd.Series]:

@@ -1,0 +1,210 @@
+"""Our runs beside the paper: the right rows, a dagger wherever anything differs, a difference only where nothing does."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exmus_lib import predictions, recipes, vocabulary, workspace
+from exmus_lib.scores import baselines, paper
+from exmus_lib.scores.metrics import METRICS, score
+from exmus_lib.videos.prepare import ClipSet
+
+VALUES = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def clip_set() -> ClipSet:
+    """The data set "sample" on disk: two test clips, of one video, of each exercise, and as many for training."""
+    videos = [f"{part}{i}" for part in ("train", "test") for i in range(16)]
+    clips = pd.DataFrame({"video_id": np.repeat(videos, 2), "exercise": np.repeat(vocabulary.EXERCISES * 2, 2)})
+    clips["clip_id"] = [f"c{i}" for i in clips.index]
+    clips = clips.assign(group=clips["video_id"], path="", start_sec=0.0, seconds=2.0)
+    clips = clips.assign(split_video=clips["video_id"].str[:-1].str.rstrip("1"), split_clip="test")
+    return to_disk("sample", pd.DataFrame({"video_id": videos, "sha256": videos}), clips)
+
+
+def to_disk(name: str, videos: pd.DataFrame, clips: pd.DataFrame) -> ClipSet:
+    folder = workspace.clips_dir(name)
+    folder.mkdir(parents=True)
+    videos.to_parquet(folder / "videos.parquet")
+    clips.to_parquet(folder / "clips.parquet")
+    return ClipSet(name, folder, videos, clips)
+
+
+def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", split="video", seed=0, **changes) -> dict:
+    recipe = asdict(recipes.recipe(network, preset, **changes))
+    return {
+        "network": network,
+        "task": task,
+        "preset": preset,
+        "init": init,
+        "split": split,
+        "seed": seed,
+        "recipe": recipe,
+    }
+
+
+def write_run(
+    clip_set: ClipSet, dataset: str = "sample", wrong: int = 0, clips_hash: str | None = None, **how
+) -> workspace.Run:
+    """A complete run that is right everywhere but for the first so many test clips."""
+    said = facts(**how) | {"clip_set": clips_hash or clip_set.hash("video")}
+    run = workspace.Run(
+        dataset, said["task"], f"{said['network']}-{said['init']}-s{said['seed']}-{workspace.six_hex(said)}"
+    )
+    run.write_facts(said)
+    clips = clip_set.table("video")
+    exercises = clips["exercise"].to_numpy().copy()
+    tests = np.flatnonzero(clips["split"] == "test")[:wrong]
+    exercises[tests] = np.where(exercises[tests] == "Squat", "Push-up", "Squat")
+    truth = vocabulary.truth(exercises, run.task)
+    right = np.eye(16)[truth] if run.task == "exercise" else truth
+    table = predictions.table(clips, 20 * (2 * right - 1), run.task)
+    predictions.write(run.folder / "predictions.parquet", table, run.task)
+    return run
+
+
+def test_paper_rows_hold_every_value():
+    rows = paper.paper_rows()
+    assert rows[list(paper.MEASURED)].notna().sum().sum() == len(VALUES) == 315
+    for value in VALUES.itertuples():
+        same = rows[
+            (rows["table"] == value.table) & (rows["model"] == value.model) & (rows["variant"] == value.variant)
+        ]
+        same = same[same["weights_x3d"].eq(value.weights_x3d) | pd.isna(value.weights_x3d)]
+        same = same[same["inverse_beta"].eq(value.inverse_beta) | pd.isna(value.inverse_beta)]
+        assert same[value.metric].tolist() == [value.value_percent]
+    assert list(paper.paper_rows(7)["model"][:3]) == ["X3D-s", "X3D-m", "SlowFast-R50"]  # the paper's order
+    with pytest.raises(ValueError, match=r"table 3 is not among those with results: \[2, 4, 5"):
+        paper.paper_rows(3)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (facts("x3d_m"), [(7, "scratch", 36.25), (2, "pretrained", 96.88)]),
+        (facts("slowfast_r50"), [(7, "scratch", 51.52), (4, "pretrained", 94.79)]),  # not Table 12's, whatever beta
+        (facts("x3d_s", preset="paper", init="kinetics400"), [(2, "pretrained", 94.01)]),
+        (facts("slowfast_r50", preset="paper", init="kinetics400", epochs=30), [(7, "pretrained", 93.56)]),
+    ],
+)
+def test_a_run_meets_the_row_of_its_init_and_the_pretrained_one(said, expected):
+    found = [(row["table"], row["variant"], row["top1"]) for row in paper.paper_rows_of(said)]
+    assert found == expected
+
+
+def test_fine_tuned_runs_meet_fine_tuned_rows():
+    said = facts("slowfast_r101", task="mgap", preset="paper", init="exercise", epochs=30)
+    assert [(row["table"], row["variant"], row["f1"]) for row in paper.paper_rows_of(said)] == [
+        (14, "finetuned", 50.61),
+        (8, "pretrained", 59.73),
+    ]
+    assert paper.paper_rows_of(said | {"network": "vit_b16"}) == []
+
+
+@pytest.mark.parametrize(
+    ("dataset", "said", "expected"),
+    [
+        ("kaggle", facts(preset="paper", init="scratch", epochs=30), []),
+        ("sample", facts(preset="paper", init="scratch", epochs=30), ["data sample"]),
+        ("sample", facts(), ["data sample", "preset quick"]),
+        ("kaggle", facts(preset="prose", init="scratch"), ["preset prose"]),
+        ("kaggle", facts(preset="paper", init="scratch"), ["epochs 50"]),  # Table 7: 30
+        ("kaggle", facts(preset="paper", epochs=30, side=128, fit="pad"), ["side 128", "fit pad"]),
+        ("kaggle", facts(preset="paper", epochs=30, split="clip"), ["split by clip"]),
+        ("kaggle", facts(preset="paper", epochs=30, init="exercise"), ["init exercise"]),
+    ],
+)
+def test_what_differs_from_the_paper_is_said(dataset, said, expected):
+    run = workspace.Run(dataset, "exercise", "x3d_m")
+    row = paper.paper_rows(7).query("model == 'X3D-m' and variant == 'scratch'").iloc[0]
+    assert paper.differs(run, said, row) == expected
+
+
+def test_a_run_of_another_set_up_has_a_dagger_and_no_difference(clip_set):
+    run = write_run(clip_set, wrong=8)
+    table = paper.beside_paper([run], clip_set.table())
+    assert list(table.index) == [
+        (run.name, "ours †"),
+        (run.name, "paper, scratch (Table 7)"),
+        (run.name, "paper, pretrained (Table 2)"),
+    ]
+    assert table.loc[(run.name, "ours †"), "note"] == "data sample; preset quick"
+    assert table["top1"].tolist() == [100 * 24 / 32, 36.25, 96.88]
+    ours = 100 * score(run, clip_set.clips, "exercise")[list(METRICS["exercise"])]
+    assert table.iloc[0][list(ours.index)].tolist() == pytest.approx(ours.round(2).tolist())
+
+
+def test_a_run_of_the_papers_set_up_has_a_difference_and_no_dagger(clip_set):
+    run = write_run(clip_set, "kaggle", task="mgap", preset="paper", init="kinetics400")
+    table = paper.beside_paper([run], clip_set.table()).loc[run.name]
+    assert list(table.index) == ["ours", "paper, pretrained (Table 5)", "difference"]
+    assert table["f1"].tolist() == pytest.approx([100, 30.32, 69.68]) and table.loc["ours", "note"] == ""
+    assert np.isnan(table.loc["difference", "map"])  # the paper has none
+    with pytest.raises(ValueError, match="no runs to set beside the paper"):
+        paper.beside_paper([], clip_set.table())
+
+
+def test_report_is_one_table_of_both_tasks(clip_set):
+    write_run(clip_set, network="slowfast_r50", wrong=16)
+    write_run(clip_set, wrong=8)
+    write_run(clip_set, task="mgap", wrong=4, seed=1)
+    text = paper.report("sample")
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 120
+    assert lines[0] == 'Results on "sample", test split: 32 clips of 16 videos, in percent'
+
+    def values(start: str, after: int = 0) -> list[str]:
+        return next(line for line in lines[after:] if line.startswith(start))[57:].split()
+
+    mgap = lines.index(next(line for line in lines if line.startswith("Which of 11 muscles?")))
+    assert values("Which of 16") == ["top-1", "top-5", "AUC", "prec.", "recall", "F1"]
+    assert values("no network")[:3] == ["6.2", "31.2", "50.0"]  # one exercise of 16, five of 16
+    assert values("no network", mgap)[2:] == ["50.0", "0.0", "0.0", "0.0", "15.3"]  # mean prevalence: 27 / 176
+    assert values("X3D-M, scratch, quick, 5 epochs, seed 0 †")[0] == "75.0"
+    assert values("SlowFast-R50, scratch, quick, 5 epochs, seed 0 †")[0] == "50.0"
+    assert text.index("X3D-M, scratch") < text.index("SlowFast-R50, scratch")
+    assert values("  paper, scratch (Table 8)", mgap) == ["82.82", "-", "71.19", "15.57", "13.38", "13.02", "-"]
+    assert text.count("† not the paper's set-up (data sample; preset quick): no difference is given.") == 1
+    assert "The sample is rendered" in text and text.endswith(paper.PROTOCOL)
+
+
+def test_report_leaves_out_and_counts_runs_on_other_clips(clip_set):
+    write_run(clip_set, clips_hash="0ld0ld")
+    assert "no finished run" in paper.report("sample")
+    assert "Left out for exercise: 1 of 1 runs, on other clips or another split." in paper.report("sample")
+
+
+def test_report_says_which_labels_have_no_value(clip_set):
+    kept = clip_set.clips[~clip_set.clips["exercise"].isin(["Squat", "Leg Extension"])]
+    small = to_disk("small", clip_set.videos, kept)
+    write_run(small, "small")
+    text = paper.report("small")
+    assert "X3D-M, scratch, quick, 5 epochs, seed 0: 2 labels have no value in some metric" in text
+    assert "The sample is rendered" not in text
+
+
+def test_an_unknown_data_set_is_refused_with_those_there_are(clip_set):
+    with pytest.raises(FileNotFoundError, match='no data set "sampel" in .*clips. Did you mean "sample"'):
+        paper.report("sampel")
+
+
+def test_prevalence_says_for_every_clip_what_training_clips_are(clip_set):
+    clips = clip_set.table().iloc[2:]  # 30 training clips, none of them a bench press
+    found = baselines.prevalence(clips, "exercise")
+    assert len(found) == 62 and found.iloc[:, 3:].nunique().eq(1).all()
+    probabilities = predictions.probabilities(predictions.logits(found), "exercise")[0]
+    assert probabilities[0] == pytest.approx(0.5 / (30 + 16 * 0.5)) and probabilities[1:] == pytest.approx(2.5 / 38)
+    found = baselines.prevalence(clips, "mgap")
+    glutes = predictions.probabilities(predictions.logits(found), "mgap")[0][vocabulary.MUSCLES.index("glutes")]
+    assert glutes == pytest.approx(6.5 / 31)  # deadlift, hip thrust and squat, two clips each
+    with pytest.raises(ValueError, match="no training clips"):
+        baselines.prevalence(clips[clips["split"] == "test"], "mgap")
