@@ -1,7 +1,6 @@
 """Checks what papermill injected: an unknown name or value stops the notebook at once, with the valid ones and the nearest."""
 
 from collections.abc import MutableMapping
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 from exmus_lib import recipes, workspace
@@ -14,7 +13,6 @@ CHOICES = {
     "init": recipes.INITS,
     "fit": recipes.FITS,
 }
-DATASETS = ("sample", "kaggle")
 # Whole numbers and the least that makes sense; None leaves the recipe's own value.
 NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32, "views": 1}
 OPTIONAL = ("init", "epochs", "frames", "side", "fit")
@@ -61,11 +59,7 @@ def _value(name: str, value: object, networks: tuple[str, ...]) -> object:
             raise ValueError(f"{name} = {value!r}: a whole number of at least {least} is wanted")
         return value
     if name == "dataset":
-        if value not in DATASETS and not Path(str(value)).expanduser().is_dir():
-            raise ValueError(
-                f'dataset = "{value}" is neither {" nor ".join(DATASETS)} nor an existing folder of class folders'
-                f" (looked in {Path.cwd()}).{nearest(str(value), DATASETS)}"
-            )
+        workspace.check_dataset(str(value))
         return str(value)
     return _one_of(name, value, CHOICES[name])
 

@@ -16,13 +16,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from exmus_lib.vocabulary import nearest
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+DATASETS = ("sample", "kaggle")  # built in: rendered here, and the paper's
 PAPER_DIR = REPOSITORY / "data" / "paper"
 
 
 def home() -> Path:
     """The folder that holds data/ and outputs/: EXMUS_HOME when set (on Colab a folder on Drive), else the repository."""
     return Path(os.environ.get("EXMUS_HOME") or REPOSITORY).expanduser().resolve()
+
+
+def check_dataset(dataset: str) -> None:
+    """ValueError, with the nearest name, unless it is built in or an existing folder (of class folders)."""
+    if dataset not in DATASETS and not Path(dataset).expanduser().is_dir():
+        raise ValueError(
+            f'dataset = "{dataset}" is neither {" nor ".join(DATASETS)} nor an existing folder of class folders'
+            f" (looked in {Path.cwd()}).{nearest(dataset, DATASETS)}"
+        )
 
 
 def raw_dir(dataset: str) -> Path:

@@ -11,6 +11,7 @@ from exmus_lib import predictions, workspace
 from exmus_lib.networks import compute, weights
 from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.recipes import Recipe
+from exmus_lib.videos.cut import SIDE
 from exmus_lib.videos.dataset import ClipDataset, FrameCache, view_of, view_times
 from exmus_lib.videos.read import info, read_frames
 from exmus_lib.vocabulary import LABELS
@@ -71,6 +72,8 @@ def predict(video: str | Path, run: workspace.Run | str | Path) -> pd.Series:
     window = min(how.seconds or length, length)
     starts = [(i + 0.5) * length - window / 2 for i in range(pieces)]
     times = [view_times(start, window, how.frames, facts.fps) for start in starts]
-    logits = [forward(network, view_of(read_frames(video, t), how)[None], run.facts()["network"])[0] for t in times]
+    logits = [
+        forward(network, view_of(read_frames(video, t, side=SIDE), how)[None], run.facts()["network"])[0] for t in times
+    ]
     mean = np.mean(logits, axis=0)
     return pd.Series(predictions.probabilities(mean, run.task)[0], LABELS[run.task]).sort_values(ascending=False)

@@ -23,7 +23,7 @@ from exmus_lib.workspace import atomic
 VIDEOS_PER_EXERCISE = 14  # shared by the folders of an exercise; enough for 3 in validation and 3 in test
 UNLABELLED_VIDEOS = 3  # of plank, which has no exercise in the paper
 WORTH_WORKERS = 40  # videos; starting processes takes some seconds
-SMOKE_VIDEOS = 2  # of the first folder of each exercise
+SMOKE_VIDEOS = 3  # of the first folder of each exercise
 # width and height in pixels of landscape videos; portrait ones are turned
 SIZES, SMOKE_SIZES = ((342, 256), (384, 256), (456, 256)), ((128, 96), (170, 96))
 NOISE = 2.0  # of the camera, in grey levels

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from exmus_lib import vocabulary, workspace
-from exmus_lib.parameters import DATASETS
 from exmus_lib.videos import kaggle, scan
 from exmus_lib.videos.cut import cut
 from exmus_lib.videos.split import split
@@ -50,7 +49,7 @@ def prepare(dataset: str = "sample", preset: str = "quick", overwrite: bool = Fa
         if dataset == "sample":
             shutil.rmtree(workspace.raw_dir(name), ignore_errors=True)
     # Videos that the workbook made or downloaded do not change, and may have been deleted to save space.
-    if dataset in DATASETS and (folder / "clips.parquet").exists():
+    if dataset in workspace.DATASETS and (folder / "clips.parquet").exists():
         return _load(name)
     raw = _raw(dataset, name)
     if not (folder / "clips.parquet").exists() or _state(raw) != _scanned(folder):
@@ -63,15 +62,10 @@ def dataset_name(dataset: str, preset: str = "quick") -> str:
 
     Raises ValueError for a name that is neither built in nor a folder.
     """
-    if dataset in DATASETS:
+    if dataset in workspace.DATASETS:
         return "sample-smoke" if (dataset, preset) == ("sample", "smoke") else dataset
-    folder = Path(dataset).expanduser()
-    if not folder.is_dir():
-        raise ValueError(
-            f'dataset = "{dataset}" is neither {" nor ".join(DATASETS)} nor an existing folder of class folders'
-            f" (looked in {Path.cwd()}).{vocabulary.nearest(dataset, DATASETS)}"
-        )
-    folder = folder.resolve()
+    workspace.check_dataset(dataset)
+    folder = Path(dataset).expanduser().resolve()
     return f"{folder.name}-{workspace.six_hex(folder.as_posix())}"
 
 
