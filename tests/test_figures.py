@@ -128,6 +128,10 @@ def test_label_bars_show_scores_support_and_what_is_undefined():
     assert (precision[:2], recall[:2]) == ([50, pytest.approx(100 / 3)], [50, 100])
     assert f1[:2] == [50, pytest.approx(100 * 2 / 4)]
     assert names(ax)[:3] == ["triceps (2)", "lats (1)", "biceps (0)"]
+    first = [container[0].get_y() for container in ax.containers]
+    assert (
+        first == sorted(first) and abs(ax.containers[1][0].get_center()[1]) < 1e-9
+    )  # in the legend's order from the top
     assert texts(ax) == ["undefined"] * 3 * 9
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["precision", "recall", "F1"]
     assert (ax.get_title("left"), ax.get_xlabel()) == ("a run", "%")

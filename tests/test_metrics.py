@@ -133,7 +133,8 @@ def test_mgap_by_hand():
 
 
 def test_a_probability_of_one_half_is_a_no():
-    assert mgap_metrics(np.zeros((1, M), dtype=int), np.full((1, M), 0.5))["accuracy"] == 1
+    truth, half = np.zeros((1, M), dtype=int), np.full((1, M), 0.5)
+    assert mgap_metrics(truth, half)["accuracy"] == 1 and per_label(truth, half)["predicted"].sum() == 0
 
 
 def test_perfect_predictions_score_one():

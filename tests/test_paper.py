@@ -149,6 +149,14 @@ def test_a_run_of_the_papers_set_up_has_a_difference_and_no_dagger(clip_set):
     assert list(table.index) == ["ours", "paper, pretrained (Table 5)", "difference"]
     assert table["f1"].tolist() == pytest.approx([100, 30.32, 69.68]) and table.loc["ours", "note"] == ""
     assert np.isnan(table.loc["difference", "map"])  # the paper has none
+    run = write_run(clip_set, "kaggle", wrong=8, preset="paper", init="scratch", epochs=30)
+    table = paper.beside_paper([run], clip_set.table()).loc[run.name]
+    assert table["top1"].to_dict() == {  # of the row with the same init, not of the pretrained one
+        "ours": 75,
+        "paper, scratch (Table 7)": 36.25,
+        "difference": 75 - 36.25,
+        "paper, pretrained (Table 7)": 96.88,
+    }
     with pytest.raises(ValueError, match="no runs to set beside the paper"):
         paper.beside_paper([], clip_set.table())
 

@@ -50,9 +50,8 @@ def paper_rows(table: int | None = None) -> pd.DataFrame:
     values = values if table is None else values[values["table"] == table]
     wide = values.pivot(index=KEYS, columns="metric", values="value_percent")
     order = pd.MultiIndex.from_frame(values[KEYS].drop_duplicates())
-    return (
-        wide.reindex(order)[[metric for metric in MEASURED if metric in wide]].rename_axis(columns=None).reset_index()
-    )
+    metrics = [metric for metric in MEASURED if metric in wide]
+    return wide.reindex(order)[metrics].rename_axis(columns=None).reset_index()
 
 
 def paper_rows_of(facts: dict) -> list[pd.Series]:
@@ -62,9 +61,7 @@ def paper_rows_of(facts: dict) -> list[pd.Series]:
     """
     rows = paper_rows()
     name = recipes.NETWORKS.get(facts["network"], facts["network"])
-    rows = rows[
-        (rows["task"] == facts["task"]) & (rows["model"].str.lower() == name.lower()) & rows["inverse_beta"].isna()
-    ]
+    rows = rows[(rows["task"] == facts["task"]) & (rows["model"].str.lower() == name.lower())]
     found = []
     for variant in dict.fromkeys([VARIANTS.get(facts["init"]), "pretrained"]):
         same = rows[rows["variant"] == variant]
