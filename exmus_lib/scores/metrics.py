@@ -33,15 +33,14 @@ def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, spl
     The metrics of the task, then `undefined` (see above) and `clips`, how many there were. Raises ValueError when the
     split has no clips, or the predictions are of another task or clip set.
     """
-    truth, probabilities = _joined(run, clips, task, split)
-    return exercise_metrics(truth, probabilities) if task == "exercise" else mgap_metrics(truth, probabilities)
-
-
-def score_labels(
-    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test"
-) -> pd.DataFrame:
-    """What stands behind `score`, class by class or label by label: see per_label."""
-    return per_label(*_joined(run, clips, task, split))
+    if isinstance(run, workspace.Run) and run.task != task:
+        raise ValueError(f"{run.name} is a run of task {run.task}, not of {task}")
+    table = predictions.read(run) if isinstance(run, workspace.Run) else predictions.check(run, task)
+    if not (table["split"] == split).any():
+        raise ValueError(f'no clips to score in split "{split}"; the predictions have {sorted(set(table["split"]))}')
+    _, truth, logits = predictions.with_truth(table, clips, task, split)
+    metrics = exercise_metrics if task == "exercise" else mgap_metrics
+    return metrics(truth, predictions.probabilities(logits, task))
 
 
 def exercise_metrics(truth: np.ndarray, probabilities: np.ndarray) -> pd.Series:
@@ -107,21 +106,6 @@ def _where(defined: np.ndarray, metric: Callable, present: np.ndarray, probabili
     if defined.any():
         values[defined] = metric(present[:, defined].astype(int), probabilities[:, defined], average=None)
     return values
-
-
-def _joined(
-    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str
-) -> tuple[np.ndarray, np.ndarray]:
-    if isinstance(run, workspace.Run):
-        if run.task != task:
-            raise ValueError(f"{run.name} is a run of task {run.task}, not of {task}")
-        table = predictions.read(run)
-    else:
-        table = predictions.check(run, task)
-    if not (table["split"] == split).any():
-        raise ValueError(f'no clips to score in split "{split}"; the predictions have {sorted(set(table["split"]))}')
-    _, truth, logits = predictions.with_truth(table, clips, task, split)
-    return truth, predictions.probabilities(logits, task)
 
 
 def _summary(values: dict[str, float], labels: pd.DataFrame, macro: list[str], clips: int) -> pd.Series:
