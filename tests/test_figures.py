@@ -100,7 +100,7 @@ def test_learning_curves_mark_the_epoch_that_is_kept():
 def test_learning_curves_of_one_epoch_and_of_no_validation():
     losses, scores = figures.learning_curves({"m": write_run("a", "mgap", train_loss=[0.7])}).axes
     (line,) = losses.get_lines()
-    assert line.get_ydata().tolist() == [0.7] and line.get_marker() == "." and not scores.get_lines()
+    assert line.get_ydata().tolist() == [0.7] and line.get_marker() == "." and texts(scores) == ["no validation clips"]
     _, scores = figures.learning_curves(
         {"m": write_run("b", "mgap", train_loss=[0.7], val_loss=[0.6], val_f1=[0.25])}
     ).axes
@@ -133,6 +133,8 @@ def test_label_bars_show_scores_support_and_what_is_undefined():
         first == sorted(first) and abs(ax.containers[1][0].get_center()[1]) < 1e-9
     )  # in the legend's order from the top
     assert texts(ax) == ["undefined"] * 3 * 9
+    truth[:, 2] = 1  # present and never said
+    assert texts(figures.label_bars(truth, probabilities)).count("0") == 3
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["precision", "recall", "F1"]
     assert (ax.get_title("left"), ax.get_xlabel()) == ("a run", "%")
 
@@ -218,9 +220,9 @@ def test_stages_draw_channels_size_and_frames_to_scale():
     (wide1, tall1, deep1), (wide2, tall2, deep2) = boxes(ax)
     assert wide2 / wide1 == pytest.approx(np.sqrt(96 / 24)) and tall1 / tall2 == pytest.approx(np.sqrt(64 / 16))
     assert deep1 == pytest.approx(deep2)
-    assert "24 × 16 × 64 × 64\n816 parameters\n0.25 GFLOPs" in texts(ax)
+    assert "24 × 16 × 64 × 64\n816 parameters\n250 MFLOPs" in texts(ax)
     assert "96 × 16 × 16 × 16\n15.4 k parameters\n1.00 GFLOPs" in texts(ax)
-    assert "1.00 M parameters\n< 0.01 GFLOPs" in texts(ax) and "head\n16 logits\n" in texts(ax)
+    assert "1.00 M parameters\n1.00 MFLOPs" in texts(ax) and "head\n16 logits\n" in texts(ax)
     assert ax.get_title("left") == "X3D-M"
 
 

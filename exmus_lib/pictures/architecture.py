@@ -86,17 +86,15 @@ def _box(ax: Axes, x: float, y: float, stage: pd.Series, among: pd.DataFrame) ->
 
 
 def _cost(stage: pd.Series) -> str:
-    gflops = f"{stage['gflops']:.2f}" if stage["gflops"] >= 0.005 else "< 0.01"
-    return f"{_count(stage['parameters'])} parameters\n{gflops} GFLOPs"
+    return f"{_count(stage['parameters'])} parameters\n{_count(1e9 * stage['gflops'])}FLOPs"
 
 
-def _count(number: int) -> str:
-    """A number of parameters in three digits: 816, 15.4 k, 1.35 M."""
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if number >= size:
-            digits = f"{number / size:#.3g}".rstrip(".")
-            return f"{digits} {unit}"
-    return str(number)
+def _count(number: float) -> str:
+    """A number in three digits: 816, 15.4 k, 1.35 M."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k"), (1, " ")):
+        if number >= 0.9995 * size:
+            return (f"{number / size:#.3g}".rstrip(".") + unit).rstrip()
+    return "0"
 
 
 @mpl.rc_context(STYLE)

@@ -76,6 +76,7 @@ def class_balance(clips: pd.DataFrame, task: str, ax: Axes | None = None) -> Axe
     )
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     ax.legend(loc="lower right", title="split", ncols=3, bbox_to_anchor=(1, 1), borderaxespad=0, title_fontsize=8.5)
     return ax
 
@@ -186,6 +187,8 @@ def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
         ax.grid(**GRID)
         if ax.get_lines():
             ax.legend()
+        else:
+            ax.text(0.5, 0.5, "no validation clips", transform=ax.transAxes, ha="center", color="#555555")
     return figure
 
 
@@ -229,7 +232,7 @@ def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, title: str = 
 def label_bars(truth: np.ndarray, probabilities: np.ndarray, title: str = "", ax: Axes | None = None) -> Axes:
     """Precision, recall and F1 per muscle, of truth and probabilities (N, 11), or per exercise, of (N,) and (N, 16).
 
-    Names carry the number of clips; a score that is undefined (scores.metrics) says so in place of its bar.
+    Names carry the number of clips. A score of 0, or one that is undefined (scores.metrics), says so in place of its bar.
     """
     labels = per_label(truth, probabilities)
     ax = ax or plt.subplots(figsize=(6.5, 0.36 * len(labels) + 1))[1]
@@ -238,8 +241,9 @@ def label_bars(truth: np.ndarray, probabilities: np.ndarray, title: str = "", ax
         position = np.arange(len(labels)) + (i - 1) * height
         name = "F1" if column == "f1" else column
         ax.barh(position, 100 * labels[column], height, color=colour, edgecolor="white", linewidth=0.4, label=name)
-        for y in position[labels[column].isna()]:
-            ax.text(1, y, "undefined", va="center", fontsize=6, color="#555555")
+        for y, value in zip(position, labels[column], strict=True):
+            if not value > 0:
+                ax.text(0.5, y, "undefined" if np.isnan(value) else "0", va="center", fontsize=6, color="#555555")
     ax.set_yticks(np.arange(len(labels)), [f"{n} ({s})" for n, s in zip(labels.index, labels["support"], strict=True)])
     ax.set(xlabel="%", xlim=(0, 100), ylabel=f"{labels.index.name} (clips)")
     ax.set_title(title, pad=20)  # above the legend

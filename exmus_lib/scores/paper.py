@@ -171,7 +171,8 @@ def _cells(percent: pd.Series, form: str) -> list[str]:
 
 def _label(facts: dict) -> str:
     network, epochs = recipes.NETWORKS[facts["network"]], facts["recipe"]["epochs"]
-    return f"{network}, {facts['init']}, {facts['preset']}, {epochs} epochs, seed {facts['seed']}"
+    duration = f"{epochs} epochs" if epochs > 1 else "1 epoch"
+    return f"{network}, {facts['init']}, {facts['preset']}, {duration}, seed {facts['seed']}"
 
 
 def _order(run: workspace.Run) -> tuple:
