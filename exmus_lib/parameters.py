@@ -6,6 +6,8 @@ from types import ModuleType, SimpleNamespace
 from exmus_lib import recipes, workspace
 from exmus_lib.vocabulary import TASKS, nearest
 
+COMMON = ("dataset", "task", "preset", "split", "seed", "overwrite")
+TRAINING = (*COMMON, "networks", "init", "epochs", "frames", "side", "fit")
 CHOICES = {
     "task": TASKS,
     "preset": recipes.PRESETS,

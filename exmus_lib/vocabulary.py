@@ -26,10 +26,15 @@ TASKS = tuple(LABELS)
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """A hint for error messages: ' Did you mean "…"?' or nothing when no known word is close."""
+    """A hint for error messages: ' Did you mean "…"?' for a likely slip, ' Nearest: "…".' for a far one, else nothing."""
     lowered = {k.lower(): k for k in known}
+    if not word or not known:
+        return ""
     close = difflib.get_close_matches(str(word).lower(), lowered, n=1, cutoff=0.4)
-    return f' Did you mean "{lowered[close[0]]}"?' if close else ""
+    if close:
+        return f' Did you mean "{lowered[close[0]]}"?'
+    far = max(known, key=lambda k: difflib.SequenceMatcher(None, str(word).lower(), k.lower()).ratio())
+    return f' Nearest: "{far}".'
 
 
 def _read(path: Path) -> tuple[dict[str, str | None], dict[str, tuple[str, ...]]]:

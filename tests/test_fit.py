@@ -44,7 +44,7 @@ def home(tmp_path_factory):
 
 
 def test_killed_training_resumes_and_a_finished_run_is_loaded(home):
-    epochs = "12"
+    epochs = "6"
     command = [sys.executable, "-c", SCRIPT, str(home / "gym"), epochs]
     process = subprocess.Popen(command, cwd=workspace.REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120

@@ -67,7 +67,7 @@ def workspace_runs(home: Path, task: str, network: str) -> list[Path]:
     [
         ("tsk", "mgap", ['unknown parameter "tsk"', 'Did you mean "task"?', "networks"]),
         ("task", "mgpa", ["task = 'mgpa'", "exercise, mgap", 'Did you mean "mgap"?']),
-        ("preset", "fast", ["preset = 'fast'", "smoke, quick, paper"]),
+        ("preset", "fast", ["preset = 'fast'", "smoke, quick, paper", "Nearest:"]),
     ],
 )
 def test_a_wrong_name_or_value_stops_the_notebook_in_its_first_cells(home, name, value, words):
