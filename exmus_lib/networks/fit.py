@@ -94,7 +94,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
         logger=TensorBoardLogger(run.folder, name="", version="tensorboard"),
         enable_model_summary=False,
         enable_progress_bar=False,  # History shows one bar for the whole run
-        log_every_n_steps=10,
+        log_every_n_steps=1,
         num_sanity_val_steps=0,
     )
     module = Training(network, task, how, steps=how.epochs * len(train_loader))
