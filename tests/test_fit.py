@@ -32,9 +32,9 @@ print(run.folder)
 def home(tmp_path_factory):
     """A home with a folder of class folders: two exercises of five videos each."""
     place = tmp_path_factory.mktemp("home")
-    for exercise in ("Squat", "Push-up"):
-        for i in range(5):
-            helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26, Fraction(12), size=(64, 48))
+    for i in range(10):  # of ten lengths: equal files would be one group
+        exercise = ("Squat", "Push-up")[i % 2]
+        helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
     before = os.environ.get("EXMUS_HOME")
     os.environ["EXMUS_HOME"] = str(place)
     yield place

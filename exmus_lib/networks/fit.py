@@ -136,7 +136,7 @@ class Training(lightning.LightningModule):
         super().__init__()
         self.network, self.how, self.steps = network, how, steps
         exercise = task == "exercise"
-        self.loss = nn.CrossEntropyLoss(label_smoothing=how.label_smoothing) if exercise else nn.BCEWithLogitsLoss()
+        self.loss = nn.CrossEntropyLoss() if exercise else nn.BCEWithLogitsLoss()
         self.to_probabilities = nn.Softmax(dim=1) if exercise else nn.Sigmoid()
         count = len(LABELS[task])
         self.metric: Metric = MulticlassAccuracy(count, average="micro") if exercise else MultilabelF1Score(count)
