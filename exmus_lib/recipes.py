@@ -51,7 +51,7 @@ PROSE = {
 }
 
 # Minutes on two CPU cores: small views of the whole clip, AdamW on one cycle. The epochs are what a ten-minute demo can
-# pay; a network learns little in them, and far more with `-p epochs 40`.
+# pay, and a network learns little in them; ask for more with `-p epochs`.
 _QUICK = dict(seconds=None, weight_decay=0.05, schedule="onecycle", augment=True)
 QUICK = {
     "x3d_s": replace(PAPER["x3d_s"], frames=4, side=48, epochs=5, learning_rate=2e-3, **_QUICK),
