@@ -45,7 +45,7 @@ def test_faster_convolutions_compute_the_same_numbers_and_gradients(network):
         compute.TemporalConv3d,
         compute.DepthwiseConv3d,
     }
-    assert len(replaced) == (2 if network == "x3d_m" else 2)
+    assert len(replaced) == 2
     view = torch.randn(2, 3, how.frames, 32, 32, requires_grad=True)
     other = view.detach().clone().requires_grad_()
     stock(view).logsumexp(1).sum().backward()

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from exmus_lib.networks.build import build, x3d
-from exmus_lib.recipes import Recipe, recipe
+from exmus_lib.recipes import Recipe
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
 
@@ -69,19 +69,6 @@ def expansion() -> pd.DataFrame:
         parameters, gflops = complexity(net, (f["gamma_t"], side, side))
         rows.append({"network": name, **f, "side": side, "parameters_m": parameters, "gflops": gflops})
     return pd.DataFrame(rows).set_index("network")
-
-
-def published() -> pd.DataFrame:
-    """Parameters (million) and GFLOPs of each network at the paper's views, measured on the built networks."""
-    rows = {}
-    for network in ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101"):
-        how = recipe(network, "paper")
-        with torch.device("meta"):
-            net = build(network, "exercise", how)
-        rows[network] = dict(
-            zip(("parameters_m", "gflops"), complexity(net, (how.frames, how.side, how.side)), strict=True)
-        )
-    return pd.DataFrame(rows).T
 
 
 @contextmanager
