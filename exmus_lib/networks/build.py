@@ -51,12 +51,13 @@ def build(network: str, task: str, recipe: Recipe) -> VideoNetwork:
     labels = len(LABELS[task])
     side = POOLED_SIDE.get(recipe.side, recipe.side)
     if network.startswith("x3d"):
-        return VideoNetwork(x3d(recipe.frames, side, labels=labels))
+        return VideoNetwork(x3d(recipe.frames, side, labels=labels, dropout=recipe.dropout))
     slow, grid = recipe.frames // recipe.slow_every, -(-side // 32)
     return VideoNetwork(
         create_slowfast(
             model_depth={"slowfast_r50": 50, "slowfast_r101": 101}[network],
             model_num_class=labels,
+            dropout_rate=recipe.dropout,
             head_pool_kernel_sizes=((slow, grid, grid), (recipe.frames, grid, grid)),
         ),
         recipe.slow_every,
@@ -64,7 +65,13 @@ def build(network: str, task: str, recipe: Recipe) -> VideoNetwork:
 
 
 def x3d(
-    frames: int, side: int, width: float = 1.0, depth: float = 2.2, bottleneck: float = 2.25, labels: int = 400
+    frames: int,
+    side: int,
+    width: float = 1.0,
+    depth: float = 2.2,
+    bottleneck: float = 2.25,
+    labels: int = 400,
+    dropout: float = 0.5,
 ) -> nn.Module:
     """An X3D of the paper's expansion factors gamma_w, gamma_d and gamma_b for views of frames x side x side.
 
@@ -78,5 +85,6 @@ def x3d(
         width_factor=2.0 * width,
         depth_factor=depth,
         bottleneck_factor=bottleneck,
+        dropout_rate=dropout,
         head_activation=None,
     )

@@ -82,7 +82,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     best = ModelCheckpoint(checkpoints, "best", monitor, save_weights_only=True, enable_version_counter=False)
     last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
     callbacks = [History(run), best, last]
-    if how.schedule == "constant":  # a cycle is planned to its end; stopping early would skip the annealing
+    if how.schedule == "constant":  # a trapezoid is planned to its end: stopping early would skip the annealing
         callbacks.append(EarlyStopping(monitor, min_delta=0.0, patience=10))
     trainer = lightning.Trainer(
         max_epochs=how.epochs,
@@ -161,7 +161,10 @@ class Training(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(), self.how.learning_rate, weight_decay=self.how.weight_decay, fused=True
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.how.learning_rate, self.steps)
+        epoch, last = self.steps / self.how.epochs, max(1, self.steps // 5)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1, (step + 1) / epoch, (self.steps - step) / last)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

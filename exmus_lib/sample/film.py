@@ -86,8 +86,7 @@ def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
     person, clothes = draw_person(rng)
     times = np.arange(round(take.seconds * take.fps)) / take.fps
     scene = movement.perform(person, repetitions(times, *movement.seconds, rng), rng)
-    view = movement.views[rng.integers(len(movement.views))]
-    azimuth = rng.uniform(*view) * rng.choice([-1, 1])
+    azimuth = rng.uniform(*movement.view) * rng.choice([-1, 1])
     joints = scene.skeleton.joints()
     camera = room.place_camera(joints.reshape(-1, 3), azimuth, rng, take.width, take.height)
     light = room.place_light(azimuth, rng)

@@ -65,15 +65,12 @@ def view_of(frames: np.ndarray, recipe: Recipe) -> torch.Tensor:
     return normalise(centre_crop(scale(_float(frames), recipe.side, recipe.fit), recipe.side))
 
 
-def augmented_view(frames: torch.Tensor, side: int) -> torch.Tensor:
-    """A training view of scaled float frames: a wandering crop of 85-100 %, mirrored half the time, colours shifted."""
-    size = min(side, round(side * (0.85 + 0.15 * torch.rand(1).item())))
-    top, left = (int(torch.randint(n - size + 1, (1,))) for n in frames.shape[2:])
-    frames = interpolate(frames[..., top : top + size, left : left + size], size=(side, side), mode="bilinear")
+def augmented(view: torch.Tensor) -> torch.Tensor:
+    """A training view (3, time, side, side), mirrored half the time, its colours and brightness shifted."""
     if torch.rand(1) < 0.5:
-        frames = frames.flip(-1)
-    gain = 0.8 + 0.4 * torch.rand(1, 3, 1, 1)
-    return normalise((frames * gain + 50 * (torch.rand(1) - 0.5)).clamp(0, 255))
+        view = view.flip(-1)
+    gain, shift = 0.8 + 0.4 * torch.rand(3, 1, 1, 1), 0.2 * (torch.rand(1) - 0.5)
+    return (((view * STD + MEAN) * gain + shift).clamp(0, 1) - MEAN) / STD
 
 
 def _float(frames: np.ndarray) -> torch.Tensor:
@@ -161,6 +158,5 @@ class ClipDataset(Dataset):
             frames = self.cache.frames(clip.clip_id, times, clip.fps)
         else:
             frames = scale(_float(read_frames(self.folder / clip.path, times)), recipe.side, recipe.fit)
-        if self.train and recipe.augment:
-            return augmented_view(frames, recipe.side), self.targets[i]
-        return normalise(centre_crop(frames, recipe.side)), self.targets[i]
+        view = normalise(centre_crop(frames, recipe.side))
+        return augmented(view) if self.train and recipe.augment else view, self.targets[i]
