@@ -1,6 +1,7 @@
 """Views: ours against PyTorchVideo's own functions on the same frames, the cache against the file, windows in time."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +82,9 @@ def test_evaluation_takes_the_centre_window_and_training_a_random_one(tmp_path):
 
 
 def test_cached_view_equals_the_decoded_one_within_rounding(tmp_path):
-    clips, how = clip_set(tmp_path), Recipe(frames=8, side=32, seconds=1.3)
-    cache = dataset.frame_cache(clips, tmp_path, how, "abc123")
+    clips, how = clip_set(tmp_path), Recipe(frames=8, side=32)
+    cache = dataset.view_cache(clips[::-1], tmp_path, how, "abc123")
+    assert dataset.view_cache(clips, tmp_path, replace(how, seconds=1.3), "abc123") is None  # windows lie anywhere
     plain = dataset.ClipDataset(clips, tmp_path, how, "exercise", train=False, cache=None)
     cached = dataset.ClipDataset(clips, tmp_path, how, "exercise", train=False, cache=cache)
     for i in range(len(clips)):

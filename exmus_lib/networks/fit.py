@@ -21,7 +21,7 @@ from exmus_lib import workspace
 from exmus_lib.networks import compute, predict, weights
 from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.recipes import Recipe, recipe
-from exmus_lib.videos.dataset import ClipDataset, frame_cache
+from exmus_lib.videos.dataset import ClipDataset, view_cache
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.vocabulary import LABELS
 
@@ -67,7 +67,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     network = compute.prepare(network)
 
     clips = clip_set.table(split)
-    cache = frame_cache(clips, clip_set.folder, how, clip_set.hash("video"))
+    cache = view_cache(clips, clip_set.folder, how, clip_set.hash("video"))
     parts = {
         part: ClipDataset(clips[clips["split"] == part], clip_set.folder, how, task, part == "train", cache)
         for part in ("train", "val")

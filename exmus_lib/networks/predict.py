@@ -12,13 +12,13 @@ from exmus_lib.networks import compute, weights
 from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.recipes import Recipe
 from exmus_lib.videos.cut import SIDE
-from exmus_lib.videos.dataset import ClipDataset, FrameCache, view_of, view_times
+from exmus_lib.videos.dataset import ClipDataset, ViewCache, view_of, view_times
 from exmus_lib.videos.read import info, read_frames
 from exmus_lib.vocabulary import LABELS
 
 
 def predict_clips(
-    run: workspace.Run, network: VideoNetwork, clips: pd.DataFrame, folder: Path, how: Recipe, cache: FrameCache | None
+    run: workspace.Run, network: VideoNetwork, clips: pd.DataFrame, folder: Path, how: Recipe, cache: ViewCache | None
 ) -> None:
     """Write embeddings.npz and then predictions.parquet, last, for the clips of all three splits (column `split`)."""
     data = ClipDataset(clips, folder, how, run.task, train=False, cache=cache)

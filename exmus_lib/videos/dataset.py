@@ -3,7 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import floor
+from math import floor, prod
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from exmus_lib.videos.read import read_frames
 from exmus_lib.vocabulary import truth
 
 MEAN, STD = 0.45, 0.225  # of Kinetics, for each channel, as the pretrained networks expect
-CACHE_LIMIT = 1 << 30  # bytes; a set of views beyond it is decoded anew in each epoch
+CACHE_LIMIT = 1 << 30  # bytes; views beyond it are decoded anew in each epoch
 
 
 def view_times(start: float, seconds: float, frames: int, fps: float) -> np.ndarray:
@@ -78,56 +78,48 @@ def _float(frames: np.ndarray) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class FrameCache:
-    """Every frame of every clip, scaled once for a recipe: epochs then cost no decoding. A flat file, mapped into memory."""
+class ViewCache:
+    """The views of clips before mirroring and colours: epochs then cost no decoding."""
 
-    pixels: np.ndarray  # (bytes,) uint8
-    shapes: dict[str, tuple[int, int, int, int]]  # clip_id -> offset, frames, height, width
+    views: np.ndarray  # (clips, time, side, side, 3) uint8
+    rows: dict[str, int]  # clip_id -> index into `views`
 
-    def frames(self, clip_id: str, times: np.ndarray, fps: float) -> torch.Tensor:
-        """The scaled frames shown at `times`: (time, 3, height, width) float32 of 0..255."""
-        offset, count, height, width = self.shapes[clip_id]
-        whole = self.pixels[offset : offset + count * height * width * 3].reshape(count, height, width, 3)
-        return _float(whole[np.clip((times * fps).astype(int), 0, count - 1)])
+    def view(self, clip_id: str) -> torch.Tensor:
+        """The normalised view of a clip: (3, time, side, side) float32."""
+        return normalise(_float(self.views[self.rows[clip_id]]))
 
 
-def frame_cache(clips: pd.DataFrame, folder: Path, recipe: Recipe, name: str) -> FrameCache | None:
-    """The cache of these clips at the recipe's size, made when missing under folder/frames; None when it would be too large."""
-    total = int((clips["seconds"] * clips["fps"]).sum() * 1.8 * recipe.side**2 * 3)
-    if total > CACHE_LIMIT:
+def view_cache(clips: pd.DataFrame, folder: Path, recipe: Recipe, name: str) -> ViewCache | None:
+    """The cache of these clips' views, made when missing under folder/views; None where a window may lie anywhere in its clip
+    (`recipe.seconds` is shorter than clips are) or the views would be too large."""
+    clips = clips.sort_values("clip_id")
+    shape = (len(clips), recipe.frames, recipe.side, recipe.side, 3)
+    if recipe.seconds is not None or prod(shape) > CACHE_LIMIT:
         return None
-    path = folder / "frames" / f"{recipe.fit}{recipe.side}-{name}.bin"
-    index = path.with_suffix(".parquet")
-    if not index.exists():
-        _fill(clips, folder, recipe, path, index)
-    shapes = pd.read_parquet(index).set_index("clip_id")
-    where = dict(zip(shapes.index, shapes.itertuples(index=False, name=None), strict=True))
-    return FrameCache(np.memmap(path, np.uint8, "r"), where)
+    path = folder / "views" / f"{recipe.frames}x{recipe.side}-{recipe.fit}-{name}.npy"
+    if not path.exists():
+        _fill(clips, folder, recipe, shape, path)
+    return ViewCache(np.load(path), {clip: row for row, clip in enumerate(clips["clip_id"])})
 
 
-def _fill(clips: pd.DataFrame, folder: Path, recipe: Recipe, path: Path, index: Path) -> None:
-    def scaled(clip) -> np.ndarray:
-        count = max(1, round(clip.seconds * clip.fps))
-        frames = read_frames(folder / clip.path, (np.arange(count) + 0.5) / clip.fps)
-        small = torch.cat(
-            [scale(_float(part), recipe.side, recipe.fit) for part in np.array_split(frames, -(-count // 32))]
-        )
-        return small.round().byte().permute(0, 2, 3, 1).numpy()
+def _fill(clips: pd.DataFrame, folder: Path, recipe: Recipe, shape: tuple[int, ...], path: Path) -> None:
+    def view(clip) -> np.ndarray:
+        times = view_times(0.0, clip.seconds, recipe.frames, clip.fps)
+        scaled = scale(_float(read_frames(folder / clip.path, times)), recipe.side, recipe.fit)
+        return centre_crop(scaled, recipe.side).round().byte().permute(0, 2, 3, 1).numpy()
 
-    rows, offset = [], 0
+    views = np.empty(shape, np.uint8)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool, workspace.atomic(path) as part, part.open("wb") as file:
-            work = tqdm(pool.map(scaled, clips.itertuples()), f"frames at {recipe.side} px", len(clips), leave=False)
-            for clip, small in zip(clips.itertuples(), work, strict=True):
-                rows.append((clip.clip_id, offset, *small.shape[:3]))
-                file.write(small.tobytes())
-                offset += small.size
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            work = tqdm(pool.map(view, clips.itertuples()), "reading views", len(clips), unit="clip", leave=False)
+            for row, one in enumerate(work):
+                views[row] = one
     finally:
         torch.set_num_threads(threads)
-    with workspace.atomic(index) as part:  # written last: its existence means that the cache is whole
-        pd.DataFrame(rows, columns=["clip_id", "offset", "frames", "height", "width"]).to_parquet(part, index=False)
+    with workspace.atomic(path) as part:
+        np.save(part, views)
 
 
 class ClipDataset(Dataset):
@@ -138,7 +130,7 @@ class ClipDataset(Dataset):
     """
 
     def __init__(
-        self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: str, train: bool, cache: FrameCache | None
+        self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: str, train: bool, cache: ViewCache | None
     ):
         self.clips, self.folder, self.recipe = list(clips.itertuples()), folder, recipe
         self.train, self.cache = train, cache
@@ -155,8 +147,7 @@ class ClipDataset(Dataset):
         start = floor(start * clip.fps + 1e-6) / clip.fps  # windows begin where a frame does
         times = view_times(start, window, recipe.frames, clip.fps)
         if self.cache:
-            frames = self.cache.frames(clip.clip_id, times, clip.fps)
+            view = self.cache.view(clip.clip_id)
         else:
-            frames = scale(_float(read_frames(self.folder / clip.path, times)), recipe.side, recipe.fit)
-        view = normalise(centre_crop(frames, recipe.side))
+            view = view_of(read_frames(self.folder / clip.path, times), recipe)
         return augmented(view) if self.train and recipe.augment else view, self.targets[i]
