@@ -4,7 +4,6 @@
 
 BIN := .venv/bin
 READY := .venv/ready
-EXECUTED := $(if $(EXMUS_HOME),$(EXMUS_HOME)/)outputs/executed
 MADE := data/raw data/clips outputs exmus.egg-info .pytest_cache .ruff_cache
 
 # A kernel that papermill starts is that of .venv, and is quiet about what its reader cannot change.
@@ -23,31 +22,8 @@ help:
 	@echo
 	@echo "The first of them to need it makes .venv (about 7 GB, once). Wants Python 3.11, 3.12 or 3.13."
 
-# Runs one notebook: $(call execute,step,notebook,task,network); without a network, the notebook's own choice.
-define execute
-@echo "$(1)  $(2)$(if $(3), for the task $(3))"
-@mkdir -p "$(EXECUTED)"
-@$(BIN)/papermill --log-level ERROR notebooks/$(2).ipynb "$(EXECUTED)/$(2)$(if $(3),.$(3)).ipynb" \
-	-p preset quick $(if $(3),-p task $(3)) $(if $(4),-p networks $(4)) || \
-	{ echo "make $@ stopped in notebook $(2): what it did is in $(EXECUTED)/$(2)$(if $(3),.$(3)).ipynb" >&2; exit 1; }
-endef
-
-demo: $(READY)
-	$(call execute,1/6,01_data_prep)
-	$(call execute,2/6,02_x3d,exercise,x3d_m)
-	$(call execute,3/6,03_slowfast,exercise,slowfast_r50)
-	$(call execute,4/6,02_x3d,mgap,x3d_m)
-	$(call execute,5/6,03_slowfast,mgap,slowfast_r50)
-	@echo "6/6  results"
-	@$(BIN)/python -m exmus_lib.scores.paper
-
-workbook: $(READY)
-	$(call execute,1/6,01_data_prep)
-	$(call execute,2/6,02_x3d,exercise)
-	$(call execute,3/6,03_slowfast,exercise)
-	$(call execute,4/6,02_x3d,mgap)
-	$(call execute,5/6,03_slowfast,mgap)
-	@echo "6/6  results"
+demo workbook: $(READY)
+	@$(BIN)/python -m exmus_lib.workbook $@
 	@$(BIN)/python -m exmus_lib.scores.paper
 
 test: lint

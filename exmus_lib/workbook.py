@@ -1,0 +1,98 @@
+"""Runs notebooks with papermill, two at a time: `python -m exmus_lib.workbook demo` (or `workbook`), which `make` calls.
+
+A notebook keeps one core busy while its kernel starts, reads and draws, and all cores while it trains; two of them, each on half
+of the cores, leave none idle.
+"""
+
+import os
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import papermill
+import psutil
+from tqdm import tqdm
+
+from exmus_lib import workspace
+
+ABREAST = 2
+
+
+class Step(NamedTuple):
+    """One notebook with its parameters; `networks` None means the notebook's own choice."""
+
+    notebook: str
+    task: str | None = None
+    networks: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As its executed copy is called: <notebook>[.<task>]."""
+        return ".".join(filter(None, (self.notebook, self.task)))
+
+
+# Stages run one after the other; the steps of a stage need nothing from one another.
+PLANS = {
+    "demo": (
+        (Step("01_data_prep"),),
+        (
+            Step("03_slowfast", "exercise", "slowfast_r50"),
+            Step("02_x3d", "exercise", "x3d_m"),
+            Step("03_slowfast", "mgap", "slowfast_r50"),
+            Step("02_x3d", "mgap", "x3d_m"),
+        ),
+    ),
+    "workbook": (
+        (Step("01_data_prep"),),
+        tuple(Step(notebook, task) for task in ("exercise", "mgap") for notebook in ("03_slowfast", "02_x3d")),
+    ),
+}
+
+
+def run(plan: str) -> None:
+    """Run all notebooks of a plan at `quick`; executed copies are left in outputs/executed.
+
+    Stops with SystemExit that names the notebook when one fails. An interrupt reaches the kernels, whose trainings go on from
+    their last epoch the next time.
+    """
+    folder = workspace.home() / "outputs" / "executed"
+    folder.mkdir(parents=True, exist_ok=True)
+    cores = os.cpu_count() or 1
+    for stage in PLANS[plan]:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, cores // min(ABREAST, len(stage))))
+        with ThreadPoolExecutor(ABREAST) as pool:
+            places = [(step, place % ABREAST) for place, step in enumerate(stage)]
+            futures = [pool.submit(execute, step, folder, place) for step, place in places]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for kernel in psutil.Process().children():
+                    kernel.send_signal(signal.SIGINT)
+                raise
+
+
+def execute(step: Step, folder, place: int) -> None:
+    """Run one notebook; its progress bar is the one of that place on the screen."""
+    chosen = {"preset": "quick", "task": step.task, "networks": step.networks}
+    executed = folder / f"{step.name}.ipynb"
+    started = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            workspace.REPOSITORY / "notebooks" / f"{step.notebook}.ipynb",
+            executed,
+            {name: value for name, value in chosen.items() if value},
+            progress_bar={"desc": f"{step.name:20}", "position": place, "leave": False},
+        )
+    except papermill.PapermillExecutionError as error:
+        raise SystemExit(
+            f"stopped in {step.name}: {error.ename}: {error.evalue}\nwhat it did is in {executed}"
+        ) from None
+    tqdm.write(f"{step.name:20} {time.perf_counter() - started:4.0f} s")
+
+
+if __name__ == "__main__":
+    run(sys.argv[1])
