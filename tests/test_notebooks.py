@@ -33,6 +33,16 @@ def checked(result: subprocess.CompletedProcess) -> None:
     assert result.returncode == 0, result.stderr[-3000:]
 
 
+def without_picture(home: Path, notebook: str) -> list[str]:
+    """The cells of an executed notebook that draw, and show nothing."""
+    cells = nbformat.read(home / f"{notebook}.out.ipynb", 4).cells
+    drawing = [
+        cell for cell in cells if cell.cell_type == "code" and "figures." in cell.source.replace("import figures", "")
+    ]
+    assert drawing
+    return [c.source for c in drawing if not any("image/png" in output.get("data", {}) for output in c.outputs)]
+
+
 def figures(home: Path) -> set[str]:
     return {path.stem for path in (home / "outputs" / "figures").glob("*.pdf")}
 
@@ -44,6 +54,7 @@ def test_01_leaves_tables_clips_and_figures(home):
     assert set(clips["split_video"]) == {"train", "val", "test"} and clips["exercise"].nunique() == 16
     assert all((folder / path).stat().st_size > 0 for path in clips["path"])
     assert {"fig1-exercises", "fig2-class-balance-exercise", "fig3-class-balance-mgap"} <= figures(home)
+    assert without_picture(home, "01_data_prep") == []
 
 
 @pytest.mark.parametrize(
@@ -55,6 +66,7 @@ def test_02_and_03_leave_complete_runs(home, notebook, task, network):
     table = predictions.check(pd.read_parquet(run / "predictions.parquet"), task)
     assert set(table["split"]) == {"train", "val", "test"}
     assert {f"{run.name}-by-label"} <= figures(home)
+    assert without_picture(home, notebook) == []
     assert any(name.startswith("fig4" if notebook == "02_x3d" else "fig5") for name in figures(home))
 
 

@@ -1,5 +1,6 @@
 """Training: a clip set and a recipe go in, a run folder comes out. An equal run is loaded, an interrupted one resumed."""
 
+import logging
 import shutil
 import signal
 import time
@@ -24,6 +25,9 @@ from exmus_lib.recipes import Recipe, recipe
 from exmus_lib.videos.dataset import ClipDataset, view_cache
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.vocabulary import LABELS
+
+# Lightning's notes (no GPU here, a service to try) would stand in every notebook, in red.
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 
 
 def train(

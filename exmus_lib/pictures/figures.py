@@ -36,6 +36,8 @@ STYLE = {
     "figure.constrained_layout.use": True,
 }
 SHADES = ("#1b3a5c", "#3d85b8", "#b9d7ea")  # dark, middle, light
+# Jupyter's backend turns itself on with the first figure; inside rc_context that would be undone, and no later figure shown.
+plt.close(plt.figure())
 GRID = {"color": "#dddddd", "linewidth": 0.6}
 
 
