@@ -16,9 +16,9 @@ CHOICES = {
     "fit": recipes.FITS,
 }
 # Whole numbers and the least that makes sense; None leaves the recipe's own value.
-NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32, "views": 1}
+NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32}
 OPTIONAL = ("init", "epochs", "frames", "side", "fit")
-IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
+NOT_PARAMETERS = {"In", "Out", "get_ipython", "exit", "quit", "open", "EXMUS_REPO"}
 
 
 def check(
@@ -33,7 +33,7 @@ def check(
     given = {
         k: v
         for k, v in notebook.items()
-        if not (k.startswith("_") or k.isupper() or k in IPYTHON or isinstance(v, ModuleType) or callable(v))
+        if not (k.startswith("_") or k in NOT_PARAMETERS or isinstance(v, ModuleType) or callable(v))
     }
     for name in given:
         if name not in names and "_checked" not in notebook:

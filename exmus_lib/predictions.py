@@ -78,10 +78,20 @@ def probabilities(values: np.ndarray, task: str) -> np.ndarray:
 def with_truth(predictions: pd.DataFrame, clips: pd.DataFrame, task: str, split: str | None = "test"):
     """Rows of one split (None: all) joined to the manifest by clip_id: (joined table, truth, logits).
 
-    Truth is (N,) class indices or (N, 11) zeros and ones. A clip that the manifest lacks is an error: another clip set.
+    Truth is (N,) class indices or (N, 11) zeros and ones. A clip that the manifest lacks, or
+    has in another split, is an error: another clip set or split.
     """
     known = clips.set_index("clip_id")
     unknown = sorted(set(predictions["clip_id"]) - set(known.index))
+    if "split" in known and not unknown:
+        now = known["split"].loc[predictions["clip_id"]].to_numpy()
+        moved = predictions[predictions["split"].to_numpy() != now]
+        if len(moved):
+            first = moved.iloc[0]
+            raise ValueError(
+                f"{len(moved)} predicted clips stand in another split in the manifest (first: {first.clip_id}, predicted as"
+                f" {first.split}, there {known['split'][first.clip_id]}): not the same split"
+            )
     if unknown:
         raise ValueError(
             f"{len(unknown)} predicted clips are not in the manifest (first: {unknown[0]}): not the same clip set"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from exmus_lib.vocabulary import nearest
 
 PRESETS = ("smoke", "quick", "paper", "prose")
-INITS = ("kinetics400", "scratch", "exercise")
+INITS = ("kinetics400", "scratch")
 FITS = ("crop", "squash", "pad")
 # How networks are called in the paper's tables.
 NETWORKS = {
@@ -33,7 +33,8 @@ class Recipe:
     # constant: Adam, as the paper. trapezoid: AdamW that warms up for an epoch and anneals over the last fifth; in runs of
     # a few epochs its long plateau generalises better than a cosine (43 against 30 % on validation after 7).
     schedule: str = "constant"
-    least_epochs: int = 30  # early stopping (patience 10 on validation loss) acts only after these
+    # Early stopping as in Lightning: 10 epochs without a better validation loss, early ones too, end a run that has had these.
+    least_epochs: int = 30
     augment: bool = False  # mirror, colours and brightness; the authors had none
 
 

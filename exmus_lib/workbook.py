@@ -4,11 +4,12 @@ A notebook keeps one core busy while its kernel starts, reads and draws, and all
 of the cores, leave none idle.
 """
 
+import argparse
 import os
 import signal
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import NamedTuple
 
 import papermill
@@ -57,16 +58,14 @@ def run(plan: str) -> None:
     Stops with SystemExit that names the notebook when one fails. An interrupt reaches the kernels, whose trainings go on from
     their last epoch the next time.
     """
-    folder = workspace.home() / "outputs" / "executed"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = workspace.outputs_dir("executed")
     cores = os.cpu_count() or 1
     for stage in PLANS[plan]:
         os.environ["OMP_NUM_THREADS"] = str(max(1, cores // min(ABREAST, len(stage))))
         with ThreadPoolExecutor(ABREAST) as pool:
-            places = [(step, place % ABREAST) for place, step in enumerate(stage)]
-            futures = [pool.submit(execute, step, folder, place) for step, place in places]
+            futures = [pool.submit(execute, step, folder) for step in stage]
             try:
-                for future in futures:
+                for future in as_completed(futures):
                     future.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -75,8 +74,8 @@ def run(plan: str) -> None:
                 raise
 
 
-def execute(step: Step, folder, place: int) -> None:
-    """Run one notebook; its progress bar is the one of that place on the screen."""
+def execute(step: Step, folder: Path) -> None:
+    """Run one notebook, with a progress bar of its own. Raises SystemExit that names it when a cell fails."""
     chosen = {"preset": "quick", "task": step.task, "networks": step.networks}
     executed = folder / f"{step.name}.ipynb"
     started = time.perf_counter()
@@ -85,7 +84,7 @@ def execute(step: Step, folder, place: int) -> None:
             workspace.REPOSITORY / "notebooks" / f"{step.notebook}.ipynb",
             executed,
             {name: value for name, value in chosen.items() if value},
-            progress_bar={"desc": f"{step.name:20}", "position": place, "leave": False},
+            progress_bar={"desc": f"{step.name:20}", "leave": False},
         )
     except papermill.PapermillExecutionError as error:
         raise SystemExit(
@@ -95,4 +94,6 @@ def execute(step: Step, folder, place: int) -> None:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("plan", choices=PLANS)
+    run(parser.parse_args().plan)

@@ -106,10 +106,17 @@ class Run:
     dataset: str
     task: str
     name: str
+    runs: Path | None = None  # where <dataset>/<task>/<name> lies, if not in outputs/runs
+
+    @classmethod
+    def at(cls, folder: str | Path) -> "Run":
+        """The run whose folder this is, wherever it was copied; its last three parts are data set, task and name."""
+        folder = Path(folder).expanduser().resolve()
+        return cls(*folder.parts[-3:], folder.parents[2])
 
     @property
     def folder(self) -> Path:
-        return home() / "outputs" / "runs" / self.dataset / self.task / self.name
+        return (self.runs or home() / "outputs" / "runs") / self.dataset / self.task / self.name
 
     @property
     def complete(self) -> bool:

@@ -1,6 +1,7 @@
 """Training: killed and resumed, finished and loaded, named by what changes numbers."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,10 @@ def test_killed_training_resumes_and_a_finished_run_is_loaded(home):
     saved = len(before) - 1
     pd.testing.assert_frame_equal(after.head(saved), before.head(saved))
     assert run.folder == last.parents[1] and run.complete and not last.exists()
+    # Nor does the interruption change a number: shuffling and mirroring go on as if nothing had happened.
+    unbroken = fit.train(clip_set, "x3d_s", "exercise", "smoke", epochs=int(epochs), overwrite=True).history()
+    losses = ["train_loss", "val_loss"]
+    np.testing.assert_allclose(unbroken[losses], after[losses], rtol=1e-3)
 
     written = (last.parents[1] / "predictions.parquet").stat().st_mtime_ns
     fit.train(clip_set, "x3d_s", "exercise", "smoke", epochs=int(epochs))
@@ -92,7 +97,15 @@ def test_a_run_folder_holds_what_the_design_promises(home):
     found = predict(clip_set.folder / clip["path"], run)
     stored = predictions.probabilities(predictions.logits(table[table.clip_id == clip["clip_id"]]), "mgap")[0]
     np.testing.assert_allclose(found[list(MUSCLES)], stored, atol=2e-3)
-    assert list(predict(clip_set.folder / clip["path"], run.folder).index) == list(found.index)
+    elsewhere = shutil.copytree(run.folder, home / "copied" / "gym" / "mgap" / "mine")
+    assert list(predict(clip_set.folder / clip["path"], elsewhere).index) == list(found.index)
+
+
+def test_an_unknown_init_is_refused(home):
+    with pytest.raises(
+        ValueError, match=r"init = 'scrach' is not one of: kinetics400, scratch. Did you mean \"scratch\""
+    ):
+        fit.train(prepare(str(home / "gym")), "x3d_s", "exercise", "smoke", init="scrach")
 
 
 def test_the_name_tells_apart_what_changes_numbers(home, monkeypatch):

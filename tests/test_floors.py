@@ -49,7 +49,7 @@ def complaints(root: Path) -> list[str]:
     for name, file in known.items():
         where, floor = file.relative_to(root).as_posix(), name.split(".")[1]
         if floor not in FLOORS:
-            found.append(f"{where}: {floor} is no floor of DESIGN's list")
+            found.append(f"{where}: {floor} is no floor of FLOORS")
             continue
         for line, imported in imports(name, file, known):
             first, _, rest = imported.partition(".")
@@ -115,7 +115,7 @@ def test_checker_finds_what_is_wrong(tmp_path):
         "exmus_lib/scores/metrics.py": "from exmus_lib.networks import fit\nfrom exmus_lib.sample import make\n",
     }
     assert complaints(make_house(tmp_path, **house)) == [
-        "exmus_lib/cellar.py: cellar is no floor of DESIGN's list",
+        "exmus_lib/cellar.py: cellar is no floor of FLOORS",
         "exmus_lib/networks/fit.py:2: exmus_lib.scores.metrics is above networks",
         "exmus_lib/recipes.py:1: exmus_lib.workspace is above recipes",
         "exmus_lib/sample/make.py:1: exmus_lib.videos.scan is above sample",

@@ -28,7 +28,9 @@ def clip_set() -> ClipSet:
     clips["clip_id"] = [f"c{i}" for i in clips.index]
     clips = clips.assign(group=clips["video_id"], path="", start_sec=0.0, seconds=2.0)
     clips = clips.assign(split_video=clips["video_id"].str[:-1].str.rstrip("1"), split_clip="test")
-    return to_disk("sample", pd.DataFrame({"video_id": videos, "sha256": videos}), clips)
+    return to_disk(
+        "sample", pd.DataFrame({"video_id": videos, "folder": vocabulary.EXERCISES * 2, "sha256": videos}), clips
+    )
 
 
 def to_disk(name: str, videos: pd.DataFrame, clips: pd.DataFrame) -> ClipSet:

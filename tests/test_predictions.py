@@ -124,6 +124,12 @@ def test_another_clip_set_is_refused(table, clips):
         predictions.with_truth(table, clips[clips["clip_id"] != "clip4"], "mgap")
 
 
+def test_another_split_is_refused(table, clips):
+    moved = clips.assign(split=["test", *clips["split"][1:]])
+    with pytest.raises(ValueError, match=r"1 predicted clips .* \(first: clip0, predicted as train, there test\)"):
+        predictions.with_truth(table, moved, "mgap")
+
+
 def test_probabilities():
     logits = np.log([[1.0, 2.0, 5.0]])
     np.testing.assert_allclose(predictions.probabilities(logits, "exercise"), [[1 / 8, 2 / 8, 5 / 8]])

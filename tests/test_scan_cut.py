@@ -101,6 +101,9 @@ def test_a_folder_that_is_no_data_set_says_what_is_expected(tmp_path):
     with pytest.raises(ValueError, match=r"no class folder with files; it holds loose.mp4. Expected .*Squat/1.mp4"):
         scan(tmp_path)
     write_video(tmp_path / "Squat" / "v.mp4", 3)
+    (tmp_path / "MANIFEST.csv").write_text("path,group\nsquat/gone.mp4,anna\n")
+    with pytest.raises(ValueError, match='1 of its paths are no file of the data set, the first "squat/gone.mp4"'):
+        scan(tmp_path)
     (tmp_path / "MANIFEST.csv").write_text("file,source\n")
     with pytest.raises(ValueError, match='MANIFEST.csv: needs the columns "path" and "group"; it has file, source'):
         scan(tmp_path, progress=False)

@@ -81,6 +81,16 @@ def test_evaluation_takes_the_centre_window_and_training_a_random_one(tmp_path):
     assert len(starts) > 3 and min(starts) >= 0 and max(starts) <= 36
 
 
+def test_a_window_begins_where_a_frame_does_and_never_leaves_its_clip():
+    how = Recipe(frames=4, side=32, seconds=1.0)
+    assert dataset.window_of(2.5, 24, how) == (18 / 24, 1.0)
+    assert dataset.window_of(2.5, 24, how, 0.0)[0] == 0 and dataset.window_of(2.5, 24, how, 1.0)[0] == 1.5
+    assert dataset.window_of(0.5, 24, how) == (0.0, 0.5) and dataset.window_of(2.5, 24, replace(how, seconds=None)) == (
+        0.0,
+        2.5,
+    )
+
+
 def test_cached_view_equals_the_decoded_one_within_rounding(tmp_path):
     clips, how = clip_set(tmp_path), Recipe(frames=8, side=32)
     cache = dataset.view_cache(clips[::-1], tmp_path, how, "abc123")

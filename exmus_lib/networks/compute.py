@@ -48,7 +48,8 @@ def prepare(net: nn.Module) -> nn.Module:
 
 
 def _faster(conv: nn.Conv3d) -> type[nn.Conv3d]:
-    same_length = conv.stride[0] == 1 and conv.bias is None
+    same_size = conv.padding == tuple(k // 2 for k in conv.kernel_size) and conv.dilation == (1, 1, 1)
+    same_length = conv.stride[0] == 1 and conv.bias is None and same_size
     if conv.groups == conv.in_channels == conv.out_channels > 1 and same_length:
         return DepthwiseConv3d
     if conv.groups == 1 and same_length and conv.kernel_size == (1, 1, 1):

@@ -83,9 +83,8 @@ def _measuring(rows: list[dict]):
             before["flops"] = flops.get_total_flops()
 
         def leave(module, inputs, output) -> None:
-            if isinstance(
-                output, (list, tuple)
-            ):  # a lateral connection returns both pathways: its own part is what it adds
+            both_pathways = isinstance(output, (list, tuple))  # a lateral connection's own part is what it adds
+            if both_pathways:
                 channels, *size = output[0].shape[1] - seen_channels(inputs), *output[0].shape[2:]
             else:
                 channels, *size = output.shape[1:]

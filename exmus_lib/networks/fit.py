@@ -21,10 +21,10 @@ from tqdm.auto import tqdm
 from exmus_lib import workspace
 from exmus_lib.networks import compute, predict, weights
 from exmus_lib.networks.build import VideoNetwork, build
-from exmus_lib.recipes import Recipe, recipe
+from exmus_lib.recipes import INITS, Recipe, recipe
 from exmus_lib.videos.dataset import ClipDataset, view_cache
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.vocabulary import LABELS
+from exmus_lib.vocabulary import LABELS, nearest
 
 # Lightning's notes (no GPU here, a service to try) would stand in every notebook, in red.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -43,10 +43,13 @@ def train(
 ) -> workspace.Run:
     """Train a network, or load the run when an equal one is complete, or resume it when it was interrupted.
 
+    Raises ValueError for an unknown network, preset, init, split or recipe value, and when there is nothing to train on.
     `init` is scratch or kinetics400; None means kinetics400 at the presets of the paper, scratch below them. `changes` to the
     recipe: epochs, frames, side, fit. Everything that changes numbers is in the run's name or in the hash at its end.
     """
     how = recipe(network, preset, **changes)
+    if init not in (None, *INITS):
+        raise ValueError(f"init = {init!r} is not one of: {', '.join(INITS)}.{nearest(init, INITS)}")
     init = init or ("kinetics400" if preset in ("paper", "prose") else "scratch")
     parameters = {
         "network": network, "task": task, "preset": preset, "init": init, "split": split, "seed": seed,
@@ -108,6 +111,8 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
     weights.save(network, run.folder / "weights.safetensors")
     history = run.history()
+    if history[monitor].isna().all():
+        raise ValueError(f"{run.name}: {monitor} is not a number in any epoch; a lower learning rate may help")
     chosen = history[monitor].idxmin()
     run.write_facts(
         {**facts, "best_epoch": int(history["epoch"][chosen]), "wall_seconds": round(history["seconds"].sum(), 1)}
@@ -138,7 +143,7 @@ class Training(lightning.LightningModule):
 
     def __init__(self, network: VideoNetwork, task: str, how: Recipe, steps: int):
         super().__init__()
-        self.network, self.how, self.steps = network, how, steps
+        self.network, self.how, self.steps, self.random = network, how, steps, None
         exercise = task == "exercise"
         self.loss = nn.CrossEntropyLoss() if exercise else nn.BCEWithLogitsLoss()
         self.to_probabilities = nn.Softmax(dim=1) if exercise else nn.Sigmoid()
@@ -159,6 +164,16 @@ class Training(lightning.LightningModule):
         self.metric.update(self.to_probabilities(logits), target.long())
         self.log(self.metric_name, self.metric, on_step=False, on_epoch=True, prog_bar=True)
 
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["random"] = torch.get_rng_state()
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        self.random = checkpoint["random"]
+
+    def on_train_start(self) -> None:
+        if self.random is not None:  # resumed: shuffle and mirror on as if nothing had happened
+            torch.set_rng_state(self.random.cpu())
+
     def configure_optimizers(self):
         if self.how.schedule == "constant":
             return torch.optim.Adam(self.parameters(), self.how.learning_rate)
@@ -176,7 +191,7 @@ class History(Callback):
     """Writes history.csv, one row per epoch, and shows the progress bar; after a resume the rows of finished epochs stay."""
 
     def __init__(self, run: workspace.Run):
-        self.run, self.path, self.started = run, run.folder / "history.csv", 0.0
+        self.run, self.path, self.started, self.bar = run, run.folder / "history.csv", 0.0, None
 
     def on_train_start(self, trainer, module) -> None:
         total = trainer.max_epochs * trainer.num_training_batches
@@ -208,4 +223,5 @@ class History(Callback):
         self.bar.close()
 
     def on_exception(self, *_) -> None:
-        self.bar.close()
+        if self.bar:  # else it failed before the first batch
+            self.bar.close()

@@ -1,5 +1,6 @@
 """From trained weights to the predictions table and embeddings, and to the answer for one video."""
 
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from exmus_lib.networks import compute, weights
 from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.recipes import Recipe
 from exmus_lib.videos.cut import SIDE
-from exmus_lib.videos.dataset import ClipDataset, ViewCache, view_of, view_times
+from exmus_lib.videos.dataset import ClipDataset, ViewCache, view_of, view_times, window_of
 from exmus_lib.videos.read import info, read_frames
 from exmus_lib.vocabulary import LABELS
 
@@ -24,8 +25,9 @@ def predict_clips(
     data = ClipDataset(clips, folder, how, run.task, train=False, cache=cache)
     loader = torch.utils.data.DataLoader(data, how.batch, num_workers=0 if cache else min(4, torch.get_num_threads()))
     logits, embeddings = [], []
+    name = run.facts()["network"]
     for view, _ in tqdm(loader, "predicting", leave=False):
-        out = forward(network, view, run.facts()["network"])
+        out = forward(network, view, name)
         logits.append(out[0])
         embeddings.append(out[1])
     with workspace.atomic(run.folder / "embeddings.npz") as part:
@@ -64,16 +66,17 @@ def predict(video: str | Path, run: workspace.Run | str | Path) -> pd.Series:
     Windows as long as clips, 2 <= t < 4 s, are laid over the whole video and their logits averaged. Raises VideoError naming
     the file and why when it cannot be read.
     """
-    run = run if isinstance(run, workspace.Run) else workspace.Run(*Path(run).resolve().parts[-3:])
+    run = run if isinstance(run, workspace.Run) else workspace.Run.at(run)
     network, how = restore(run)
     facts = info(video)
     pieces = max(1, int(facts.seconds // 2))
     length = facts.seconds / pieces
-    window = min(how.seconds or length, length)
-    starts = [(i + 0.5) * length - window / 2 for i in range(pieces)]
-    times = [view_times(start, window, how.frames, facts.fps) for start in starts]
-    logits = [
-        forward(network, view_of(read_frames(video, t, side=SIDE), how)[None], run.facts()["network"])[0] for t in times
-    ]
+    start, window = window_of(length, facts.fps, how)
+    starts = [
+        ceil(i * length * facts.fps - 1e-6) / facts.fps + start for i in range(pieces)
+    ]  # as clips are cut: at a frame
+    times = [view_times(begin, window, how.frames, facts.fps) for begin in starts]
+    name = run.facts()["network"]
+    logits = [forward(network, view_of(read_frames(video, t, side=SIDE), how)[None], name)[0] for t in times]
     mean = np.mean(logits, axis=0)
     return pd.Series(predictions.probabilities(mean, run.task)[0], LABELS[run.task]).sort_values(ascending=False)

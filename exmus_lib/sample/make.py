@@ -50,7 +50,7 @@ def plan(smoke: bool = False) -> list[tuple[str, int]]:
 def make(folder: Path, smoke: bool = False, seed: int = 0, progress: bool = True) -> None:
     """Render the data set into folder/<Kaggle folder>/<Kaggle folder>_<n>.mp4 or .MOV.
 
-    smoke: two small, short videos of each exercise. The same seed gives the same videos. Finished videos are kept when
+    smoke: a few small, short videos of each exercise. The same seed gives the same videos. Finished videos are kept when
     this runs again, so that an interrupted rendering goes on where it stopped.
     """
     one = partial(render, Path(folder), smoke=smoke, seed=seed)

@@ -11,10 +11,10 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from exmus_lib import recipes, vocabulary, workspace
+from exmus_lib import recipes, workspace
 from exmus_lib.scores import baselines
 from exmus_lib.scores.metrics import METRICS, score
-from exmus_lib.videos.prepare import ClipSet
+from exmus_lib.videos.prepare import load
 
 DAGGER = "†"
 # How the paper calls what we call init.
@@ -117,7 +117,7 @@ def report(dataset: str) -> str:
     Text for a terminal of 120 columns. Raises FileNotFoundError, naming the data sets there are, when it was never
     prepared.
     """
-    clip_set = _clip_set(dataset)
+    clip_set = load(dataset)
     clips = clip_set.table("video")
     test = clips[clips["split"] == "test"]
     rule = "─" * (NAME + 7 * VALUE)
@@ -184,17 +184,6 @@ def _order(run: workspace.Run) -> tuple:
         facts["init"],
         facts["seed"],
     )
-
-
-def _clip_set(dataset: str) -> ClipSet:
-    folder = workspace.clips_dir(dataset)
-    if not (folder / "clips.parquet").exists():
-        known = [path.parent.name for path in folder.parent.glob("*/clips.parquet")]
-        raise FileNotFoundError(
-            f'no data set "{dataset}" in {folder.parent}.{vocabulary.nearest(dataset, known)} There:'
-            f" {', '.join(known) or 'none; make one with 01_data_prep.ipynb'}"
-        )
-    return ClipSet(dataset, folder, *(pd.read_parquet(folder / f"{name}.parquet") for name in ("videos", "clips")))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,15 @@ def view_times(start: float, seconds: float, frames: int, fps: float) -> np.ndar
     return start + (picked + 0.5) / fps
 
 
+def window_of(seconds: float, fps: float, recipe: Recipe, where: float = 0.5) -> tuple[float, float]:
+    """Start and length, in seconds, of a recipe's window in a clip: 0 is the earliest place, 0.5 the centre, 1 the latest.
+
+    It begins where a frame does; a clip shorter than the recipe's window is one whole.
+    """
+    window = min(recipe.seconds or seconds, seconds)
+    return floor((seconds - window) * where * fps + 1e-6) / fps, window
+
+
 def scale(frames: torch.Tensor, side: int, fit: str) -> torch.Tensor:
     """Float frames (time, 3, height, width) scaled for a view: short side to `side` (crop), both (squash), or the long one,
     with grey around the rest (pad). Bilinear as PyTorchVideo's ShortSideScale."""
@@ -90,8 +99,8 @@ class ViewCache:
 
 
 def view_cache(clips: pd.DataFrame, folder: Path, recipe: Recipe, name: str) -> ViewCache | None:
-    """The cache of these clips' views, made when missing under folder/views; None where a window may lie anywhere in its clip
-    (`recipe.seconds` is shorter than clips are) or the views would be too large."""
+    """The cache of these clips' views, made when missing under folder/views; None where the recipe has windows of so many
+    seconds, which may lie anywhere in a clip, and where the views would be too large."""
     clips = clips.sort_values("clip_id")
     shape = (len(clips), recipe.frames, recipe.side, recipe.side, 3)
     if recipe.seconds is not None or prod(shape) > CACHE_LIMIT:
@@ -142,9 +151,7 @@ class ClipDataset(Dataset):
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         clip, recipe = self.clips[i], self.recipe
-        window = min(recipe.seconds or clip.seconds, clip.seconds)
-        start = (clip.seconds - window) * (torch.rand(1).item() if self.train else 0.5)
-        start = floor(start * clip.fps + 1e-6) / clip.fps  # windows begin where a frame does
+        start, window = window_of(clip.seconds, clip.fps, recipe, torch.rand(1).item() if self.train else 0.5)
         times = view_times(start, window, recipe.frames, clip.fps)
         if self.cache:
             view = self.cache.view(clip.clip_id)

@@ -50,11 +50,11 @@ def prepare(dataset: str = "sample", preset: str = "quick", overwrite: bool = Fa
             shutil.rmtree(workspace.raw_dir(name), ignore_errors=True)
     # Videos that the workbook made or downloaded do not change, and may have been deleted to save space.
     if dataset in workspace.DATASETS and (folder / "clips.parquet").exists():
-        return _load(name)
+        return load(name)
     raw = _raw(dataset, name)
     if not (folder / "clips.parquet").exists() or _state(raw) != _scanned(folder):
         _make(raw, folder)
-    return _load(name)
+    return load(name)
 
 
 def dataset_name(dataset: str, preset: str = "quick") -> str:
@@ -93,6 +93,9 @@ def _make(raw: Path, folder: Path) -> None:
             part.write_text(state, encoding="utf-8")
     clips = cut(videos, raw, folder)
     _write(videos, folder / "videos.parquet")
+    if clips.empty:
+        reasons = "; ".join(f"{count} x {status}" for status, count in videos["status"].value_counts().items())
+        raise ValueError(f"{raw}: none of its {len(videos)} files can be used: {reasons}")
     _write(split(clips), folder / "clips.parquet")
 
 
@@ -100,7 +103,8 @@ def _state(raw: Path) -> str:
     """What a scan depends on, cheap to look up: names, sizes and times of files, and which class folders are known."""
     files = [path for path in [*scan.find(raw), "MANIFEST.csv"] if (raw / path).exists()]
     looks = [(path, (stat := (raw / path).stat()).st_size, stat.st_mtime_ns) for path in files]
-    return workspace.six_hex(looks, vocabulary.FOLDERS)
+    labelled = {folder: bool(exercise) for folder, exercise in vocabulary.FOLDERS.items()}  # not as what: see `load`
+    return workspace.six_hex(looks, labelled)
 
 
 def _scanned(folder: Path) -> str | None:
@@ -113,9 +117,22 @@ def _write(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(part, index=False)
 
 
-def _load(name: str) -> ClipSet:
+def load(name: str) -> ClipSet:
+    """The clip set that was prepared under this name, with today's labels: a corrected one moves no clip to another split.
+
+    Raises FileNotFoundError naming those that there are.
+    """
     folder = workspace.clips_dir(name)
-    return ClipSet(name, folder, pd.read_parquet(folder / "videos.parquet"), pd.read_parquet(folder / "clips.parquet"))
+    if not (folder / "clips.parquet").exists():
+        known = sorted(path.parent.name for path in folder.parent.glob("*/clips.parquet"))
+        raise FileNotFoundError(
+            f'no data set "{name}" in {folder.parent}.{vocabulary.nearest(name, known)} There:'
+            f" {', '.join(known) or 'none; make one with 01_data_prep.ipynb'}"
+        )
+    videos, clips = (pd.read_parquet(folder / f"{table}.parquet") for table in ("videos", "clips"))
+    labels = {video.video_id: vocabulary.FOLDERS.get(video.folder.strip().lower()) for video in videos.itertuples()}
+    videos, clips = (table.assign(exercise=table["video_id"].map(labels)) for table in (videos, clips))
+    return ClipSet(name, folder, videos, clips.dropna(subset=["exercise"]).reset_index(drop=True))
 
 
 def _column(split: str) -> str:

@@ -112,6 +112,13 @@ def _groups(folder: Path, videos: pd.DataFrame) -> pd.Series:
             raise ValueError(f'{manifest}: needs the columns "path" and "group"; it has {", ".join(table)}')
         table = table.dropna(subset=["path", "group"])
         named = dict(zip(table["path"].map(_same_name), table["group"].str.strip(), strict=True))
+        known = list(videos["path"].map(_same_name))
+        astray = sorted(set(named) - set(known))
+        if astray:
+            raise ValueError(
+                f'{manifest}: {len(astray)} of its paths are no file of the data set, the first "{astray[0]}".'
+                f"{vocabulary.nearest(astray[0], known)} Paths are relative to {folder}."
+            )
         groups = videos["path"].map(_same_name).map(named).fillna(groups)
     readable = videos["sha256"].notna()
     while True:
