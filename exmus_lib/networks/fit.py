@@ -143,7 +143,7 @@ class Training(lightning.LightningModule):
 
     def __init__(self, network: VideoNetwork, task: str, how: Recipe, steps: int):
         super().__init__()
-        self.network, self.how, self.steps, self.random = network, how, steps, None
+        self.network, self.how, self.steps = network, how, steps
         exercise = task == "exercise"
         self.loss = nn.CrossEntropyLoss() if exercise else nn.BCEWithLogitsLoss()
         self.to_probabilities = nn.Softmax(dim=1) if exercise else nn.Sigmoid()
@@ -168,11 +168,9 @@ class Training(lightning.LightningModule):
         checkpoint["random"] = torch.get_rng_state()
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        self.random = checkpoint["random"]
-
-    def on_train_start(self) -> None:
-        if self.random is not None:  # resumed: shuffle and mirror on as if nothing had happened
-            torch.set_rng_state(self.random.cpu())
+        torch.set_rng_state(
+            checkpoint["random"].cpu()
+        )  # a resumed run shuffles and mirrors on as if nothing had happened
 
     def configure_optimizers(self):
         if self.how.schedule == "constant":
