@@ -1,8 +1,11 @@
 """What the networks learn from the sample: `python benchmarks/learning.py` trains, then writes docs/learning.png and .md.
 
 Every run is one that the notebooks would make (`papermill 02_x3d.ipynb out.ipynb -p networks x3d_m -p seed 1 -p epochs 40`), so
-finished runs are loaded and an interrupted one goes on. Both lengths, both tasks and three seeds: some hours on two cores.
+finished runs are loaded and an interrupted one goes on. Both lengths, both tasks and three seeds: some hours on two cores;
+with `--short` only the demo's own length, half an hour.
 """
+
+import argparse
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,10 +23,10 @@ CHANCE = {"exercise": 100 / 16}
 DOCS = workspace.REPOSITORY / "docs"
 
 
-def main() -> None:
+def main(lengths: tuple[int | None, ...]) -> None:
     clips = prepare.prepare("sample")
     rows, curves = [], []
-    for epochs in LENGTHS:
+    for epochs in lengths:
         for network in NETWORKS:
             for task in TASKS:
                 for seed in SEEDS:
@@ -82,4 +85,6 @@ def draw(curves: pd.DataFrame) -> plt.Figure:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="only as many epochs as the demo has")
+    main(LENGTHS[:1] if parser.parse_args().short else LENGTHS)

@@ -4,6 +4,7 @@ import logging
 import shutil
 import signal
 import time
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from exmus_lib.vocabulary import LABELS, nearest
 
 # Lightning's notes (no GPU here, a service to try) would stand in every notebook, in red.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="lightning")
 
 
 def train(
