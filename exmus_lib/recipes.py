@@ -56,10 +56,10 @@ PROSE = {
 # pay, and a network learns little in them; ask for more with `-p epochs`.
 _QUICK = dict(seconds=None, weight_decay=0.05, dropout=0.0, schedule="trapezoid", augment=True)
 QUICK = {
-    "x3d_s": replace(PAPER["x3d_s"], frames=4, side=48, epochs=7, learning_rate=2e-3, **_QUICK),
-    "x3d_m": replace(PAPER["x3d_m"], frames=4, side=64, epochs=7, learning_rate=2e-3, **_QUICK),
-    "slowfast_r50": replace(PAPER["slowfast_r50"], frames=8, side=48, epochs=4, learning_rate=1e-3, **_QUICK),
-    "slowfast_r101": replace(PAPER["slowfast_r101"], frames=8, side=48, epochs=4, learning_rate=1e-3, **_QUICK),
+    "x3d_s": replace(PAPER["x3d_s"], frames=4, side=48, epochs=8, learning_rate=2e-3, **_QUICK),
+    "x3d_m": replace(PAPER["x3d_m"], frames=4, side=64, epochs=8, learning_rate=2e-3, **_QUICK),
+    "slowfast_r50": replace(PAPER["slowfast_r50"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
+    "slowfast_r101": replace(PAPER["slowfast_r101"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
 }
 
 # Seconds, to see every part work; its numbers mean nothing.

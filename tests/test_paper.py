@@ -179,8 +179,8 @@ def test_report_is_one_table_of_both_tasks(clip_set):
     assert values("Which of 16") == ["top-1", "top-5", "AUC", "prec.", "recall", "F1"]
     assert values("no network")[:3] == ["6.2", "31.2", "50.0"]  # one exercise of 16, five of 16
     assert values("no network", mgap)[2:] == ["50.0", "0.0", "0.0", "0.0", "15.3"]  # mean prevalence: 27 / 176
-    assert values("X3D-M, scratch, quick, 7 epochs, seed 0 †")[0] == "75.0"
-    assert values("SlowFast-R50, scratch, quick, 4 epochs, seed 0 †")[0] == "50.0"
+    assert values("X3D-M, scratch, quick, 8 epochs, seed 0 †")[0] == "75.0"
+    assert values("SlowFast-R50, scratch, quick, 3 epochs, seed 0 †")[0] == "50.0"
     assert text.index("X3D-M, scratch") < text.index("SlowFast-R50, scratch")
     assert values("  paper, scratch (Table 8)", mgap) == ["82.82", "-", "71.19", "15.57", "13.38", "13.02", "-"]
     assert text.count("† not the paper's set-up (data sample; preset quick): no difference is given.") == 1
@@ -198,7 +198,7 @@ def test_report_says_which_labels_have_no_value(clip_set):
     small = to_disk("small", clip_set.videos, kept)
     write_run(small, "small")
     text = paper.report("small")
-    assert "X3D-M, scratch, quick, 7 epochs, seed 0: 2 labels have no value in some metric" in text
+    assert "X3D-M, scratch, quick, 8 epochs, seed 0: 2 labels have no value in some metric" in text
     assert "The sample is rendered" not in text
 
 
