@@ -1,0 +1,44 @@
+"""`make demo` in small: notebooks of a plan run, two at a time, and the one that fails is named."""
+
+import nbformat
+import pytest
+
+from exmus_lib import workbook, workspace
+from exmus_lib.workbook import Step
+
+
+@pytest.fixture
+def house(monkeypatch, tmp_path):
+    """A repository of three notebooks, one of which fails; its outputs lie in it too."""
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(workspace, "REPOSITORY", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    says = "from pathlib import Path\nPath('said.txt').open('a').write(f'{task} {preset}\\n')"
+    for name, last in {"first": says, "second": says, "broken": "raise ValueError('no such video: my.mp4')"}.items():
+        cells = [
+            nbformat.v4.new_code_cell("task, preset = None, None", metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell(f"import os\nos.chdir({str(tmp_path)!r})\n{last}"),
+        ]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
+    return tmp_path
+
+
+def test_every_step_of_a_plan_runs_at_quick_and_leaves_its_notebook(house, monkeypatch):
+    plan = ((Step("first"),), (Step("second", "mgap"), Step("second", "exercise")))
+    monkeypatch.setitem(workbook.PLANS, "demo", plan)
+    workbook.run("demo")
+    first, *others = (house / "said.txt").read_text().splitlines()
+    assert first == "None quick" and sorted(others) == ["exercise quick", "mgap quick"]
+    executed = {path.name for path in (house / "outputs" / "executed").iterdir()}
+    assert executed == {"first.ipynb", "second.mgap.ipynb", "second.exercise.ipynb"}
+
+
+def test_a_notebook_that_fails_is_named_and_what_comes_after_is_not_run(house, monkeypatch):
+    monkeypatch.setitem(workbook.PLANS, "demo", ((Step("broken", "mgap"),), (Step("first"),)))
+    with pytest.raises(SystemExit, match=r"stopped in broken\.mgap: ValueError: no such video: my\.mp4\nwhat it did"):
+        workbook.run("demo")
+    assert (house / "outputs" / "executed" / "broken.mgap.ipynb").exists()
+    assert not (house / "said.txt").exists()
