@@ -35,7 +35,7 @@ class Recipe:
     schedule: str = "constant"
     # Early stopping as in Lightning: 10 epochs without a better validation loss, early ones too, end a run that has had these.
     least_epochs: int = 30
-    augment: bool = False  # mirror, colours and brightness; the authors had none
+    augment: bool = False  # crops, mirror, colours and brightness (videos.dataset.augmented); the authors had none
 
 
 # Views of the pretrained networks, frames x stride at 30 fps, as PyTorchVideo's model zoo lists them.

@@ -112,7 +112,21 @@ def test_a_damaged_clip_is_named(tmp_path):
 def test_augmented_views_differ_but_stay_in_range():
     view = dataset.normalise(torch.rand(4, 3, 64, 64) * 255)
     torch.manual_seed(0)
-    views = [dataset.augmented(view) for _ in range(4)]
+    views = [dataset.augmented(view, epoch=30) for _ in range(4)]
     assert all(v.shape == (3, 4, 64, 64) for v in views) and not torch.equal(views[0], views[1])
     low, high = (0 - 0.45) / 0.225, (1 - 0.45) / 0.225
     assert min(v.min() for v in views) >= low - 1e-5 and max(v.max() for v in views) <= high + 1e-5
+
+
+def test_crops_grow_tighter_from_epoch_to_epoch():
+    torch.manual_seed(0)
+    framed = torch.full((4, 3, 64, 64), 255.0 * 0.2)
+    framed[..., [0, -1], :] = framed[..., [0, -1]] = 255.0
+
+    def sides_seen(epoch: int) -> float:
+        """Of the four white sides of the view, how many are still there, on average."""
+        views = [dataset.augmented(dataset.normalise(framed), epoch)[0, 0] * 0.225 + 0.45 for _ in range(40)]
+        edges = [[v[0, 20:40], v[-1, 20:40], v[20:40, 0], v[20:40, -1]] for v in views]
+        return sum(float(edge.mean()) > 0.5 for four in edges for edge in four) / len(views)
+
+    assert sides_seen(epoch=0) == 4 > sides_seen(epoch=5) > sides_seen(epoch=20)

@@ -198,6 +198,7 @@ class History(Callback):
         self.bar = tqdm(total=total, initial=trainer.global_step, desc=self.run.name, unit="batch", mininterval=1)
 
     def on_train_epoch_start(self, trainer, module) -> None:
+        trainer.train_dataloader.dataset.epoch.fill_(trainer.current_epoch)
         self.started = time.perf_counter()
 
     def on_train_batch_end(self, *_) -> None:

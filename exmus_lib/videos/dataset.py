@@ -19,6 +19,7 @@ from exmus_lib.videos.read import read_frames
 from exmus_lib.vocabulary import truth
 
 MEAN, STD = 0.45, 0.225  # of Kinetics, for each channel, as the pretrained networks expect
+TIGHTEST, TIGHTEST_EPOCH = 0.65, 20  # of the side, and when: see `augmented`
 CACHE_LIMIT = 1 << 30  # bytes; views beyond it are decoded anew in each epoch
 
 
@@ -74,8 +75,20 @@ def view_of(frames: np.ndarray, recipe: Recipe) -> torch.Tensor:
     return normalise(centre_crop(scale(_float(frames), recipe.side, recipe.fit), recipe.side))
 
 
-def augmented(view: torch.Tensor) -> torch.Tensor:
-    """A training view (3, time, side, side), mirrored half the time, its colours and brightness shifted."""
+def augmented(view: torch.Tensor, epoch: int) -> torch.Tensor:
+    """A training view (3, time, side, side): cropped at random and scaled back, mirrored half the time, its colours and
+    brightness shifted.
+
+    The smallest crop shrinks from epoch to epoch until it is TIGHTEST of the side: short runs cannot afford tight crops, long
+    ones learn their training clips by heart without (progressive regularisation, Tan and Le 2021).
+    """
+    side = view.shape[-1]
+    least = 1 - (1 - TIGHTEST) * min(1, epoch / TIGHTEST_EPOCH)
+    size = round(side * (least + (1 - least) * torch.rand(1).item()))
+    if size < side:
+        top, left = torch.randint(0, side - size + 1, (2,)).tolist()
+        cropped = view[..., top : top + size, left : left + size].transpose(0, 1)
+        view = interpolate(cropped, size=(side, side), mode="bilinear", align_corners=False).transpose(0, 1)
     if torch.rand(1) < 0.5:
         view = view.flip(-1)
     gain, shift = 0.8 + 0.4 * torch.rand(3, 1, 1, 1), 0.2 * (torch.rand(1) - 0.5)
@@ -88,7 +101,7 @@ def _float(frames: np.ndarray) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class ViewCache:
-    """The views of clips before mirroring and colours: epochs then cost no decoding."""
+    """The views of clips before they are augmented: epochs then cost no decoding."""
 
     views: np.ndarray  # (clips, time, side, side, 3) uint8
     rows: dict[str, int]  # clip_id -> index into `views`
@@ -143,6 +156,9 @@ class ClipDataset(Dataset):
     ):
         self.clips, self.folder, self.recipe = list(clips.itertuples()), folder, recipe
         self.train, self.cache = train, cache
+        self.epoch = torch.zeros(
+            (), dtype=torch.long
+        ).share_memory_()  # set while training; loader processes see it change
         labels = truth(clips["exercise"], task)
         self.targets = torch.from_numpy(labels if task == "exercise" else labels.astype(np.float32))
 
@@ -157,4 +173,4 @@ class ClipDataset(Dataset):
             view = self.cache.view(clip.clip_id)
         else:
             view = view_of(read_frames(self.folder / clip.path, times), recipe)
-        return augmented(view) if self.train and recipe.augment else view, self.targets[i]
+        return augmented(view, int(self.epoch)) if self.train and recipe.augment else view, self.targets[i]
