@@ -65,6 +65,19 @@ def read(run: workspace.Run) -> pd.DataFrame:
     return check(pd.read_parquet(path), run.task, str(path))
 
 
+def store(dataset: str, task: str, name: str, predictions: pd.DataFrame, facts: dict) -> workspace.Run:
+    """A complete run made without training (a baseline, an ensemble), called <name>-<six hex over its facts and logits>.
+
+    An equal one is left as it is. `facts` (its run.json) say what it was made from.
+    """
+    digest = pd.util.hash_pandas_object(check(predictions, task, name), index=False).sum()
+    run = workspace.Run(dataset, task, f"{name}-{workspace.six_hex(facts, int(digest))}")
+    if not run.complete:
+        run.write_facts({"task": task, **facts, **workspace.provenance()})
+        write(run.folder / "predictions.parquet", predictions, task)
+    return run
+
+
 def logits(predictions: pd.DataFrame) -> np.ndarray:
     """The (N, L) logits of a predictions table."""
     return predictions.filter(regex="^logit/").to_numpy(np.float64)

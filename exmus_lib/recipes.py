@@ -13,6 +13,9 @@ NETWORKS = {
     "x3d_m": "X3D-M",
     "slowfast_r50": "SlowFast-R50",
     "slowfast_r101": "SlowFast-R101",
+    "slow_r50": "Slow-R50",
+    "i3d_r50": "I3D-R50",
+    "r2plus1d_r50": "R(2+1)D-R50",
 }
 
 
@@ -25,6 +28,7 @@ class Recipe:
     seconds: float | None = None  # length of the window; None or longer than the clip: the whole clip
     fit: str = "crop"  # crop: scale and centre crop; squash: distort to a square; pad: keep the whole frame on grey
     slow_every: int | None = None  # SlowFast's alpha: the Slow pathway sees every 4th frame of the Fast one
+    inverse_beta: int = 8  # SlowFast's 1/beta: so many times fewer channels in the Fast pathway than in the Slow one
     epochs: int = 50
     batch: int = 8  # batch normalisation suffers below 8
     learning_rate: float = 1e-4  # the plateau of `schedule`
@@ -44,7 +48,12 @@ PAPER = {
     "x3d_m": Recipe(frames=16, side=256, seconds=16 * 5 / 30),
     "slowfast_r50": Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
     "slowfast_r101": Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
+    "slow_r50": Recipe(frames=8, side=256, seconds=8 * 8 / 30),
+    "i3d_r50": Recipe(frames=8, side=256, seconds=8 * 8 / 30),
+    "r2plus1d_r50": Recipe(frames=16, side=256, seconds=16 * 4 / 30),
 }
+# Tables 7, 8 and 12 and all fine-tuning of the paper are 30 epochs long; below its presets a recipe's own epochs serve there too.
+SHORTER = {"paper": 30, "prose": 30}
 
 # The setting that the paper's text describes for all networks alike (IV.B: 2 s, 32 frames, 256 x 256, "resized").
 PROSE = {
@@ -60,6 +69,9 @@ QUICK = {
     "x3d_m": replace(PAPER["x3d_m"], frames=4, side=64, epochs=8, learning_rate=2e-3, **_QUICK),
     "slowfast_r50": replace(PAPER["slowfast_r50"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
     "slowfast_r101": replace(PAPER["slowfast_r101"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
+    "slow_r50": replace(PAPER["slow_r50"], frames=4, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
+    "i3d_r50": replace(PAPER["i3d_r50"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
+    "r2plus1d_r50": replace(PAPER["r2plus1d_r50"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
 }
 
 # Seconds, to see every part work; its numbers mean nothing.
@@ -69,7 +81,7 @@ TABLE = {"smoke": SMOKE, "quick": QUICK, "paper": PAPER, "prose": PROSE}
 
 
 def recipe(network: str, preset: str, **changes: object) -> Recipe:
-    """The recipe of a network under a preset; changes that are not None (epochs, frames, side, fit) replace its values.
+    """The recipe of a network under a preset; changes that are not None (epochs, frames, side, fit, ...) replace its values.
 
     Raises ValueError naming the valid networks or presets and the nearest, and when a SlowFast view cannot be shared out
     between the pathways.

@@ -1,7 +1,9 @@
 """The networks, from PyTorchVideo's own builders, with 16 or 11 logits and never a Softmax in the head."""
 
 import torch
-from pytorchvideo.models.slowfast import create_slowfast
+from pytorchvideo.models.r2plus1d import create_r2plus1d
+from pytorchvideo.models.resnet import create_resnet
+from pytorchvideo.models.slowfast import FuseFastToSlow, create_slowfast
 from pytorchvideo.models.x3d import create_x3d
 from torch import nn
 
@@ -47,20 +49,64 @@ class VideoNetwork(nn.Module):
 
 
 def build(network: str, task: str, recipe: Recipe) -> VideoNetwork:
-    """A network with fresh weights for the views of a recipe: `x3d_s`, `x3d_m`, `slowfast_r50` or `slowfast_r101`."""
-    labels = len(LABELS[task])
+    """A network of recipes.NETWORKS with fresh weights, for the views of a recipe and the labels of a task."""
     side = POOLED_SIDE.get(recipe.side, recipe.side)
     if network.startswith("x3d"):
-        return VideoNetwork(x3d(recipe.frames, side, labels=labels, dropout=recipe.dropout))
-    slow, grid = recipe.frames // recipe.slow_every, -(-side // 32)
-    return VideoNetwork(
-        create_slowfast(
-            model_depth={"slowfast_r50": 50, "slowfast_r101": 101}[network],
-            model_num_class=labels,
-            dropout_rate=recipe.dropout,
-            head_pool_kernel_sizes=((slow, grid, grid), (recipe.frames, grid, grid)),
-        ),
-        recipe.slow_every,
+        return VideoNetwork(x3d(recipe.frames, side, labels=len(LABELS[task]), dropout=recipe.dropout))
+    grid = -(-side // 32)  # the last stage's feature map
+    shared = {"model_num_class": len(LABELS[task]), "dropout_rate": recipe.dropout, "head_activation": None}
+    if network.startswith("slowfast"):
+        slow = recipe.frames // recipe.slow_every
+        pools = ((slow, grid, grid), (recipe.frames, grid, grid))
+        depth = {"slowfast_r50": 50, "slowfast_r101": 101}[network]
+        net = slowfast(recipe.inverse_beta, model_depth=depth, head_pool_kernel_sizes=pools, **shared)
+        return VideoNetwork(net, recipe.slow_every)
+    create, shrinks, options = BASELINES[network]
+    return VideoNetwork(create(head_pool_kernel_size=(-(-recipe.frames // shrinks), grid, grid), **options, **shared))
+
+
+# The baselines as PyTorchVideo's model zoo builds them: builder, how many frames become one on the way to the head, options.
+BASELINES = {
+    "slow_r50": (create_resnet, 1, {"stem_conv_kernel_size": (1, 7, 7)}),
+    "i3d_r50": (
+        create_resnet,
+        2,
+        {
+            "stem_conv_kernel_size": (5, 7, 7),
+            "stage1_pool": nn.MaxPool3d,
+            "stage_conv_a_kernel_size": (
+                (3, 1, 1),
+                [(3, 1, 1), (1, 1, 1)],
+                [(3, 1, 1), (1, 1, 1)],
+                [(1, 1, 1), (3, 1, 1)],
+            ),
+        },
+    ),
+    "r2plus1d_r50": (create_r2plus1d, 4, {}),
+}
+
+
+def slowfast(inverse_beta: int, **options: object) -> nn.Module:
+    """A SlowFast whose Fast pathway has 1/`inverse_beta` of the Slow one's channels (paper, IV.D and Table 12).
+
+    PyTorchVideo's own lateral connections put out 2 * (channels // inverse_beta), its stages expect 2 * channels //
+    inverse_beta; the two differ for 10, so the connections are built here.
+    """
+
+    def lateral(fusion_dim_in: int, stage_idx: int) -> nn.Module:
+        if stage_idx > 3:
+            return nn.Identity()
+        channels = 2 * fusion_dim_in // inverse_beta
+        conv = nn.Conv3d(
+            fusion_dim_in // inverse_beta, channels, kernel_size=(7, 1, 1), stride=(4, 1, 1), padding=(3, 0, 0), bias=False
+        )
+        return FuseFastToSlow(conv_fast_to_slow=conv, norm=nn.BatchNorm3d(channels), activation=nn.ReLU())
+
+    return create_slowfast(
+        slowfast_channel_reduction_ratio=inverse_beta,
+        stem_dim_outs=(64, 64 // inverse_beta),
+        fusion_builder=lateral,
+        **options,
     )
 
 

@@ -37,7 +37,7 @@ def train(
     network: str,
     task: str,
     preset: str = "quick",
-    init: str | None = None,
+    init: str | workspace.Run | None = None,
     split: str = "video",
     seed: int = 0,
     overwrite: bool = False,
@@ -46,23 +46,42 @@ def train(
     """Train a network, or load the run when an equal one is complete, or resume it when it was interrupted.
 
     Raises ValueError for an unknown network, preset, init, split or recipe value, and when there is nothing to train on.
-    `init` is scratch or kinetics400; None means kinetics400 at the presets of the paper, scratch below them. `changes` to the
-    recipe: epochs, frames, side, fit. Everything that changes numbers is in the run's name or in the hash at its end.
+    `init` is scratch, kinetics400, or a complete run of the same network, all of whose weights but the head's are taken over
+    (the paper's transfer from exercise to mgap); None means kinetics400 at the presets of the paper, scratch below them.
+    `changes` to the recipe: epochs, frames, side, fit, inverse_beta. Everything that changes numbers is in the run's name or
+    in the hash at its end.
     """
     how = recipe(network, preset, **changes)
-    if init not in (None, *INITS):
-        raise ValueError(f"init = {init!r} is not one of: {', '.join(INITS)}.{nearest(init, INITS)}")
-    init = init or ("kinetics400" if preset in ("paper", "prose") else "scratch")
     parameters = {
         "network": network, "task": task, "preset": preset, "init": init, "split": split, "seed": seed,
         "recipe": asdict(how), "clip_set": clip_set.hash(split),
     }  # fmt: skip
-    run = workspace.Run(clip_set.name, task, f"{network}-{init}-s{seed}-{workspace.six_hex(parameters)}")
+    if isinstance(init, workspace.Run):
+        _check_parent(init, clip_set.name, parameters)
+        parameters |= {"init": init.task, "parent": f"{init.dataset}/{init.task}/{init.name}"}
+    elif init is None:
+        parameters["init"] = "kinetics400" if preset in ("paper", "prose") else "scratch"
+    elif init not in INITS:
+        raise ValueError(f"init = {init!r} is not one of: {', '.join(INITS)}.{nearest(init, INITS)}")
+    beta = "" if how.inverse_beta == Recipe.inverse_beta else f"-beta{how.inverse_beta}"
+    name = f"{network}-{parameters['init']}{beta}-s{seed}-{workspace.six_hex(parameters)}"
+    run = workspace.Run(clip_set.name, task, name)
     if overwrite:
         run.remove()
     if not run.complete:
         _train(run, clip_set, how, parameters)
     return run
+
+
+def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
+    """ValueError unless the child's network can start from the parent's weights, and the parent has not seen the child's test."""
+    if not parent.complete:
+        raise ValueError(f"init: {parent.name} is not a complete run")
+    facts = parent.facts()
+    if facts["network"] != child["network"]:
+        raise ValueError(f"init: {parent.name} is a run of {facts['network']}, not of {child['network']}")
+    if parent.dataset == dataset and facts["clip_set"] != child["clip_set"]:
+        raise ValueError(f"init: {parent.name} was trained on other clips or another split, and may have seen the test clips")
 
 
 def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict) -> None:
@@ -73,6 +92,8 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     network = build(name, task, how)
     if parameters["init"] == "kinetics400":
         weights.load_kinetics(network, name)
+    elif "parent" in parameters:
+        weights.load_parent(network, workspace.Run(*parameters["parent"].split("/")))
     network = compute.prepare(network)
 
     clips = clip_set.table(split)

@@ -17,6 +17,9 @@ CHECKPOINTS = {
     "x3d_m": ("x3d", "x3d_m"),
     "slowfast_r50": ("slowfast", "slowfast_r50"),
     "slowfast_r101": ("slowfast", "slowfast_r101"),
+    "slow_r50": ("resnet", "slow_r50"),
+    "i3d_r50": ("resnet", "i3d_r50"),
+    "r2plus1d_r50": ("r2plus1d", "r2plus1d_r50"),
 }
 
 
@@ -83,6 +86,12 @@ def save(network: VideoNetwork, path: Path) -> None:
     """Write the weights as safetensors; the file appears whole or not at all."""
     with workspace.atomic(path) as part:
         save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, part)
+
+
+def load_parent(network: VideoNetwork, parent: workspace.Run) -> None:
+    """Load the weights of an earlier run, of whatever task, into every layer but the head."""
+    path = parent.folder / "weights.safetensors"
+    load_all_but_head(network, load_file(path), str(path))
 
 
 def load(network: VideoNetwork, path: Path) -> None:

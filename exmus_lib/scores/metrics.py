@@ -11,11 +11,9 @@ A class that is present but never predicted has precision 0, as its recall and F
 of its mean by keeping silent about it. One that is predicted but absent has precision and F1 0. All values are shares.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
+from scipy.stats import rankdata
 
 from exmus_lib import predictions, workspace
 from exmus_lib.vocabulary import LABELS
@@ -83,29 +81,43 @@ def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
         chosen = probabilities.argmax(axis=1)[:, None] == np.arange(len(names))
     else:
         present, chosen = truth.astype(bool), probabilities > THRESHOLD
-    precision, recall, f1, support = precision_recall_fscore_support(
-        present, chosen, average=None, zero_division=np.nan
-    )
+    support, predicted, hits = present.sum(axis=0), chosen.sum(axis=0), (present & chosen).sum(axis=0)
     return pd.DataFrame(
         {
             "support": support,
-            "predicted": chosen.sum(axis=0),
-            "precision": np.where((support > 0) & np.isnan(precision), 0.0, precision),
-            "recall": recall,
-            "f1": f1,
-            "auc": _where(present.any(axis=0) & ~present.all(axis=0), roc_auc_score, present, probabilities),
-            "average_precision": _where(present.any(axis=0), average_precision_score, present, probabilities),
+            "predicted": predicted,
+            "precision": np.where((support > 0) & (predicted == 0), 0.0, _ratio(hits, predicted)),
+            "recall": _ratio(hits, support),
+            "f1": _ratio(2 * hits, support + predicted),
+            "auc": _auc(present, probabilities),
+            "average_precision": _average_precision(present, probabilities),
         },
         index=pd.Index(names, name="exercise" if truth.ndim == 1 else "muscle"),
     )
 
 
-def _where(defined: np.ndarray, metric: Callable, present: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """The metric of each label (L,) of (N, L) where it is defined, NaN elsewhere."""
-    values = np.full(len(defined), np.nan)
-    if defined.any():
-        values[defined] = metric(present[:, defined].astype(int), probabilities[:, defined], average=None)
-    return values
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, NaN where whole is 0."""
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
+# All labels at once, from ranks: a curve of 101 ensemble weights or a bootstrap would wait for scikit-learn, which is the referee
+# in tests (442 clips, two cores: 1.5 ms for all metrics against 68).
+def _auc(present: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Of each label (L,) of (N, L): the share of pairs of a positive and a negative clip in right order, ties a half."""
+    positive = present.sum(axis=0)
+    ranks = np.where(present, rankdata(probabilities, axis=0), 0).sum(axis=0)
+    return _ratio(ranks - positive * (positive + 1) / 2, positive * (len(present) - positive))
+
+
+def _average_precision(present: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Of each label (L,) of (N, L): the mean, over its positive clips, of the precision when the threshold is that clip's."""
+    found = np.full(present.shape[1], np.nan)
+    for label in np.flatnonzero(present.any(axis=0)):
+        everyone, positive = (np.sort(-probabilities[rows, label]) for rows in (slice(None), present[:, label]))
+        at_least = np.searchsorted(positive, positive, side="right") / np.searchsorted(everyone, positive, side="right")
+        found[label] = at_least.mean()
+    return found
 
 
 def _summary(values: dict[str, float], labels: pd.DataFrame, macro: list[str], clips: int) -> pd.Series:

@@ -1,0 +1,89 @@
+"""Figures that set several runs side by side: ensemble weights, embeddings, ablations. Tables in, a Figure out."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from exmus_lib.pictures.figures import GRID, SHADES, STYLE
+from exmus_lib.vocabulary import EXERCISES
+
+NAMES = {
+    "top1": "top-1", "top5": "top-5", "auc": "AUC", "f1": "F1", "accuracy": "accuracy", "exact_match": "exact match",
+    "precision": "precision", "recall": "recall", "map": "mean average precision",
+}  # fmt: skip
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 2)))
+MARKERS = "os^Dv<>phX*Pd8HP"
+
+
+@mpl.rc_context(STYLE)
+def weight_curves(curves: Mapping[str, pd.DataFrame], chosen: float, first: str, rest: str) -> Figure:
+    """Every metric along the weight x of the first run, one panel per split of `curves` (scores.ensembles.curve).
+
+    The line stands at `chosen`, the weight chosen on validation; marks at the paper's three.
+    """
+    figure, axes = plt.subplots(1, len(curves), figsize=(4.4 * len(curves), 3.5), sharey=True, squeeze=False)
+    for ax, (split, curve) in zip(axes[0], curves.items(), strict=True):
+        for (metric, values), line, colour in zip(curve.items(), LINES, sns.color_palette("colorblind"), strict=False):
+            shown = [int(np.abs(curve.index - x).argmin()) for x in (0.25, 0.5, 0.75)]
+            ax.plot(
+                curve.index, 100 * values, linestyle=line, color=colour, label=NAMES[metric],
+                marker="o", ms=3.5, mfc="white", markevery=shown,
+            )  # fmt: skip
+        ax.axvline(chosen, color="black", linewidth=0.8)
+        ax.annotate(f"{chosen:.2f}", (chosen, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=7.5)
+        ax.set(xlabel=f"x: {rest} alone at 0, {first} alone at 1", xlim=(0, 1))
+        ax.set_title(split, pad=14)
+        ax.grid(**GRID)
+    axes[0, 0].set_ylabel("%")
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def embeddings(points: Mapping[str, np.ndarray], exercises: Mapping[str, Sequence[str]]) -> Figure:
+    """t-SNE points (N, 2) of each network, a panel each (paper, Fig. 6 and 7), and one legend by Table 3's numbers.
+
+    Exercises differ in colour and in shape of their mark; their number stands at the middle of their points.
+    """
+    columns = min(2, len(points))
+    rows = -(-len(points) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(4.3 * columns + 1.7, 4.1 * rows), squeeze=False)
+    colours = sns.husl_palette(len(EXERCISES), l=0.55)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (name, where) in zip(axes.flat, points.items(), strict=False):
+        ax.set_axis_on()
+        names = np.asarray(exercises[name])
+        for number, exercise in enumerate(EXERCISES):
+            own = where[names == exercise]
+            style = {"marker": MARKERS[number], "color": colours[number * 7 % len(EXERCISES)], "s": 26, "alpha": 0.85}
+            ax.scatter(*own.T, edgecolor="white", linewidth=0.4, label=f"{number}  {exercise}", **style)
+            if len(own):
+                ax.annotate(
+                    str(number), np.median(own, axis=0), fontsize=8, fontweight="bold", ha="center", va="center",
+                    bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
+                )  # fmt: skip
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(name)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", title="Table 3", fontsize=7.5)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def bars(scores: pd.DataFrame, title: str = "") -> Figure:
+    """Scores as bars: a group for each metric (row), a shade for each thing compared (column), in percent."""
+    figure, ax = plt.subplots(figsize=(7, 3.2))
+    shades = sns.color_palette(f"blend:{SHADES[0]},{SHADES[2]}", len(scores.columns))
+    (100 * scores).rename(index=NAMES).plot.bar(ax=ax, color=shades, width=0.82, edgecolor="white", linewidth=0.5, rot=0)
+    for container in ax.containers:
+        ax.bar_label(container, fmt="%.0f", fontsize=6.5, padding=1)
+    ax.set(ylabel="%", ylim=(0, 105), xlabel="")
+    ax.set_title(title)
+    ax.grid(axis="y", **GRID)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure

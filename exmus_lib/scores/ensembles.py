@@ -1,0 +1,86 @@
+"""The hybrid: logits of several runs, averaged with weights before any softmax or sigmoid (paper, section IV.F: V = xX + sS).
+
+Two runs share x + s = 1. Of more than two the first has x, and the others share the rest evenly. Rows meet by clip_id.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from exmus_lib import predictions
+from exmus_lib.scores.metrics import METRICS, score
+from exmus_lib.workspace import Run
+
+WEIGHTS = (0.75, 0.5, 0.25)  # of the first run, as in the paper's Tables 9 to 11
+STEPS = np.linspace(0, 1, 101)
+# What the weight is chosen by on validation.
+CHOSEN_BY = {"exercise": "top1", "mgap": "map"}
+
+
+def check(runs: Sequence[Run]) -> None:
+    """ValueError naming the two runs that cannot be averaged, and why: another task, manifest or split; or too few runs."""
+    if len(runs) < 2:
+        raise ValueError(f"an ensemble needs two runs or more, got {[run.name for run in runs]}")
+    first, said = runs[0], runs[0].facts()
+    for run in runs[1:]:
+        facts = run.facts()
+        for what, one, other in (
+            ("task", first.task, run.task),
+            ("data set", first.dataset, run.dataset),
+            ("split", said["split"], facts["split"]),
+            ("clip set", said["clip_set"], facts["clip_set"]),
+        ):
+            if one != other:
+                raise ValueError(f"{first.name} and {run.name} cannot be averaged: {what} {one} and {other}")
+
+
+def combine(tables: Sequence[pd.DataFrame], x: float) -> pd.DataFrame:
+    """The predictions table of the ensemble of predictions tables, in the order of the first one's rows.
+
+    Raises ValueError when x is not within 0 and 1, or the tables hold other clips, splits or labels than one another.
+    """
+    if not 0 <= x <= 1:
+        raise ValueError(f"x = {x}: a weight from 0 to 1 is wanted")
+    first, *others = tables
+    columns = [column for column in first if column.startswith("logit/")]
+    mean = x * first[columns].to_numpy(np.float64)
+    for number, table in enumerate(others, start=2):
+        row = table.set_index("clip_id")
+        if list(table) != list(first) or len(row) != len(first) or not row.index.isin(first["clip_id"]).all():
+            raise ValueError(f"table {number} has other clips or labels than table 1")
+        row = row.loc[first["clip_id"]]
+        if not np.array_equal(row["split"], first["split"]):
+            raise ValueError(f"table {number} has other splits than table 1")
+        mean += (1 - x) / len(others) * row[columns].to_numpy(np.float64)
+    return first.assign(**dict(zip(columns, mean.astype(np.float32).T, strict=True)))
+
+
+def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: str, split: str, steps=STEPS) -> pd.DataFrame:
+    """All metrics of a split for each weight x of the first table: one row per x, a column per metric."""
+    rows = {x: score(combine(tables, x), clips, task, split)[list(METRICS[task])] for x in steps}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("x")
+
+
+def best(values: pd.Series) -> float:
+    """The x of the highest value; where several x have it, the middle one of them, which is least by chance."""
+    highest = values.index[values == values.max()]
+    return float(highest[len(highest) // 2])
+
+
+def store(runs: Sequence[Run], x: float, chosen: bool = False) -> Run:
+    """The ensemble as a run of its own: ensemble-<network>-<x>-<network>-<1 - x>-...; `chosen`: x was chosen on validation."""
+    check(runs)
+    facts = [run.facts() for run in runs]
+    share = (1 - x) / (len(runs) - 1)
+    weights = [round(x, 4), *[round(share, 4)] * (len(runs) - 1)]
+    said = {
+        "network": "ensemble",
+        "members": [run.name for run in runs],
+        "weights": weights,
+        "chosen_on_validation": chosen,
+        **{name: facts[0][name] for name in ("preset", "split", "seed", "clip_set")},
+    }
+    parts = "-".join(f"{fact['network']}-{weight:.2f}" for fact, weight in zip(facts, weights, strict=True))
+    table = combine([predictions.read(run) for run in runs], x)
+    return predictions.store(runs[0].dataset, runs[0].task, f"ensemble-{parts}", table, said)
