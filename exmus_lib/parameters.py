@@ -9,6 +9,7 @@ from exmus_lib.vocabulary import TASKS, nearest
 COMMON = ("dataset", "task", "preset", "split", "seed", "overwrite")
 TRAINING = (*COMMON, "networks", "init", "epochs", "frames", "side", "fit")
 CHOICES = {
+    "networks": tuple(recipes.NETWORKS),
     "task": TASKS,
     "preset": recipes.PRESETS,
     "split": ("video", "clip"),
@@ -16,15 +17,14 @@ CHOICES = {
     "fit": recipes.FITS,
 }
 # Whole numbers and the least that makes sense; None leaves the recipe's own value.
-NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32}
-OPTIONAL = ("init", "epochs", "frames", "side", "fit")
+NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32, "perplexity": 2}
+OPTIONAL = ("init", "epochs", "frames", "side", "fit", "runs")
 NOT_PARAMETERS = {"In", "Out", "get_ipython", "exit", "quit", "open", "EXMUS_REPO"}
 
 
-def check(
-    notebook: MutableMapping[str, object], *names: str, networks: tuple[str, ...] = tuple(recipes.NETWORKS)
-) -> SimpleNamespace:
+def check(notebook: MutableMapping[str, object], *names: str, **fewer: tuple) -> SimpleNamespace:
     """The parameters `names` out of a notebook's globals(), checked: lists are split, None stands for "as the recipe says".
+    `fewer` narrows what a parameter may be in this notebook (networks=("x3d_s", "x3d_m")).
 
     Call it straight after the parameters cell: every other plain global must then be a name that papermill injected by
     mistake (only in the first call: later ones meet the notebook's own variables). Raises ValueError naming the bad name or
@@ -40,19 +40,21 @@ def check(
             raise ValueError(
                 f'unknown parameter "{name}".{nearest(name, names)} This notebook takes: {", ".join(names)}'
             )
-    checked = SimpleNamespace(**{name: _value(name, given[name], networks) for name in names})
+    checked = SimpleNamespace(**{name: _value(name, given[name], CHOICES | fewer) for name in names})
     notebook["_checked"] = True
     return checked
 
 
-def _value(name: str, value: object, networks: tuple[str, ...]) -> object:
+def _value(name: str, value: object, choices: dict[str, tuple]) -> object:
     if value is None and name in OPTIONAL:
         return None
-    if name == "networks":
+    if name in ("networks", "betas"):
         chosen = [word.strip() for word in str(value).split(",") if word.strip()]
         for word in chosen or [""]:
-            _one_of("networks", word, networks)
-        return chosen
+            _one_of(name, word, tuple(map(str, choices[name])))
+        return [type(choices[name][0])(word) for word in chosen]
+    if name == "runs":
+        return [word.strip() for word in str(value).split(",") if word.strip()]
     if name == "overwrite":
         return bool(_one_of(name, value, (True, False)))
     if name in NUMBERS:
@@ -63,7 +65,7 @@ def _value(name: str, value: object, networks: tuple[str, ...]) -> object:
     if name == "dataset":
         workspace.check_dataset(str(value))
         return str(value)
-    return _one_of(name, value, CHOICES[name])
+    return _one_of(name, value, choices[name])
 
 
 def _one_of(name: str, value: object, valid: tuple) -> object:

@@ -17,6 +17,9 @@ NETWORKS = {
     "i3d_r50": "I3D-R50",
     "r2plus1d_r50": "R(2+1)D-R50",
 }
+# What the paper compares with.
+BASELINES = ("slow_r50", "i3d_r50", "r2plus1d_r50")
+HYBRID = ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101")  # what it averages
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ QUICK = {
 SMOKE = {n: replace(r, frames=4, side=32, epochs=1) for n, r in QUICK.items()}
 
 TABLE = {"smoke": SMOKE, "quick": QUICK, "paper": PAPER, "prose": PROSE}
+
+
+def init_of(preset: str) -> str:
+    """Where weights come from unless asked otherwise: Kinetics-400 at the paper's presets, from scratch below them."""
+    return "kinetics400" if preset in SHORTER else "scratch"
 
 
 def recipe(network: str, preset: str, **changes: object) -> Recipe:

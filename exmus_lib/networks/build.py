@@ -61,12 +61,12 @@ def build(network: str, task: str, recipe: Recipe) -> VideoNetwork:
         depth = {"slowfast_r50": 50, "slowfast_r101": 101}[network]
         net = slowfast(recipe.inverse_beta, model_depth=depth, head_pool_kernel_sizes=pools, **shared)
         return VideoNetwork(net, recipe.slow_every)
-    create, shrinks, options = BASELINES[network]
+    create, shrinks, options = OTHERS[network]
     return VideoNetwork(create(head_pool_kernel_size=(-(-recipe.frames // shrinks), grid, grid), **options, **shared))
 
 
 # The baselines as PyTorchVideo's model zoo builds them: builder, how many frames become one on the way to the head, options.
-BASELINES = {
+OTHERS = {
     "slow_r50": (create_resnet, 1, {"stem_conv_kernel_size": (1, 7, 7)}),
     "i3d_r50": (
         create_resnet,
@@ -98,7 +98,12 @@ def slowfast(inverse_beta: int, **options: object) -> nn.Module:
             return nn.Identity()
         channels = 2 * fusion_dim_in // inverse_beta
         conv = nn.Conv3d(
-            fusion_dim_in // inverse_beta, channels, kernel_size=(7, 1, 1), stride=(4, 1, 1), padding=(3, 0, 0), bias=False
+            fusion_dim_in // inverse_beta,
+            channels,
+            kernel_size=(7, 1, 1),
+            stride=(4, 1, 1),
+            padding=(3, 0, 0),
+            bias=False,
         )
         return FuseFastToSlow(conv_fast_to_slow=conv, norm=nn.BatchNorm3d(channels), activation=nn.ReLU())
 

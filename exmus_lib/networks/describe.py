@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from exmus_lib.networks.build import build, x3d
-from exmus_lib.recipes import Recipe
+from exmus_lib.recipes import NETWORKS, Recipe
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
 
@@ -45,6 +45,18 @@ def complexity(net: nn.Module, view: tuple[int, int, int]) -> tuple[float, float
     with FlopCounterMode(display=False) as flops:
         net.eval()(torch.empty(1, 3, *view, device="meta"))
     return sum(p.numel() for p in net.parameters()) / 1e6, flops.get_total_flops() / 2e9
+
+
+def costs(recipes: dict[str, Recipe], task: str) -> pd.DataFrame:
+    """What networks eat and cost with these recipes: a row each, with frames, side, million parameters and GFLOPs a view."""
+    rows = {}
+    for name, how in recipes.items():
+        with torch.device("meta"):
+            net = build(name, task, how)
+        parameters, gflops = complexity(net, (how.frames, how.side, how.side))
+        view = {"frames": how.frames, "side": how.side, "epochs": how.epochs}
+        rows[NETWORKS[name]] = {**view, "parameters (M)": parameters, "GFLOPs a view": gflops}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def expansion() -> pd.DataFrame:

@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from exmus_lib import workspace
 from exmus_lib.networks import compute, predict, weights
 from exmus_lib.networks.build import VideoNetwork, build
-from exmus_lib.recipes import INITS, Recipe, recipe
+from exmus_lib.recipes import INITS, Recipe, init_of, recipe
 from exmus_lib.videos.dataset import ClipDataset, view_cache
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.vocabulary import LABELS, nearest
@@ -60,7 +60,7 @@ def train(
         _check_parent(init, clip_set.name, parameters)
         parameters |= {"init": init.task, "parent": f"{init.dataset}/{init.task}/{init.name}"}
     elif init is None:
-        parameters["init"] = "kinetics400" if preset in ("paper", "prose") else "scratch"
+        parameters["init"] = init_of(preset)
     elif init not in INITS:
         raise ValueError(f"init = {init!r} is not one of: {', '.join(INITS)}.{nearest(init, INITS)}")
     beta = "" if how.inverse_beta == Recipe.inverse_beta else f"-beta{how.inverse_beta}"
@@ -81,7 +81,9 @@ def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
     if facts["network"] != child["network"]:
         raise ValueError(f"init: {parent.name} is a run of {facts['network']}, not of {child['network']}")
     if parent.dataset == dataset and facts["clip_set"] != child["clip_set"]:
-        raise ValueError(f"init: {parent.name} was trained on other clips or another split, and may have seen the test clips")
+        raise ValueError(
+            f"init: {parent.name} was trained on other clips or another split, and may have seen the test clips"
+        )
 
 
 def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict) -> None:

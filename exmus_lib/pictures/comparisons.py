@@ -79,7 +79,9 @@ def bars(scores: pd.DataFrame, title: str = "") -> Figure:
     """Scores as bars: a group for each metric (row), a shade for each thing compared (column), in percent."""
     figure, ax = plt.subplots(figsize=(7, 3.2))
     shades = sns.color_palette(f"blend:{SHADES[0]},{SHADES[2]}", len(scores.columns))
-    (100 * scores).rename(index=NAMES).plot.bar(ax=ax, color=shades, width=0.82, edgecolor="white", linewidth=0.5, rot=0)
+    (100 * scores).rename(index=NAMES).plot.bar(
+        ax=ax, color=shades, width=0.82, edgecolor="white", linewidth=0.5, rot=0
+    )
     for container in ax.containers:
         ax.bar_label(container, fmt="%.0f", fontsize=6.5, padding=1)
     ax.set(ylabel="%", ylim=(0, 105), xlabel="")

@@ -1,4 +1,4 @@
-"""The hybrid: logits of several runs, averaged with weights before any softmax or sigmoid (paper, section IV.F: V = xX + sS).
+"""The hybrid: logits of several runs, averaged with weights before any softmax or sigmoid (paper, section IV.E: V = xX + sS).
 
 Two runs share x + s = 1. Of more than two the first has x, and the others share the rest evenly. Rows meet by clip_id.
 """
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import predictions
-from exmus_lib.scores.metrics import METRICS, score
+from exmus_lib.scores.metrics import METRICS, THRESHOLD, score
 from exmus_lib.workspace import Run
 
 WEIGHTS = (0.75, 0.5, 0.25)  # of the first run, as in the paper's Tables 9 to 11
@@ -56,6 +56,14 @@ def combine(tables: Sequence[pd.DataFrame], x: float) -> pd.DataFrame:
     return first.assign(**dict(zip(columns, mean.astype(np.float32).T, strict=True)))
 
 
+def right(table: pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> np.ndarray:
+    """Whether each clip of a split is right (N,): its first exercise, or all of its muscles."""
+    _, truth, logits = predictions.with_truth(table, clips, task, split)
+    if task == "exercise":
+        return logits.argmax(axis=1) == truth
+    return ((predictions.probabilities(logits, task) > THRESHOLD) == truth).all(axis=1)
+
+
 def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: str, split: str, steps=STEPS) -> pd.DataFrame:
     """All metrics of a split for each weight x of the first table: one row per x, a column per metric."""
     rows = {x: score(combine(tables, x), clips, task, split)[list(METRICS[task])] for x in steps}
@@ -77,6 +85,8 @@ def store(runs: Sequence[Run], x: float, chosen: bool = False) -> Run:
     said = {
         "network": "ensemble",
         "members": [run.name for run in runs],
+        "networks": [fact["network"] for fact in facts],
+        "inits": [fact["init"] for fact in facts],
         "weights": weights,
         "chosen_on_validation": chosen,
         **{name: facts[0][name] for name in ("preset", "split", "seed", "clip_set")},

@@ -54,16 +54,37 @@ def paper_rows(table: int | None = None) -> pd.DataFrame:
     return wide.reindex(order)[metrics].rename_axis(columns=None).reset_index()
 
 
+def is_of(row: pd.Series, facts: dict) -> bool:
+    """Whether a run (its run.json) is of the kind of a paper's row: task, network or ensemble, weights, beta, fine-tuned or not.
+
+    Pretrained and scratch are one kind, and so are the ensembles of X3D-M with either SlowFast: `differs` tells them apart.
+    """
+    weight, beta = row["weights_x3d"], 8 if pd.isna(row["inverse_beta"]) else row["inverse_beta"]
+    if facts["task"] != row["task"] or (facts["network"] == "ensemble") != (row["variant"] == "ensemble"):
+        return False
+    if facts["network"] == "ensemble":
+        members = [name.startswith(("x3d_m", "slowfast")[i]) for i, name in enumerate(facts["networks"])]
+        tuned = {"exercise"} == set(facts["inits"])
+        same = len(members) == 2 and all(members) and tuned == row["model"].startswith("FT")
+        return same and facts["weights"][0] == weight and not facts["chosen_on_validation"]
+    if facts["network"] not in recipes.NETWORKS or facts["recipe"]["inverse_beta"] != beta:
+        return False
+    same = recipes.NETWORKS[facts["network"]].lower() == row["model"].lower()
+    return same and (facts["init"] == "exercise") == (row["variant"] == "finetuned")
+
+
 def paper_rows_of(facts: dict) -> list[pd.Series]:
-    """The paper's rows for a run, given its run.json: the one of its task, network and init, and the pretrained one.
+    """The paper's rows for a run, given its run.json: the one of its task, network and init, and the pretrained one; for an
+    ensemble the one of its weights.
 
     Among rows that differ in epochs alone, that of the run's epochs, else the first. Empty when the paper has none.
     """
     rows = paper_rows()
-    name = recipes.NETWORKS.get(facts["network"], facts["network"])
-    rows = rows[(rows["task"] == facts["task"]) & (rows["model"].str.lower() == name.lower())]
+    if facts["network"] == "ensemble":
+        return [row for _, row in rows.iterrows() if is_of(row, facts)]
+    rows = rows[[facts["network"] in recipes.NETWORKS and _model(row) == _model(facts) for _, row in rows.iterrows()]]
     found = []
-    for variant in dict.fromkeys([VARIANTS.get(facts["init"]), "pretrained"]):
+    for variant in dict.fromkeys([VARIANTS.get(facts.get("init")), "pretrained"]):
         same = rows[rows["variant"] == variant]
         if len(same):
             found.append(same.loc[(same["epochs"] != facts["recipe"]["epochs"]).idxmin()])
@@ -72,6 +93,8 @@ def paper_rows_of(facts: dict) -> list[pd.Series]:
 
 def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
     """What of a run is not as in the paper's row: data, split, init, preset or single values of its recipe."""
+    if facts["network"] == "ensemble":
+        return _ensemble_differs(run, facts, row)
     found = []
     if run.dataset != "kaggle":
         found.append(f"data {run.dataset}")
@@ -81,8 +104,28 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
         found.append(f"init {facts['init']}")
     if facts["preset"] != "paper":
         return [*found, f"preset {facts['preset']}"]
-    theirs = asdict(recipes.recipe(facts["network"], "paper", epochs=int(row["epochs"])))
+    changes = {} if pd.isna(row["inverse_beta"]) else {"inverse_beta": int(row["inverse_beta"])}
+    theirs = asdict(recipes.recipe(facts["network"], "paper", epochs=int(row["epochs"]), **changes))
     return found + [f"{name} {facts['recipe'][name]}" for name in theirs if facts["recipe"][name] != theirs[name]]
+
+
+def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
+    """What differs in the members, each against its own row of the same table, and the networks where others are averaged."""
+    rows, found = paper_rows(int(row["table"])), []
+    for name, theirs in zip(facts["members"], row["model"].replace("FT ", "").split("+"), strict=True):
+        member = workspace.Run(run.dataset, run.task, name, run.runs)
+        ours, own = member.facts(), rows[rows["model"] == theirs].iloc[0]
+        if recipes.NETWORKS[ours["network"]].lower() != theirs.lower():
+            found.append(f"{recipes.NETWORKS[ours['network']]} for {theirs}")
+        found += differs(member, ours, own)
+    return list(dict.fromkeys(found))
+
+
+def _model(row: pd.Series | dict) -> tuple:
+    """Task, network and beta, of a paper row or of a run.json; an ensemble's weight has no counterpart among networks."""
+    if "recipe" in row:
+        return row["task"], recipes.NETWORKS[row["network"]].lower(), row["recipe"]["inverse_beta"]
+    return row["task"], row["model"].lower(), 8 if pd.isna(row["inverse_beta"]) else row["inverse_beta"]
 
 
 def beside_paper(runs: Iterable[workspace.Run], clips: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,135 @@
+"""The report as one HTML page: the paper's tables and figures, ours beside them, with nothing to fetch from elsewhere."""
+
+from base64 import b64encode
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from exmus_lib import workspace
+from exmus_lib.scores.metrics import METRICS
+from exmus_lib.scores.paper import DAGGER, HEADINGS, KEYS, PROTOCOL
+from exmus_lib.videos.prepare import ClipSet
+from exmus_lib.vocabulary import EXERCISES, MUSCLES_OF
+
+TITLES = {
+    2: "X3D, exercises", 4: "SlowFast, exercises", 5: "X3D, muscles", 6: "SlowFast, muscles",
+    7: "All networks, exercises", 8: "All networks, muscles", 9: "Ensembles, exercises", 10: "Ensembles, muscles",
+    11: "Ensembles of fine-tuned networks, muscles", 12: "SlowFast-R50 with other channel ratios 1/β, exercises",
+    13: "X3D fine-tuned from exercises, muscles", 14: "SlowFast fine-tuned from exercises, muscles",
+}  # fmt: skip
+# number: what it shows, the file in outputs/figures/<dataset>, and the notebook that draws it
+FIGURES = {
+    1: ("One clip of each exercise, with the muscles that it works", "fig1-*", "01_data_prep"),
+    2: ("Clips per exercise and split", "fig2-*", "01_data_prep"),
+    3: ("Clips per muscle and split", "fig3-*", "01_data_prep"),
+    4: ("X3D, stage by stage", "fig4-*", "02_x3d"),
+    5: ("SlowFast, stage by stage, both pathways and their lateral connections", "fig5-*", "03_slowfast"),
+    6: ("Embeddings of X3D's penultimate layer, test split, t-SNE", "fig6-tsne-exercise", "08_tsne"),
+    7: ("Embeddings of SlowFast's penultimate layer, test split, t-SNE", "fig7-tsne-exercise", "08_tsne"),
+}
+TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
+MARKS = (DAGGER, "‡", "§", "¶", "‖", "††", "‡‡", "§§")
+
+
+def tables_html(cells: pd.DataFrame) -> str:
+    """Tables 2 and 4 to 14 as HTML, out of scores.tables.cells: the paper's values above ours."""
+    return TEMPLATES.get_template("tables.html").render(numbers=_tables(cells))
+
+
+def write(clip_set: ClipSet, preset: str, cells: pd.DataFrame, beyond: pd.DataFrame) -> Path:
+    """Write outputs/report/index.html, and outputs/tables/<dataset>/*.csv with the same numbers; the page's path."""
+    name = clip_set.name
+    for file, table in {"paper": cells, "beyond": beyond}.items():
+        with workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
+            table.to_csv(part, index=False)
+    html = TEMPLATES.get_template("page.html").render(
+        dataset=name,
+        preset=preset,
+        clips=len(clip_set.clips),
+        videos=clip_set.clips["video_id"].nunique(),
+        test=(clip_set.table()["split"] == "test").sum(),
+        made=date.today().isoformat(),
+        commit=workspace.provenance()["commit"],
+        rendered=name.startswith("sample"),
+        protocol=PROTOCOL,
+        vocabulary=_vocabulary(),
+        numbers=_tables(cells),
+        tables=Markup(tables_html(cells)),
+        beyond=[_beyond(beyond, task) for task in METRICS],
+        figures=[_figure(number, *rest, name) for number, rest in FIGURES.items()],
+    )
+    path = workspace.outputs_dir("report") / "index.html"
+    with workspace.atomic(path) as part:
+        part.write_text(html, encoding="utf-8")
+    return path
+
+
+def _tables(cells: pd.DataFrame) -> list[dict]:
+    found = []
+    for number, table in cells.groupby("table"):
+        metrics = list(dict.fromkeys(table["metric"]))
+        notes = [note for note in dict.fromkeys(table["differs"]) if note]
+        marks = dict(zip(notes, MARKS, strict=False))
+        found.append({
+            "number": number, "title": TITLES[number], "metrics": [HEADINGS.get(m, m) for m in metrics],
+            "notes": [(marks[note], note) for note in notes],
+            "runs": sorted({run for names in table["runs"] for run in names.split(", ") if run}),
+            "rows": [_row(row, marks) for _, row in table.groupby(KEYS, sort=False, dropna=False)],
+        })  # fmt: skip
+    return found
+
+
+def _row(row: pd.DataFrame, marks: dict[str, str]) -> dict:
+    """A row of the paper, given its cells, as text."""
+    first, ran = row.iloc[0], row["runs"].iloc[0] != ""
+    model = f"{first['model']}, {first['variant']}, {first['epochs']:.0f} epochs"
+    if first["variant"] == "ensemble":
+        model = f"{first['model']}, {100 * first['weights_x3d']:.0f}/{100 - 100 * first['weights_x3d']:.0f}"
+    if not np.isnan(first["inverse_beta"]):
+        model = f"1/β = {first['inverse_beta']:.0f}, {first['variant']}, {first['epochs']:.0f} epochs"
+    ours = [{"mean": f"{c.ours:.2f}", "range": f"{c.low:.1f}–{c.high:.1f}"} for c in row.itertuples()]
+    return {
+        "model": model,
+        "paper": [f"{value:.2f}" for value in row["paper"]],
+        "mark": marks.get(first["differs"], ""),
+        "seeds": len(first["runs"].split(", ")) if ran else 0,
+        "ours": ours if ran else None,
+        "difference": [f"{value:+.2f}" for value in row["difference"]] if row["difference"].notna().all() else None,
+    }
+
+
+def _beyond(beyond: pd.DataFrame, task: str) -> dict:
+    rows = beyond[beyond["task"] == task]
+    metrics = METRICS[task]
+    return {
+        "task": {"exercise": "Exercises", "mgap": "Muscles"}[task],
+        "metrics": [HEADINGS.get(m, m) for m in metrics],
+        "rows": [
+            {"what": r["what"], "run": f"{task}/{r['run']}", "scores": [f"{r[m]:.1f}" for m in metrics]}
+            for _, r in rows.iterrows()
+        ],
+    }
+
+
+def _figure(number: int, title: str, pattern: str, notebook: str, dataset: str) -> dict:
+    files = sorted((workspace.outputs_dir("figures") / dataset).glob(f"{pattern}.png"))
+    images = [b64encode(file.read_bytes()).decode() for file in files]
+    return {"number": number, "title": title, "notebook": notebook, "images": images}
+
+
+def _vocabulary() -> list[dict]:
+    """Tables 1 and 3: the paper's (data/paper/exercise_muscles.csv) beside what is used here."""
+    paper = pd.read_csv(workspace.PAPER_DIR / "exercise_muscles.csv").set_index("tsne_id")
+    return [
+        {
+            "number": number,
+            "exercise": exercise,
+            "paper": paper["muscles"][number].replace(";", ", "),
+            "ours": ", ".join(MUSCLES_OF[exercise]),
+        }
+        for number, exercise in enumerate(EXERCISES)
+    ]
