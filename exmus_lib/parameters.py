@@ -7,7 +7,8 @@ from exmus_lib import recipes, workspace
 from exmus_lib.vocabulary import TASKS, nearest
 
 COMMON = ("dataset", "task", "preset", "split", "seed", "overwrite")
-TRAINING = (*COMMON, "networks", "init", "epochs", "frames", "side", "fit")
+VIEW = ("epochs", "frames", "side", "fit")
+TRAINING = (*COMMON, "networks", "init", *VIEW)
 CHOICES = {
     "networks": tuple(recipes.NETWORKS),
     "task": TASKS,

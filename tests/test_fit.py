@@ -13,6 +13,8 @@ import helpers
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import fit
@@ -99,6 +101,36 @@ def test_a_run_folder_holds_what_the_design_promises(home):
     np.testing.assert_allclose(found[list(MUSCLES)], stored, atol=2e-3)
     elsewhere = shutil.copytree(run.folder, home / "copied" / "gym" / "mgap" / "mine")
     assert list(predict(clip_set.folder / clip["path"], elsewhere).index) == list(found.index)
+
+
+def test_fine_tuning_starts_from_every_weight_of_the_parent_but_the_head(home, monkeypatch):
+    clip_set = prepare(str(home / "gym"))
+    parent = fit.train(clip_set, "x3d_s", "exercise", "smoke")
+    given = {}
+
+    def stop(trainer, module, *_):
+        given.update({name: tensor.clone() for name, tensor in module.network.state_dict().items()})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit, "_fit", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit.train(clip_set, "x3d_s", "mgap", "smoke", parent)
+    held = load_file(parent.folder / "weights.safetensors")
+    assert given.keys() == held.keys()
+    for name, tensor in held.items():
+        head = "blocks.5.proj" in name
+        assert (given[name].shape != tensor.shape) if head else torch.equal(given[name], tensor), name
+
+
+def test_a_parent_that_does_not_fit_is_refused_by_name(home):
+    clip_set = prepare(str(home / "gym"))
+    parent = fit.train(clip_set, "x3d_s", "exercise", "smoke")
+    with pytest.raises(ValueError, match=f"{parent.name} is a run of x3d_s, not of x3d_m"):
+        fit.train(clip_set, "x3d_m", "mgap", "smoke", parent)
+    with pytest.raises(ValueError, match="may have seen the test clips"):
+        fit.train(clip_set, "x3d_s", "mgap", "smoke", parent, split="clip")
+    with pytest.raises(ValueError, match="gone is not a complete run"):
+        fit.train(clip_set, "x3d_s", "mgap", "smoke", workspace.Run(clip_set.name, "exercise", "gone"))
 
 
 def test_an_unknown_init_is_refused(home):

@@ -9,7 +9,7 @@ from exmus_lib.networks import compute, describe
 from exmus_lib.networks.build import build, x3d
 from exmus_lib.recipes import NETWORKS, recipe
 
-WIDTH = {"x3d_s": 2048, "x3d_m": 2048, "slowfast_r50": 2304, "slowfast_r101": 2304}
+WIDTH = {name: 2304 if name.startswith("slowfast") else 2048 for name in NETWORKS}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -83,3 +83,37 @@ def test_x2d_costs_what_its_authors_say():
         net = x3d(1, 112, depth=1.0, bottleneck=1.0)
     # 20.67 M multiply-adds: Feichtenhofer 2020, Table 1 (X2D)
     assert describe.complexity(net, (1, 112, 112))[1] * 1e3 == pytest.approx(20.67, abs=0.02)
+
+
+@pytest.mark.parametrize("inverse_beta", [2, 4, 8, 10, 16])
+def test_slowfast_learns_with_every_beta(inverse_beta):
+    how = recipe("slowfast_r50", "smoke", inverse_beta=inverse_beta)
+    torch.manual_seed(0)
+    net = compute.prepare(build("slowfast_r50", "exercise", how)).train()
+    view, target = torch.randn(4, 3, how.frames, how.side, how.side), torch.arange(4)
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
+    losses = []
+    for _ in range(20):
+        loss = torch.nn.functional.cross_entropy(net(view), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-3:]) < 0.7 * sum(losses[:3])
+
+
+def test_fewer_channels_in_the_fast_pathway_cost_less():
+    hows = {b: recipe("slowfast_r50", "paper", inverse_beta=b) for b in (2, 4, 8, 10, 16)}
+    fast = [
+        describe.stages("slowfast_r50", how).query("pathway == 'fast'")["channels"].tolist() for how in hows.values()
+    ]
+    # stem 64, then 256, 512, 1024, 2048 channels of the Slow pathway, divided and rounded down
+    assert fast[0] == [32, 128, 256, 512, 1024] and fast[3] == [6, 25, 51, 102, 204] and fast[4] == [4, 16, 32, 64, 128]
+    millions = [describe.costs({"slowfast_r50": how}, "exercise")["parameters (M)"].item() for how in hows.values()]
+    assert millions == sorted(millions, reverse=True)
+
+
+@pytest.mark.parametrize(("network", "gflops"), [("slow_r50", 54.5), ("i3d_r50", 37.5), ("r2plus1d_r50", 76.5)])
+def test_baselines_cost_what_the_model_zoo_says(network, gflops):
+    found = describe.costs({network: recipe(network, "paper")}, "exercise")["GFLOPs a view"].item()
+    assert found == pytest.approx(gflops, rel=0.02)

@@ -1,12 +1,12 @@
 """Our runs beside the paper: the right rows, a dagger wherever anything differs, a difference only where nothing does."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 import pytest
+import runs
+from runs import facts, to_disk, write_run
 
-from exmus_lib import predictions, recipes, vocabulary, workspace
+from exmus_lib import predictions, vocabulary, workspace
 from exmus_lib.scores import baselines, paper
 from exmus_lib.scores.metrics import METRICS, score
 from exmus_lib.videos.prepare import ClipSet
@@ -22,56 +22,7 @@ def home(monkeypatch, tmp_path):
 
 @pytest.fixture
 def clip_set() -> ClipSet:
-    """The data set "sample" on disk: two test clips, of one video, of each exercise, and as many for training."""
-    videos = [f"{part}{i}" for part in ("train", "test") for i in range(16)]
-    clips = pd.DataFrame({"video_id": np.repeat(videos, 2), "exercise": np.repeat(vocabulary.EXERCISES * 2, 2)})
-    clips["clip_id"] = [f"c{i}" for i in clips.index]
-    clips = clips.assign(group=clips["video_id"], path="", start_sec=0.0, seconds=2.0)
-    clips = clips.assign(split_video=clips["video_id"].str[:-1].str.rstrip("1"), split_clip="test")
-    return to_disk(
-        "sample", pd.DataFrame({"video_id": videos, "folder": vocabulary.EXERCISES * 2, "sha256": videos}), clips
-    )
-
-
-def to_disk(name: str, videos: pd.DataFrame, clips: pd.DataFrame) -> ClipSet:
-    folder = workspace.clips_dir(name)
-    folder.mkdir(parents=True)
-    videos.to_parquet(folder / "videos.parquet")
-    clips.to_parquet(folder / "clips.parquet")
-    return ClipSet(name, folder, videos, clips)
-
-
-def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", split="video", seed=0, **changes) -> dict:
-    recipe = asdict(recipes.recipe(network, preset, **changes))
-    return {
-        "network": network,
-        "task": task,
-        "preset": preset,
-        "init": init,
-        "split": split,
-        "seed": seed,
-        "recipe": recipe,
-    }
-
-
-def write_run(
-    clip_set: ClipSet, dataset: str = "sample", wrong: int = 0, clips_hash: str | None = None, **how
-) -> workspace.Run:
-    """A complete run that is right everywhere but for the first so many test clips."""
-    said = facts(**how) | {"clip_set": clips_hash or clip_set.hash("video")}
-    run = workspace.Run(
-        dataset, said["task"], f"{said['network']}-{said['init']}-s{said['seed']}-{workspace.six_hex(said)}"
-    )
-    run.write_facts(said)
-    clips = clip_set.table("video")
-    exercises = clips["exercise"].to_numpy().copy()
-    tests = np.flatnonzero(clips["split"] == "test")[:wrong]
-    exercises[tests] = np.where(exercises[tests] == "Squat", "Push-up", "Squat")
-    truth = vocabulary.truth(exercises, run.task)
-    right = np.eye(16)[truth] if run.task == "exercise" else truth
-    table = predictions.table(clips, 20 * (2 * right - 1), run.task)
-    predictions.write(run.folder / "predictions.parquet", table, run.task)
-    return run
+    return runs.sample()
 
 
 def test_paper_rows_hold_every_value():

@@ -48,7 +48,7 @@ def weight_curves(curves: Mapping[str, pd.DataFrame], chosen: float, first: str,
 def embeddings(points: Mapping[str, np.ndarray], exercises: Mapping[str, Sequence[str]]) -> Figure:
     """t-SNE points (N, 2) of each network, a panel each (paper, Fig. 6 and 7), and one legend by Table 3's numbers.
 
-    Exercises differ in colour and in shape of their mark; their number stands at the middle of their points.
+    Exercises differ in colour and in shape of their mark; their number stands beside the middle of their points.
     """
     columns = min(2, len(points))
     rows = -(-len(points) // columns)
@@ -65,8 +65,8 @@ def embeddings(points: Mapping[str, np.ndarray], exercises: Mapping[str, Sequenc
             ax.scatter(*own.T, edgecolor="white", linewidth=0.4, label=f"{number}  {exercise}", **style)
             if len(own):
                 ax.annotate(
-                    str(number), np.median(own, axis=0), fontsize=8, fontweight="bold", ha="center", va="center",
-                    bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
+                    str(number), np.median(own, axis=0), xytext=(6, 6), textcoords="offset points",
+                    fontsize=8, fontweight="bold",
                 )  # fmt: skip
         ax.set(xticks=[], yticks=[])
         ax.set_title(name)

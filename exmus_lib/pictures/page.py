@@ -77,7 +77,6 @@ def _tables(cells: pd.DataFrame) -> list[dict]:
         found.append({
             "number": number, "title": TITLES[number], "metrics": [HEADINGS.get(m, m) for m in metrics],
             "notes": [(marks[note], note) for note in notes],
-            "runs": sorted({run for names in table["runs"] for run in names.split(", ") if run}),
             "rows": [_row(row, marks) for _, row in table.groupby(KEYS, sort=False, dropna=False)],
         })  # fmt: skip
     return found
@@ -95,6 +94,7 @@ def _row(row: pd.DataFrame, marks: dict[str, str]) -> dict:
     return {
         "model": model,
         "paper": [f"{value:.2f}" for value in row["paper"]],
+        "runs": first["runs"],
         "mark": marks.get(first["differs"], ""),
         "seeds": len(first["runs"].split(", ")) if ran else 0,
         "ours": ours if ran else None,

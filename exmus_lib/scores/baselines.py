@@ -80,7 +80,7 @@ def _exercise_probe(embedding: np.ndarray, truth: np.ndarray, strength: float) -
 
     def logits(rows: np.ndarray) -> np.ndarray:
         found = np.full((len(rows), len(vocabulary.EXERCISES)), -SURE)
-        found[:, model.classes_] = np.clip(model.predict_log_proba(rows), -SURE, 0)
+        found[:, model.classes_] = np.log(np.maximum(model.predict_proba(rows), np.exp(-SURE)))
         return found
 
     return logits

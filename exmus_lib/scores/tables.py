@@ -8,6 +8,7 @@ from json import dumps
 import pandas as pd
 
 from exmus_lib import workspace
+from exmus_lib.recipes import NETWORKS
 from exmus_lib.scores.metrics import METRICS, score
 from exmus_lib.scores.paper import KEYS, differs, is_of, paper_rows
 from exmus_lib.videos.prepare import ClipSet
@@ -98,4 +99,4 @@ def what(facts: dict) -> str:
         return f"{said}: " + " + ".join(
             f"{w:.2f} {n}" + (" fine-tuned" if i == "exercise" else "") for w, n, i in parts
         )
-    return f"{said} {facts['parent'].split('/')[-1]}" if "parent" in facts else said
+    return f"{said} {NETWORKS[facts['parent'].split('/')[-1].split('-')[0]]}" if "parent" in facts else said

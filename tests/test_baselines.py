@@ -1,0 +1,77 @@
+"""Baselines without a video network: the look-up is exact, the probe learns what is there and never reads test."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import runs
+from scipy.special import expit, softmax
+
+from exmus_lib import predictions, vocabulary
+from exmus_lib.scores import baselines
+from exmus_lib.scores.metrics import score
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+
+
+def test_a_perfect_exercise_run_looks_up_perfect_muscles():
+    clip_set = runs.sample()
+    run = runs.write_run(clip_set)
+    found = baselines.lookup(predictions.read(run))
+    scores = score(found, clip_set.table(), "mgap")
+    assert scores["f1"] == 1 and scores["map"] == 1 and scores["exact_match"] == 1
+
+
+def test_a_muscle_is_as_likely_as_the_exercises_that_work_it():
+    clips = runs.sample().table()
+    logits = np.random.default_rng(0).normal(size=(len(clips), 16))
+    found = baselines.lookup(predictions.table(clips, logits, "exercise"))
+    likely = softmax(logits[3].astype(np.float32))
+    quads = [vocabulary.EXERCISES.index(e) for e in ("Leg Extension", "Squat")]
+    assert expit(found["logit/quads"][3]) == pytest.approx(likely[quads].sum(), rel=1e-5)
+
+
+def write_embeddings(run, clips: pd.DataFrame, values: np.ndarray) -> None:
+    np.savez(
+        run.folder / "embeddings.npz",
+        clip_id=clips["clip_id"].to_numpy(str),
+        split=clips["split"].to_numpy(str),
+        embedding=values.astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("task", ["exercise", "mgap"])
+def test_a_probe_reads_what_an_embedding_holds_and_no_test_clip(task):
+    clip_set = runs.sample()
+    clips = clip_set.table()
+    clips.loc[clips["split"].eq("train") & (clips.index % 2 == 1), "split"] = "val"
+    run = runs.write_run(clip_set)
+    embedding = np.eye(16)[vocabulary.truth(clips["exercise"], "exercise")]
+    embedding = embedding + 0.05 * np.random.default_rng(0).normal(size=embedding.shape)
+    write_embeddings(run, clips, embedding)
+    found = baselines.probe(run, clips, task)
+    assert score(found, clips, task)["top1" if task == "exercise" else "f1"] == 1
+
+    # Other test clips do not change what is said of the others.
+    test = clips["split"].eq("test").to_numpy()
+    write_embeddings(run, clips, np.where(test[:, None], 100.0, embedding))
+    other = baselines.probe(run, clips, task)
+    pd.testing.assert_frame_equal(found[~test], other[~test])
+    with pytest.raises(ValueError, match="needs training and validation clips"):
+        write_embeddings(run, clips[test], embedding[test])
+        baselines.probe(run, clips, task)
+
+
+def test_a_baseline_becomes_a_run_that_names_its_parent():
+    clip_set = runs.sample()
+    parent = runs.write_run(clip_set)
+    facts = {"preset": "quick", "split": "video", "seed": 0, "clip_set": clip_set.hash("video")}
+    run = baselines.store(parent, "lookup", baselines.lookup(predictions.read(parent)), "sample", "mgap", facts)
+    assert run.name.startswith("lookup-x3d_m-") and run.task == "mgap"
+    assert run.facts()["parent"] == f"sample/exercise/{parent.name}"
+    prevalence = baselines.store(
+        None, "prevalence", baselines.prevalence(clip_set.table(), "mgap"), "sample", "mgap", facts
+    )
+    assert prevalence.name.startswith("prevalence-")

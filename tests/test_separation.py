@@ -1,0 +1,30 @@
+"""How well embeddings keep exercises apart: perfect, none, and what chance gives."""
+
+import numpy as np
+import pytest
+
+from exmus_lib.scores import separation
+
+EXERCISES = np.repeat(["Squat", "Push-up"], 11)
+
+
+def test_exercises_far_apart_are_pure_and_mixed_ones_are_not():
+    random = np.random.default_rng(0)
+    noise = random.normal(size=(22, 3))
+    apart = separation.separation(noise + 100 * (EXERCISES == "Squat")[:, None], EXERCISES)
+    assert apart["purity"] == 1 and apart["silhouette"] > 0.9
+    # a clip has 10 others of its exercise among 21
+    assert apart["chance"] == pytest.approx(10 / 21)
+    mixed = separation.separation(noise, EXERCISES)
+    assert mixed["purity"] == pytest.approx(10 / 21, abs=0.12) and abs(mixed["silhouette"]) < 0.1
+
+
+def test_one_exercise_has_no_silhouette():
+    found = separation.separation(np.random.default_rng(0).normal(size=(5, 3)), np.repeat("Squat", 5))
+    assert np.isnan(found["silhouette"]) and found["purity"] == found["chance"] == 1
+
+
+def test_tsne_draws_few_clips_and_the_same_picture_again():
+    values = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+    points = separation.tsne(values, perplexity=20)
+    assert points.shape == (7, 2) and np.array_equal(points, separation.tsne(values, perplexity=20))
