@@ -73,8 +73,8 @@ QUICK = {
     "slowfast_r50": replace(PAPER["slowfast_r50"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
     "slowfast_r101": replace(PAPER["slowfast_r101"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
     "slow_r50": replace(PAPER["slow_r50"], frames=4, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
-    "i3d_r50": replace(PAPER["i3d_r50"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
-    "r2plus1d_r50": replace(PAPER["r2plus1d_r50"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
+    "i3d_r50": replace(PAPER["i3d_r50"], frames=4, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
+    "r2plus1d_r50": replace(PAPER["r2plus1d_r50"], frames=4, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
 }
 
 # Seconds, to see every part work; its numbers mean nothing.

@@ -34,20 +34,25 @@ class Step(NamedTuple):
         return ".".join(filter(None, (self.notebook, self.task)))
 
 
-# Stages run one after the other; the steps of a stage need nothing from one another.
+TASKS = ("exercise", "mgap")
+# Stages run one after the other; the steps of a stage need nothing from one another. The longest come first.
 PLANS = {
     "demo": (
         (Step("01_data_prep"),),
-        (
-            Step("03_slowfast", "exercise", "slowfast_r50"),
-            Step("02_x3d", "exercise", "x3d_m"),
-            Step("03_slowfast", "mgap", "slowfast_r50"),
-            Step("02_x3d", "mgap", "x3d_m"),
+        tuple(
+            Step(*step) for task in TASKS for step in (("03_slowfast", task, "slowfast_r50"), ("02_x3d", task, "x3d_m"))
         ),
+        tuple(
+            Step(*step) for task in TASKS for step in (("08_tsne", task, "x3d_m,slowfast_r50"), ("05_ensembles", task))
+        ),
+        (Step("10_report"),),
     ),
     "workbook": (
         (Step("01_data_prep"),),
-        tuple(Step(notebook, task) for task in ("exercise", "mgap") for notebook in ("03_slowfast", "02_x3d")),
+        tuple(Step(notebook, task) for task in TASKS for notebook in ("03_slowfast", "02_x3d")),
+        (Step("07_beta_ablation"), Step("06_transfer"), *(Step("04_baselines", task) for task in TASKS)),
+        tuple(Step(notebook, task) for task in TASKS for notebook in ("08_tsne", "05_ensembles")),
+        (Step("10_report"),),
     ),
 }
 

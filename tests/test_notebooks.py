@@ -57,21 +57,76 @@ def test_01_leaves_tables_clips_and_figures(home):
     assert without_picture(home, "01_data_prep") == []
 
 
-@pytest.mark.parametrize(
-    ("notebook", "task", "network"), [("02_x3d", "exercise", "x3d_s"), ("03_slowfast", "mgap", "slowfast_r50")]
-)
-def test_02_and_03_leave_complete_runs(home, notebook, task, network):
-    checked(papermill(home, notebook, "preset", "smoke", "task", task, "networks", network))
-    (run,) = workspace_runs(home, task, network)
-    table = predictions.check(pd.read_parquet(run / "predictions.parquet"), task)
+@pytest.fixture(scope="module")
+def trained(home):
+    """02 and 03 have run on exercises, with one network each."""
+    for notebook, network in (("02_x3d", "x3d_m"), ("03_slowfast", "slowfast_r50")):
+        checked(papermill(home, notebook, "preset", "smoke", "networks", network))
+    return home
+
+
+@pytest.mark.parametrize(("notebook", "network"), [("02_x3d", "x3d_m"), ("03_slowfast", "slowfast_r50")])
+def test_02_and_03_leave_complete_runs(trained, notebook, network):
+    (run,) = runs_of(trained, "exercise", network)
+    table = predictions.check(pd.read_parquet(run / "predictions.parquet"), "exercise")
     assert set(table["split"]) == {"train", "val", "test"}
-    assert {f"{run.name}-by-label"} <= figures(home)
-    assert without_picture(home, notebook) == []
-    assert any(name.startswith("fig4" if notebook == "02_x3d" else "fig5") for name in figures(home))
+    assert {f"{run.name}-by-label"} <= figures(trained)
+    assert without_picture(trained, notebook) == []
+    assert any(name.startswith("fig4" if notebook == "02_x3d" else "fig5") for name in figures(trained))
 
 
-def workspace_runs(home: Path, task: str, network: str) -> list[Path]:
-    return list((home / "outputs" / "runs" / "sample-smoke" / task).glob(f"{network}-*"))
+def test_04_leaves_baselines_with_and_without_a_network(trained):
+    checked(papermill(trained, "04_baselines", "preset", "smoke", "task", "mgap", "networks", "r2plus1d_r50,x3d_m"))
+    for kind in ("r2plus1d_r50-scratch", "prevalence", "lookup-x3d_m", "probe-x3d_m"):
+        (run,) = runs_of(trained, "mgap", kind)
+        predictions.check(pd.read_parquet(run / "predictions.parquet"), "mgap")
+    assert without_picture(trained, "04_baselines") == []
+
+
+def test_05_leaves_the_papers_three_ensembles_and_the_chosen_one(trained):
+    checked(papermill(trained, "05_ensembles", "preset", "smoke"))
+    assert len(runs_of(trained, "exercise", "ensemble-x3d_m-")) == 4
+    assert "05_ensembles-exercise" in figures(trained) and without_picture(trained, "05_ensembles") == []
+
+
+def test_06_leaves_fine_tuned_runs_and_their_ensembles(trained):
+    checked(papermill(trained, "06_transfer", "preset", "smoke", "networks", "x3d_m,slowfast_r50"))
+    for network in ("x3d_m", "slowfast_r50"):
+        (tuned,) = runs_of(trained, "mgap", f"{network}-exercise")
+        assert network in workspace.Run.at(tuned).facts()["parent"]
+    assert len(runs_of(trained, "mgap", "ensemble-x3d_m-")) == 3
+    assert without_picture(trained, "06_transfer") == []
+
+
+def test_07_leaves_a_run_for_each_beta(trained):
+    checked(papermill(trained, "07_beta_ablation", "preset", "smoke", "betas", "8,10"))
+    assert len(runs_of(trained, "exercise", "slowfast_r50-scratch-s0")) == 1  # that of 03, not another one
+    assert len(runs_of(trained, "exercise", "slowfast_r50-scratch-beta10-s0")) == 1
+    assert without_picture(trained, "07_beta_ablation") == []
+
+
+def test_08_and_10_leave_pictures_and_the_report(trained):
+    checked(papermill(trained, "08_tsne", "preset", "smoke", "networks", "x3d_m,slowfast_r50"))
+    assert {"fig6-tsne-exercise", "fig7-tsne-exercise"} <= figures(trained)
+    assert without_picture(trained, "08_tsne") == []
+    checked(papermill(trained, "10_report", "preset", "smoke"))
+    cells = pd.read_csv(trained / "outputs" / "tables" / "sample-smoke" / "paper.csv")
+    assert cells["ours"].notna().any() and len(cells) == 315
+    page = (trained / "outputs" / "report" / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") >= 4  # Figures 4 to 7 at least
+
+
+def test_05_without_runs_stops_with_the_command_that_makes_them(trained):
+    result = papermill(trained, "05_ensembles", "preset", "smoke", "seed", "7")
+    assert result.returncode != 0
+    assert (
+        "Make it first: papermill 02_x3d.ipynb out.ipynb -p task exercise" in result.stderr
+        and "seed 7" in result.stderr
+    )
+
+
+def runs_of(home: Path, task: str, start: str) -> list[Path]:
+    return list((home / "outputs" / "runs" / "sample-smoke" / task).glob(f"{start}*"))
 
 
 @pytest.mark.parametrize(
