@@ -34,24 +34,24 @@ class Step(NamedTuple):
         return ".".join(filter(None, (self.notebook, self.task)))
 
 
-TASKS = ("exercise", "mgap")
+def both(notebook: str, networks: str | None = None) -> tuple[Step, Step]:
+    """A notebook on each of the two tasks."""
+    return Step(notebook, "exercise", networks), Step(notebook, "mgap", networks)
+
+
 # Stages run one after the other; the steps of a stage need nothing from one another. The longest come first.
 PLANS = {
     "demo": (
         (Step("01_data_prep"),),
-        tuple(
-            Step(*step) for task in TASKS for step in (("03_slowfast", task, "slowfast_r50"), ("02_x3d", task, "x3d_m"))
-        ),
-        tuple(
-            Step(*step) for task in TASKS for step in (("08_tsne", task, "x3d_m,slowfast_r50"), ("05_ensembles", task))
-        ),
+        (*both("03_slowfast", "slowfast_r50"), *both("02_x3d", "x3d_m")),
+        (*both("08_tsne", "x3d_m,slowfast_r50"), *both("05_ensembles")),
         (Step("10_report"),),
     ),
     "workbook": (
         (Step("01_data_prep"),),
-        tuple(Step(notebook, task) for task in TASKS for notebook in ("03_slowfast", "02_x3d")),
-        (Step("07_beta_ablation"), Step("06_transfer"), *(Step("04_baselines", task) for task in TASKS)),
-        tuple(Step(notebook, task) for task in TASKS for notebook in ("08_tsne", "05_ensembles")),
+        (*both("03_slowfast"), *both("02_x3d")),
+        (Step("07_beta_ablation"), Step("06_transfer"), *both("04_baselines")),
+        (*both("08_tsne"), *both("05_ensembles")),
         (Step("10_report"),),
     ),
 }

@@ -101,8 +101,8 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
 
 
-# All labels at once, from ranks: a curve of 101 ensemble weights or a bootstrap would wait for scikit-learn, which is the referee
-# in tests (442 clips, two cores: 1.5 ms for all metrics against 68).
+# All labels at once, from ranks: a curve of 101 ensemble weights would wait for scikit-learn, which is the referee in tests
+# (benchmarks/scoring.py has both times).
 def _auc(present: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Of each label (L,) of (N, L): the share of pairs of a positive and a negative clip in right order, ties a half."""
     positive = present.sum(axis=0)

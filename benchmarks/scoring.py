@@ -1,0 +1,64 @@
+"""How long scoring takes without a network: `python benchmarks/scoring.py`. Random logits of 442 clips, the paper's test split.
+
+All metrics of one run, ours and scikit-learn's, and the ensembles of 05: three weights and the curve of 101, with all metrics.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import sklearn.metrics as sk
+
+from exmus_lib import predictions, vocabulary
+from exmus_lib.scores import ensembles, metrics
+
+CLIPS = 442
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """The median time of five calls."""
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return float(np.median(times))
+
+
+def by_scikit_learn(truth: np.ndarray, probabilities: np.ndarray) -> None:
+    """The same metrics by scikit-learn's functions, per label."""
+    exercise = truth.ndim == 1
+    present = truth[:, None] == np.arange(16) if exercise else truth.astype(bool)
+    chosen = probabilities == probabilities.max(axis=1, keepdims=True) if exercise else probabilities > 0.5
+    sk.precision_recall_fscore_support(present, chosen, average=None, zero_division=0)
+    sk.roc_auc_score(present, probabilities, average=None)
+    sk.average_precision_score(present, probabilities, average=None)
+
+
+def main() -> None:
+    random = np.random.default_rng(0)
+    clips = pd.DataFrame({
+        "clip_id": [f"c{i}" for i in range(CLIPS)], "video_id": "v", "split": "test",
+        "exercise": random.choice(vocabulary.EXERCISES, CLIPS),
+    })  # fmt: skip
+    for task in vocabulary.TASKS:
+        shape = (CLIPS, len(vocabulary.LABELS[task]))
+        tables = [predictions.table(clips, random.normal(size=shape), task) for _ in range(2)]
+        _, truth, logits = predictions.with_truth(tables[0], clips, task)
+        probabilities = predictions.probabilities(logits, task)
+        ours = seconds(lambda t=tables[0], k=task: metrics.score(t, clips, k))
+        theirs = seconds(lambda t=truth, p=probabilities: by_scikit_learn(t, p))
+        curve = seconds(
+            lambda t=tables, k=task: [
+                ensembles.curve(t, clips, k, "test", steps) for steps in (ensembles.WEIGHTS, ensembles.STEPS)
+            ]
+        )
+        print(
+            f"{task:9} one run: {1000 * ours:5.1f} ms, scikit-learn {1000 * theirs:5.1f} ms, {theirs / ours:4.1f} times"
+        )
+        print(f"{task:9} ensembles of two runs, 3 weights and the curve of 101, all metrics: {curve:.2f} s")
+
+
+if __name__ == "__main__":
+    main()
