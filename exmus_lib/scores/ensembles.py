@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import predictions
-from exmus_lib.scores.metrics import METRICS, THRESHOLD, score
+from exmus_lib.scores.metrics import METRICS, THRESHOLD, exercise_metrics, mgap_metrics
 from exmus_lib.workspace import Run
 
 WEIGHTS = (0.75, 0.5, 0.25)  # of the first run, as in the paper's Tables 9 to 11
@@ -40,20 +40,30 @@ def combine(tables: Sequence[pd.DataFrame], x: float) -> pd.DataFrame:
 
     Raises ValueError when x is not within 0 and 1, or the tables hold other clips, splits or labels than one another.
     """
-    if not 0 <= x <= 1:
-        raise ValueError(f"x = {x}: a weight from 0 to 1 is wanted")
-    first, *others = tables
-    columns = [column for column in first if column.startswith("logit/")]
-    mean = x * first[columns].to_numpy(np.float64)
-    for number, table in enumerate(others, start=2):
+    mean = _mean(_aligned(tables), x)
+    columns = [column for column in tables[0] if column.startswith("logit/")]
+    return tables[0].assign(**dict(zip(columns, mean.T, strict=True)))
+
+
+def _aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
+    """The logits (tables, clips, labels) of predictions tables, rows in the order of the first one's."""
+    first, found = tables[0], [predictions.logits(tables[0])]
+    for number, table in enumerate(tables[1:], start=2):
         row = table.set_index("clip_id")
         if list(table) != list(first) or len(row) != len(first) or not row.index.isin(first["clip_id"]).all():
             raise ValueError(f"table {number} has other clips or labels than table 1")
         row = row.loc[first["clip_id"]]
         if not np.array_equal(row["split"], first["split"]):
             raise ValueError(f"table {number} has other splits than table 1")
-        mean += (1 - x) / len(others) * row[columns].to_numpy(np.float64)
-    return first.assign(**dict(zip(columns, mean.astype(np.float32).T, strict=True)))
+        found.append(predictions.logits(row))
+    return np.stack(found)
+
+
+def _mean(logits: np.ndarray, x: float) -> np.ndarray:
+    """The weighted mean (clips, labels) of logits (tables, clips, labels), as a predictions table stores it."""
+    if not 0 <= x <= 1:
+        raise ValueError(f"x = {x}: a weight from 0 to 1 is wanted")
+    return (x * logits[0] + (1 - x) * logits[1:].mean(axis=0)).astype(np.float32)
 
 
 def right(table: pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> np.ndarray:
@@ -66,8 +76,11 @@ def right(table: pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "tes
 
 def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: str, split: str, steps=STEPS) -> pd.DataFrame:
     """All metrics of a split for each weight x of the first table: one row per x, a column per metric."""
-    rows = {x: score(combine(tables, x), clips, task, split)[list(METRICS[task])] for x in steps}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("x")
+    kept = (tables[0]["split"] == split).to_numpy()
+    _, truth, _ = predictions.with_truth(tables[0], clips, task, split)
+    logits, measure = _aligned(tables)[:, kept], exercise_metrics if task == "exercise" else mgap_metrics
+    rows = {x: measure(truth, predictions.probabilities(_mean(logits, x).astype(float), task)) for x in steps}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("x")[list(METRICS[task])]
 
 
 def best(values: pd.Series) -> float:
