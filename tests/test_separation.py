@@ -15,6 +15,7 @@ def test_exercises_far_apart_are_pure_and_mixed_ones_are_not():
     assert apart["purity"] == 1 and apart["silhouette"] > 0.9
     # a clip has 10 others of its exercise among 21
     assert apart["chance"] == pytest.approx(10 / 21)
+    assert apart["perfect"] == 1
     mixed = separation.separation(noise, EXERCISES)
     assert mixed["purity"] == pytest.approx(10 / 21, abs=0.12) and abs(mixed["silhouette"]) < 0.1
 
@@ -22,6 +23,13 @@ def test_exercises_far_apart_are_pure_and_mixed_ones_are_not():
 def test_one_exercise_has_no_silhouette():
     found = separation.separation(np.random.default_rng(0).normal(size=(5, 3)), np.repeat("Squat", 5))
     assert np.isnan(found["silhouette"]) and found["purity"] == found["chance"] == 1
+
+
+def test_an_exercise_of_few_clips_cannot_fill_ten_places():
+    few = np.repeat(["Squat", "Push-up", "Deadlift"], 6)
+    far = 100.0 * np.repeat(np.eye(3), 6, axis=0) + np.random.default_rng(0).normal(size=(18, 3))
+    found = separation.separation(far, few)
+    assert found["purity"] == found["perfect"] == 5 / 10  # five others of its exercise, ten neighbours
 
 
 def test_tsne_draws_few_clips_and_the_same_picture_again():

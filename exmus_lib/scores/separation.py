@@ -35,7 +35,8 @@ def separation(values: np.ndarray, exercises: np.ndarray) -> pd.Series:
     """Numbers for how well the exercises (N,) of embeddings (N, D) stand apart, NaN where there is but one exercise.
 
     silhouette: from -1 to 1, how much nearer a clip is to its own exercise than to the next; purity: the share of a clip's
-    10 nearest neighbours that are of its exercise; chance: the purity of neighbours drawn at random.
+    10 nearest neighbours that are of its exercise; chance: the purity of neighbours drawn at random; perfect: the purity where
+    a clip's nearest are all others of its exercise.
     """
     names, counts = np.unique(exercises, return_counts=True)
     several = 2 <= len(names) < len(exercises)
@@ -46,5 +47,6 @@ def separation(values: np.ndarray, exercises: np.ndarray) -> pd.Series:
         "silhouette": silhouette_score(values, exercises) if several else np.nan,
         "purity": same.mean(),
         "chance": (counts * (counts - 1)).sum() / (len(values) * (len(values) - 1)),
+        "perfect": (counts * np.minimum(counts - 1, neighbours)).sum() / (len(values) * neighbours),
         "clips": len(values),
     })  # fmt: skip
