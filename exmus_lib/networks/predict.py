@@ -51,9 +51,11 @@ def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.nd
 
 
 def restore(run: workspace.Run) -> tuple[VideoNetwork, Recipe]:
-    """The trained network of a complete run and its recipe."""
+    """The trained network of a complete run and its recipe. ValueError for a run without one, as an ensemble is."""
     predictions.read(run)  # says which runs there are when this one is not complete
     facts = run.facts()
+    if "recipe" not in facts:
+        raise ValueError(f"{run.name} has no network of its own: predict with {facts.get('members', 'a trained run')}")
     how = Recipe(**facts["recipe"])
     network = build(facts["network"], run.task, how)
     weights.load(network, run.folder / "weights.safetensors")

@@ -174,7 +174,8 @@ def report(dataset: str) -> str:
         lines.append(
             _line("no network: the training clips' frequencies", _cells(100 * guess[list(METRICS[task])], ONE))
         )
-        runs = [run for run in workspace.find_runs(dataset, task) if run.facts()["network"] in recipes.NETWORKS]
+        shown = (*recipes.NETWORKS, "ensemble")
+        runs = [run for run in workspace.find_runs(dataset, task) if run.facts()["network"] in shown]
         kept = [run for run in runs if run.facts()["clip_set"] == clip_set.hash("video")]
         for run in sorted(kept, key=_order):
             lines += ["", *_compared(run, clips, notes)]
@@ -213,20 +214,24 @@ def _cells(percent: pd.Series, form: str) -> list[str]:
 
 
 def _label(facts: dict) -> str:
+    if facts["network"] == "ensemble":
+        parts = zip(facts["weights"], facts["networks"], strict=True)
+        tuned = ", fine-tuned" if "exercise" in facts["inits"] else ""
+        chosen = ", chosen on validation" if facts["chosen_on_validation"] else ""
+        return " + ".join(f"{weight:.2f} {recipes.NETWORKS[name]}" for weight, name in parts) + tuned + chosen
     network, epochs = recipes.NETWORKS[facts["network"]], facts["recipe"]["epochs"]
+    if facts["recipe"]["inverse_beta"] != 8:
+        network += f" 1/β {facts['recipe']['inverse_beta']}"
     duration = f"{epochs} epochs" if epochs > 1 else "1 epoch"
     return f"{network}, {facts['init']}, {facts['preset']}, {duration}, seed {facts['seed']}"
 
 
 def _order(run: workspace.Run) -> tuple:
-    facts = run.facts()
-    return (
-        list(recipes.NETWORKS).index(facts["network"]),
-        facts["preset"],
-        facts["recipe"]["epochs"],
-        facts["init"],
-        facts["seed"],
-    )
+    """Networks in the order of recipes.NETWORKS, then ensembles."""
+    facts, names = run.facts(), list(recipes.NETWORKS)
+    if facts["network"] == "ensemble":
+        return len(names), facts["preset"], str(facts["inits"]), facts["chosen_on_validation"], -facts["weights"][0]
+    return names.index(facts["network"]), facts["preset"], facts["init"], facts["recipe"]["epochs"], run.name
 
 
 if __name__ == "__main__":
