@@ -27,7 +27,7 @@ demo workbook: $(READY)
 	@$(BIN)/python -m exmus_lib.scores.paper
 
 test: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check

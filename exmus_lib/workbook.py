@@ -8,6 +8,7 @@ import argparse
 import os
 import signal
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
@@ -17,34 +18,34 @@ import psutil
 from tqdm import tqdm
 
 from exmus_lib import workspace
+from exmus_lib.vocabulary import TASKS
 
 ABREAST = 2
 
 
 class Step(NamedTuple):
-    """One notebook with its parameters; `networks` None means the notebook's own choice."""
+    """One notebook with the parameters that are not its own defaults."""
 
     notebook: str
-    task: str | None = None
-    networks: str | None = None
+    parameters: dict[str, str] = {}
 
     @property
     def name(self) -> str:
         """As its executed copy is called: <notebook>[.<task>]."""
-        return ".".join(filter(None, (self.notebook, self.task)))
+        return ".".join(filter(None, (self.notebook, self.parameters.get("task"))))
 
 
-def both(notebook: str, networks: str | None = None) -> tuple[Step, Step]:
+def both(notebook: str, **parameters: str) -> tuple[Step, Step]:
     """A notebook on each of the two tasks."""
-    return Step(notebook, "exercise", networks), Step(notebook, "mgap", networks)
+    return tuple(Step(notebook, {"task": task, **parameters}) for task in TASKS)
 
 
 # Stages run one after the other; the steps of a stage need nothing from one another. The longest come first.
 PLANS = {
     "demo": (
         (Step("01_data_prep"),),
-        (*both("03_slowfast", "slowfast_r50"), *both("02_x3d", "x3d_m")),
-        (*both("08_tsne", "x3d_m,slowfast_r50"), *both("05_ensembles")),
+        (*both("03_slowfast", networks="slowfast_r50"), *both("02_x3d", networks="x3d_m")),
+        (*both("08_tsne", networks="x3d_m,slowfast_r50"), *both("05_ensembles")),
         (Step("10_report"),),
     ),
     "workbook": (
@@ -57,18 +58,18 @@ PLANS = {
 }
 
 
-def run(plan: str) -> None:
-    """Run all notebooks of a plan at `quick`; executed copies are left in outputs/executed.
+def run(stages: Sequence[Sequence[Step]], preset: str = "quick") -> None:
+    """Run the notebooks of all stages of a plan; executed copies are left in outputs/executed.
 
     Stops with SystemExit that names the notebook when one fails. An interrupt reaches the kernels, whose trainings go on from
     their last epoch the next time.
     """
     folder = workspace.outputs_dir("executed")
     cores = os.cpu_count() or 1
-    for stage in PLANS[plan]:
+    for stage in stages:
         os.environ["OMP_NUM_THREADS"] = str(max(1, cores // min(ABREAST, len(stage))))
         with ThreadPoolExecutor(ABREAST) as pool:
-            futures = [pool.submit(execute, step, folder) for step in stage]
+            futures = [pool.submit(execute, step, folder, preset) for step in stage]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -79,16 +80,15 @@ def run(plan: str) -> None:
                 raise
 
 
-def execute(step: Step, folder: Path) -> None:
+def execute(step: Step, folder: Path, preset: str) -> None:
     """Run one notebook, with a progress bar of its own. Raises SystemExit that names it when a cell fails."""
-    chosen = {"preset": "quick", "task": step.task, "networks": step.networks}
     executed = folder / f"{step.name}.ipynb"
     started = time.perf_counter()
     try:
         papermill.execute_notebook(
             workspace.REPOSITORY / "notebooks" / f"{step.notebook}.ipynb",
             executed,
-            {name: value for name, value in chosen.items() if value},
+            {"preset": preset, **step.parameters},
             progress_bar={"desc": f"{step.name:20}", "leave": False},
         )
     except papermill.PapermillExecutionError as error:
@@ -101,4 +101,4 @@ def execute(step: Step, folder: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("plan", choices=PLANS)
-    run(parser.parse_args().plan)
+    run(PLANS[parser.parse_args().plan])

@@ -128,7 +128,12 @@ def test_a_parent_that_does_not_fit_is_refused_by_name(home):
     with pytest.raises(ValueError, match=f"{parent.name} is a run of x3d_s, not of x3d_m"):
         fit.train(clip_set, "x3d_m", "mgap", "smoke", parent)
     with pytest.raises(ValueError, match="may have seen the test clips"):
-        fit.train(clip_set, "x3d_s", "mgap", "smoke", parent, split="clip")
+        facts = parent.facts()
+        parent.write_facts(facts | {"clip_set": "0ld0ld"})
+        try:
+            fit.train(clip_set, "x3d_s", "mgap", "smoke", parent)
+        finally:
+            parent.write_facts(facts)
     with pytest.raises(ValueError, match="gone is not a complete run"):
         fit.train(clip_set, "x3d_s", "mgap", "smoke", workspace.Run(clip_set.name, "exercise", "gone"))
 

@@ -1,4 +1,4 @@
-"""Every notebook at `smoke`, through papermill as its users run it: the files that it leaves, and what it refuses."""
+"""Every notebook at `smoke`, through papermill: the files that it leaves, the pictures that it shows, and what it refuses."""
 
 import os
 import subprocess
@@ -9,14 +9,37 @@ import nbformat
 import pandas as pd
 import pytest
 
-from exmus_lib import predictions, workspace
+from exmus_lib import predictions, workbook, workspace
+from exmus_lib.workbook import Step
 
 NOTEBOOKS = workspace.REPOSITORY / "notebooks"
 
 
+# As `make workbook` in small: what stands in one stage runs two at a time.
+STAGES = (
+    (Step("01_data_prep"),),
+    (Step("03_slowfast", {"networks": "slowfast_r50"}), Step("02_x3d", {"networks": "x3d_m"})),
+    (
+        Step("04_baselines", {"task": "mgap", "networks": "slow_r50,x3d_m"}),
+        Step("06_transfer", {"networks": "x3d_m,slowfast_r50"}),
+        Step("07_beta_ablation", {"betas": "8,10"}),
+        Step("05_ensembles"),
+        Step("08_tsne", {"networks": "x3d_m,slowfast_r50"}),
+    ),
+    (Step("10_report"),),
+)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
+    """Every notebook has run at `smoke`."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXMUS_HOME", str(home))
+        patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        workbook.run(STAGES, "smoke")
+    return home
 
 
 def papermill(home: Path, notebook: str, *parameters: str) -> subprocess.CompletedProcess:
@@ -29,17 +52,12 @@ def papermill(home: Path, notebook: str, *parameters: str) -> subprocess.Complet
     return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
 
 
-def checked(result: subprocess.CompletedProcess) -> None:
-    assert result.returncode == 0, result.stderr[-3000:]
-
-
 def without_picture(home: Path, notebook: str) -> list[str]:
     """The cells of an executed notebook that draw, and show nothing."""
-    cells = nbformat.read(home / f"{notebook}.out.ipynb", 4).cells
+    cells = nbformat.read(home / "outputs" / "executed" / f"{notebook}.ipynb", 4).cells
     drawing = [
         cell for cell in cells if cell.cell_type == "code" and "figures." in cell.source.replace("import figures", "")
     ]
-    assert drawing
     return [c.source for c in drawing if not any("image/png" in output.get("data", {}) for output in c.outputs)]
 
 
@@ -47,82 +65,63 @@ def figures(home: Path) -> set[str]:
     return {path.stem for path in (home / "outputs" / "figures" / "sample-smoke").glob("*.pdf")}
 
 
+@pytest.mark.parametrize("step", [step for stage in STAGES for step in stage], ids=lambda s: s.name)
+def test_every_cell_that_draws_shows_its_picture(home, step):
+    assert without_picture(home, step.name) == []
+
+
 def test_01_leaves_tables_clips_and_figures(home):
-    checked(papermill(home, "01_data_prep", "preset", "smoke"))
     folder = home / "data" / "clips" / "sample-smoke"
     clips = pd.read_parquet(folder / "clips.parquet")
     assert set(clips["split_video"]) == {"train", "val", "test"} and clips["exercise"].nunique() == 16
     assert all((folder / path).stat().st_size > 0 for path in clips["path"])
     assert {"fig1-exercises", "fig2-class-balance-exercise", "fig3-class-balance-mgap"} <= figures(home)
-    assert without_picture(home, "01_data_prep") == []
 
 
-@pytest.fixture(scope="module")
-def trained(home):
-    """02 and 03 have run on exercises, with one network each."""
-    for notebook, network in (("02_x3d", "x3d_m"), ("03_slowfast", "slowfast_r50")):
-        checked(papermill(home, notebook, "preset", "smoke", "networks", network))
-    return home
-
-
-@pytest.mark.parametrize(("notebook", "network"), [("02_x3d", "x3d_m"), ("03_slowfast", "slowfast_r50")])
-def test_02_and_03_leave_complete_runs(trained, notebook, network):
-    (run,) = runs_of(trained, "exercise", network)
+@pytest.mark.parametrize(
+    ("figure", "network"), [("fig4-x3d-stages", "x3d_m"), ("fig5-slowfast-stages", "slowfast_r50")]
+)
+def test_02_and_03_leave_complete_runs(home, figure, network):
+    (run,) = runs_of(home, "exercise", f"{network}-scratch-s0")
     table = predictions.check(pd.read_parquet(run / "predictions.parquet"), "exercise")
     assert set(table["split"]) == {"train", "val", "test"}
-    assert {f"{run.name}-by-label"} <= figures(trained)
-    assert without_picture(trained, notebook) == []
-    assert any(name.startswith("fig4" if notebook == "02_x3d" else "fig5") for name in figures(trained))
+    assert {f"{run.name}-by-label", figure} <= figures(home)
 
 
-def test_04_leaves_baselines_with_and_without_a_network(trained):
-    checked(papermill(trained, "04_baselines", "preset", "smoke", "task", "mgap", "networks", "r2plus1d_r50,x3d_m"))
-    for kind in ("r2plus1d_r50-scratch", "prevalence", "lookup-x3d_m", "probe-x3d_m"):
-        (run,) = runs_of(trained, "mgap", kind)
+def test_04_leaves_baselines_with_and_without_a_network(home):
+    for kind in ("slow_r50-scratch", "prevalence", "lookup-x3d_m", "probe-x3d_m"):
+        (run,) = runs_of(home, "mgap", kind)[:1]
         predictions.check(pd.read_parquet(run / "predictions.parquet"), "mgap")
-    assert without_picture(trained, "04_baselines") == []
 
 
-def test_05_leaves_the_papers_three_ensembles_and_the_chosen_one(trained):
-    checked(papermill(trained, "05_ensembles", "preset", "smoke"))
-    assert len(runs_of(trained, "exercise", "ensemble-x3d_m-")) == 4
-    assert "05_ensembles-exercise" in figures(trained) and without_picture(trained, "05_ensembles") == []
+def test_05_leaves_the_papers_three_ensembles_and_the_chosen_one(home):
+    assert len(runs_of(home, "exercise", "ensemble-x3d_m-")) == 4
 
 
-def test_06_leaves_fine_tuned_runs_and_their_ensembles(trained):
-    checked(papermill(trained, "06_transfer", "preset", "smoke", "networks", "x3d_m,slowfast_r50"))
+def test_06_leaves_fine_tuned_runs_and_their_ensembles(home):
     for network in ("x3d_m", "slowfast_r50"):
-        (tuned,) = runs_of(trained, "mgap", f"{network}-exercise")
+        (tuned,) = runs_of(home, "mgap", f"{network}-exercise")
         assert network in workspace.Run.at(tuned).facts()["parent"]
-    assert len(runs_of(trained, "mgap", "ensemble-x3d_m-")) == 3
-    assert without_picture(trained, "06_transfer") == []
+    assert len(runs_of(home, "mgap", "ensemble-x3d_m-")) == 3
 
 
-def test_07_leaves_a_run_for_each_beta(trained):
-    checked(papermill(trained, "07_beta_ablation", "preset", "smoke", "betas", "8,10"))
-    assert len(runs_of(trained, "exercise", "slowfast_r50-scratch-s0")) == 1  # that of 03, not another one
-    assert len(runs_of(trained, "exercise", "slowfast_r50-scratch-beta10-s0")) == 1
-    assert without_picture(trained, "07_beta_ablation") == []
+def test_07_leaves_a_run_for_each_beta_and_takes_that_of_03(home):
+    assert len(runs_of(home, "exercise", "slowfast_r50-scratch-s0")) == 1
+    assert len(runs_of(home, "exercise", "slowfast_r50-scratch-beta10-s0")) == 1
 
 
-def test_08_and_10_leave_pictures_and_the_report(trained):
-    checked(papermill(trained, "08_tsne", "preset", "smoke", "networks", "x3d_m,slowfast_r50"))
-    assert {"fig6-tsne-exercise", "fig7-tsne-exercise"} <= figures(trained)
-    assert without_picture(trained, "08_tsne") == []
-    checked(papermill(trained, "10_report", "preset", "smoke"))
-    cells = pd.read_csv(trained / "outputs" / "tables" / "sample-smoke" / "paper.csv")
-    assert cells["ours"].notna().any() and len(cells) == 315
-    page = (trained / "outputs" / "report" / "index.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") >= 4  # Figures 4 to 7 at least
+def test_08_and_10_leave_pictures_and_the_report(home):
+    assert {"fig6-tsne-exercise", "fig7-tsne-exercise"} <= figures(home)
+    cells = pd.read_csv(home / "outputs" / "tables" / "sample-smoke" / "paper.csv")
+    assert len(cells) == 315 and set(cells[cells["ours"].notna()]["table"]) == {2, 4, 5, 6, *range(7, 15)}
+    page = (home / "outputs" / "report" / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 7
 
 
-def test_05_without_runs_stops_with_the_command_that_makes_them(trained):
-    result = papermill(trained, "05_ensembles", "preset", "smoke", "seed", "7")
-    assert result.returncode != 0
-    assert (
-        "Make it first: papermill 02_x3d.ipynb out.ipynb -p task exercise" in result.stderr
-        and "seed 7" in result.stderr
-    )
+def test_a_notebook_that_trains_nothing_stops_with_the_command_that_makes_what_it_misses(home):
+    result = papermill(home, "05_ensembles", "preset", "smoke", "seed", "7")
+    assert result.returncode != 0 and "seed 7" in result.stderr
+    assert "Make it first: papermill 02_x3d.ipynb out.ipynb -p task exercise" in result.stderr
 
 
 def runs_of(home: Path, task: str, start: str) -> list[Path]:

@@ -26,19 +26,16 @@ def house(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_every_step_of_a_plan_runs_at_quick_and_leaves_its_notebook(house, monkeypatch):
-    plan = ((Step("first"),), (Step("second", "mgap"), Step("second", "exercise")))
-    monkeypatch.setitem(workbook.PLANS, "demo", plan)
-    workbook.run("demo")
+def test_every_step_of_a_plan_runs_at_quick_and_leaves_its_notebook(house):
+    workbook.run(((Step("first"),), workbook.both("second")))
     first, *others = (house / "said.txt").read_text().splitlines()
     assert first == "None quick" and sorted(others) == ["exercise quick", "mgap quick"]
     executed = {path.name for path in (house / "outputs" / "executed").iterdir()}
     assert executed == {"first.ipynb", "second.mgap.ipynb", "second.exercise.ipynb"}
 
 
-def test_a_notebook_that_fails_is_named_and_what_comes_after_is_not_run(house, monkeypatch):
-    monkeypatch.setitem(workbook.PLANS, "demo", ((Step("broken", "mgap"),), (Step("first"),)))
+def test_a_notebook_that_fails_is_named_and_what_comes_after_is_not_run(house):
     with pytest.raises(SystemExit, match=r"stopped in broken\.mgap: ValueError: no such video: my\.mp4\nwhat it did"):
-        workbook.run("demo")
+        workbook.run(((Step("broken", {"task": "mgap"}),), (Step("first"),)))
     assert (house / "outputs" / "executed" / "broken.mgap.ipynb").exists()
     assert not (house / "said.txt").exists()
