@@ -110,8 +110,13 @@ class Run:
 
     @classmethod
     def at(cls, folder: str | Path) -> "Run":
-        """The run whose folder this is, wherever it was copied; its last three parts are data set, task and name."""
+        """The run whose folder this is, wherever it was copied; its last three parts are data set, task and name.
+
+        FileNotFoundError when it is not the folder of a run.
+        """
         folder = Path(folder).expanduser().resolve()
+        if not (folder / "run.json").exists():
+            raise FileNotFoundError(f"{folder} is not the folder of a run, <dataset>/<task>/<run>: it has no run.json")
         return cls(*folder.parts[-3:], folder.parents[2])
 
     @property

@@ -99,6 +99,22 @@ def test_videos_stored_lying_are_shown_upright(tmp_path, turned):
     assert np.abs(upright.astype(int) - drawn).mean() < 8 < np.abs(upright[::-1].astype(int) - drawn).mean()
 
 
+@pytest.mark.parametrize("size", [(96, 128), (96, 170), (170, 96)])
+def test_a_video_shows_what_was_drawn_whatever_its_size(tmp_path, size):
+    take = Take("squat", 24, 0.1, *size)
+    encode(tmp_path / "video.mp4", take, 0, False, np.random.default_rng(0))
+    drawn = next(iter(shoot(take, np.random.default_rng(0))))  # the noise is drawn first: another scene, the same room
+    seen = first_frame(tmp_path / "video.mp4").to_ndarray(format="rgb24")
+    assert seen.shape == drawn.shape
+
+    def greenness(image: np.ndarray) -> float:
+        """How much greener than red and blue the top rows are: what chroma out of step with luma shows as."""
+        top = image[:6].astype(float)
+        return (top[..., 1] - top[..., [0, 2]].mean(axis=-1)).mean()
+
+    assert greenness(seen) < 10
+
+
 def test_two_bones_keep_their_lengths_and_bend_towards_the_pole():
     rng = np.random.default_rng(0)
     root, target, pole = rng.normal(size=(3, 200, 3))

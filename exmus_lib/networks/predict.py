@@ -14,7 +14,8 @@ from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.recipes import Recipe
 from exmus_lib.videos.cut import SIDE
 from exmus_lib.videos.dataset import ClipDataset, ViewCache, view_of, view_times, window_of
-from exmus_lib.videos.read import info, read_frames
+from exmus_lib.videos.read import VideoError, info, read_frames
+from exmus_lib.videos.scan import SHORTEST
 from exmus_lib.vocabulary import LABELS
 
 
@@ -66,11 +67,13 @@ def predict(video: str | Path, run: workspace.Run | str | Path) -> pd.Series:
     """Probabilities of one video file, label -> probability, highest first. `run` is a Run or the path of its folder.
 
     Windows as long as clips, 2 <= t < 4 s, are laid over the whole video and their logits averaged. Raises VideoError naming
-    the file and why when it cannot be read.
+    the file and why when it cannot be read or is shorter than a clip.
     """
     run = run if isinstance(run, workspace.Run) else workspace.Run.at(run)
-    network, how = restore(run)
     facts = info(video)
+    if facts.seconds < SHORTEST:
+        raise VideoError(video, f"shorter than {SHORTEST:g} s ({facts.seconds:.2f} s)")
+    network, how = restore(run)
     pieces = max(1, int(facts.seconds // 2))
     length = facts.seconds / pieces
     start, window = window_of(length, facts.fps, how)

@@ -113,7 +113,7 @@ def encode(path: Path, take: Take, turned: int, sound: bool, rng: np.random.Gene
             y, x = rng.integers(32, size=2)
             luma = planes[: stream.height]
             cv2.add(luma, noise[y : y + stream.height, x : x + stream.width], luma, dtype=cv2.CV_8U)
-            container.mux(stream.encode(av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
         container.mux(stream.encode())
 
 
