@@ -138,6 +138,19 @@ def test_a_parent_that_does_not_fit_is_refused_by_name(home):
         fit.train(clip_set, "x3d_s", "mgap", "smoke", workspace.Run(clip_set.name, "exercise", "gone"))
 
 
+def test_a_run_that_another_process_trains_is_awaited_and_not_trained_twice(home):
+    clip_set = prepare(str(home / "gym"))
+    command = [sys.executable, "-c", SCRIPT, str(home / "gym"), "2"]
+    process = subprocess.Popen(command, cwd=workspace.REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runs = home / "outputs" / "runs" / clip_set.name / "exercise"
+    lock = set(runs.glob(".*.lock"))
+    deadline = time.monotonic() + 120
+    while set(runs.glob(".*.lock")) == lock and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run = fit.train(clip_set, "x3d_s", "exercise", "smoke", epochs=2)
+    assert process.wait() == 0 and run.complete and list(run.history()["epoch"]) == [0, 1]
+
+
 def test_an_unknown_init_is_refused(home):
     with pytest.raises(
         ValueError, match=r"init = 'scrach' is not one of: kinetics400, scratch. Did you mean \"scratch\""

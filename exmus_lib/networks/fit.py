@@ -66,10 +66,11 @@ def train(
     beta = "" if how.inverse_beta == Recipe.inverse_beta else f"-beta{how.inverse_beta}"
     name = f"{network}-{parameters['init']}{beta}-s{seed}-{workspace.six_hex(parameters)}"
     run = workspace.Run(clip_set.name, task, name)
-    if overwrite:
-        run.remove()
-    if not run.complete:
-        _train(run, clip_set, how, parameters)
+    with workspace.alone(run.folder):
+        if overwrite:
+            run.remove()
+        if not run.complete:
+            _train(run, clip_set, how, parameters)
     return run
 
 

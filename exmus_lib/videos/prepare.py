@@ -43,6 +43,11 @@ def prepare(dataset: str = "sample", preset: str = "quick", overwrite: bool = Fa
     interrupted goes on where it was. `overwrite` makes everything anew, the sample's videos too.
     """
     name = dataset_name(dataset, preset)
+    with workspace.alone(workspace.clips_dir(name)):
+        return _prepare(dataset, name, overwrite)
+
+
+def _prepare(dataset: str, name: str, overwrite: bool) -> ClipSet:
     folder = workspace.clips_dir(name)
     if overwrite:
         shutil.rmtree(folder, ignore_errors=True)
