@@ -1,11 +1,12 @@
 """What the networks learn from the sample: `python benchmarks/learning.py` trains, then writes docs/learning.png and .md.
 
 Every run is one that the notebooks would make (`papermill 02_x3d.ipynb out.ipynb -p networks x3d_m -p seed 1 -p epochs 40`), so
-finished runs are loaded and an interrupted one goes on. Both lengths, both tasks and three seeds: some hours on two cores;
-with `--short` only the demo's own length, half an hour.
+finished runs are loaded and an interrupted one goes on. Both lengths, both tasks and three seeds take some hours on two cores;
+`--short` keeps to the demo's own length. Two processes share the work, the second `--backwards`, each with OMP_NUM_THREADS=1.
 """
 
 import argparse
+from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,18 +24,18 @@ CHANCE = {"exercise": 100 / 16}
 DOCS = workspace.REPOSITORY / "docs"
 
 
-def main(lengths: tuple[int | None, ...]) -> None:
+def main(lengths: tuple[int | None, ...], backwards: bool) -> None:
     clips = prepare.prepare("sample")
+    plan = list(product(lengths, NETWORKS, TASKS, SEEDS))
+    for epochs, network, task, seed in plan[::-1] if backwards else plan:
+        fit.train(clips, network, task, "quick", seed=seed, epochs=epochs)
     rows, curves = [], []
-    for epochs in lengths:
-        for network in NETWORKS:
-            for task in TASKS:
-                for seed in SEEDS:
-                    run = fit.train(clips, network, task, "quick", seed=seed, epochs=epochs)
-                    facts, scores = run.facts(), metrics.score(run, clips.table(), task)
-                    shared = {"network": recipes.NETWORKS[network], "task": task, "seed": seed}
-                    rows.append({**shared, "epochs": facts["recipe"]["epochs"], **scores})
-                    curves.append(run.history().assign(**shared, planned=facts["recipe"]["epochs"]))
+    for epochs, network, task, seed in plan:
+        run = fit.train(clips, network, task, "quick", seed=seed, epochs=epochs)  # loaded
+        planned = run.facts()["recipe"]["epochs"]
+        shared = {"network": recipes.NETWORKS[network], "task": task, "seed": seed}
+        rows.append({**shared, "epochs": planned, **metrics.score(run, clips.table(), task)})
+        curves.append(run.history().assign(**shared, planned=planned))
     (DOCS / "learning.md").write_text(words(pd.DataFrame(rows), clips.table()), encoding="utf-8")
     draw(pd.concat(curves)).savefig(DOCS / "learning.png", dpi=110)
 
@@ -87,4 +88,8 @@ def draw(curves: pd.DataFrame) -> plt.Figure:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="only as many epochs as the demo has")
-    main(LENGTHS[:1] if parser.parse_args().short else LENGTHS)
+    parser.add_argument(
+        "--backwards", action="store_true", help="last run first, for a second process beside the first"
+    )
+    given = parser.parse_args()
+    main(LENGTHS[:1] if given.short else LENGTHS, given.backwards)
