@@ -40,7 +40,7 @@ def both(notebook: str, **parameters: str) -> tuple[Step, Step]:
     return tuple(Step(notebook, {"task": task, **parameters}) for task in TASKS)
 
 
-# Stages run one after the other; the steps of a stage need nothing from one another. The longest come first.
+# Stages run one after the other; the steps of a stage need nothing from one another.
 PLANS = {
     "demo": (
         (Step("01_data_prep"),),

@@ -6,7 +6,7 @@ import runs
 
 from exmus_lib import predictions, workspace
 from exmus_lib.pictures import page
-from exmus_lib.scores import baselines, ensembles, tables
+from exmus_lib.scores import baselines, ensembles, paper, tables
 
 VALUES = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
 ROW = ["table", "task", "model", "variant", "epochs", "weights_x3d", "inverse_beta"]
@@ -91,6 +91,23 @@ def test_betas_fine_tuning_and_ensembles_meet_their_own_rows(clip_set):
     assert row["ours"] == 100 and "SlowFast-R50 for SlowFast-R101" in row["differs"]
     assert pd.isna(of(cells, 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)["ours"])
     assert pd.isna(of(cells, 10, "X3D-m+SlowFast-R50", "ensemble", "f1", weights_x3d=0.25)["ours"])
+
+
+def test_ensembles_of_longer_runs_are_not_taken_for_another_seed(clip_set):
+    for epochs, wrong in ((None, 0), (40, 16)):
+        members = [runs.write_run(clip_set, network=n, wrong=wrong, epochs=epochs) for n in ("x3d_m", "slowfast_r50")]
+        made = ensembles.store(members, 0.5)
+    row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
+    assert (row["ours"], row["runs"]) == (50, f"exercise/{made.name}")  # the newer of the two, not their mean
+    assert "0.50 X3D-M" in tables.what(made.facts())
+
+
+def test_fine_tuning_says_where_its_exercise_run_started(clip_set):
+    said = runs.facts(task="mgap", preset="paper", init="exercise", epochs=30) | {"parent_init": "scratch"}
+    row = paper.paper_rows(13).query("model == 'X3D-m' and variant == 'finetuned'").iloc[0]
+    run = workspace.Run("kaggle", "mgap", "x3d_m")
+    assert paper.differs(run, said, row) == ["exercise run from scratch"]
+    assert paper.differs(run, said | {"parent_init": "kinetics400"}, row) == []
 
 
 def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set, home):

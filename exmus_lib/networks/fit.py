@@ -58,7 +58,8 @@ def train(
     }  # fmt: skip
     if isinstance(init, workspace.Run):
         _check_parent(init, clip_set.name, parameters)
-        parameters |= {"init": init.task, "parent": f"{init.dataset}/{init.task}/{init.name}"}
+        parent = f"{init.dataset}/{init.task}/{init.name}"
+        parameters |= {"init": init.task, "parent": parent, "parent_init": init.facts()["init"]}
     elif init is None:
         parameters["init"] = init_of(preset)
     elif init not in INITS:

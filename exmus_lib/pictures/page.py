@@ -95,7 +95,7 @@ def _row(row: pd.DataFrame, marks: dict[str, str]) -> dict:
         "model": model,
         "paper": [f"{value:.2f}" for value in row["paper"]],
         "runs": first["runs"],
-        "mark": marks.get(first["differs"], ""),
+        "mark": marks.get(first["differs"], DAGGER if first["differs"] else ""),
         "seeds": len(first["runs"].split(", ")) if ran else 0,
         "ours": ours if ran else None,
         "difference": [f"{value:+.2f}" for value in row["difference"]] if row["difference"].notna().all() else None,

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import recipes, workspace
+from exmus_lib.recipes import Recipe
 from exmus_lib.scores import baselines
 from exmus_lib.scores.metrics import METRICS, score
 from exmus_lib.videos.prepare import load
@@ -59,7 +60,7 @@ def is_of(row: pd.Series, facts: dict) -> bool:
 
     Pretrained and scratch are one kind, and so are the ensembles of X3D-M with either SlowFast: `differs` tells them apart.
     """
-    weight, beta = row["weights_x3d"], 8 if pd.isna(row["inverse_beta"]) else row["inverse_beta"]
+    weight, beta = row["weights_x3d"], Recipe.inverse_beta if pd.isna(row["inverse_beta"]) else row["inverse_beta"]
     if facts["task"] != row["task"] or (facts["network"] == "ensemble") != (row["variant"] == "ensemble"):
         return False
     if facts["network"] == "ensemble":
@@ -79,10 +80,10 @@ def paper_rows_of(facts: dict) -> list[pd.Series]:
 
     Among rows that differ in epochs alone, that of the run's epochs, else the first. Empty when the paper has none.
     """
-    rows = paper_rows()
-    if facts["network"] == "ensemble":
-        return [row for _, row in rows.iterrows() if is_of(row, facts)]
-    rows = rows[[facts["network"] in recipes.NETWORKS and _model(row) == _model(facts) for _, row in rows.iterrows()]]
+    tuned_or_not = (facts, facts | {"init": "kinetics400"})
+    rows = pd.DataFrame([row for _, row in paper_rows().iterrows() if any(is_of(row, said) for said in tuned_or_not)])
+    if rows.empty or facts["network"] == "ensemble":
+        return [row for _, row in rows.iterrows()]
     found = []
     for variant in dict.fromkeys([VARIANTS.get(facts.get("init")), "pretrained"]):
         same = rows[rows["variant"] == variant]
@@ -102,6 +103,8 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
         found.append(f"split by {facts['split']}")
     if VARIANTS.get(facts["init"]) != row["variant"]:
         found.append(f"init {facts['init']}")
+    if facts.get("parent_init", "kinetics400") != "kinetics400":
+        found.append(f"exercise run from {facts['parent_init']}")
     if facts["preset"] != "paper":
         return [*found, f"preset {facts['preset']}"]
     changes = {} if pd.isna(row["inverse_beta"]) else {"inverse_beta": int(row["inverse_beta"])}
@@ -119,13 +122,6 @@ def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[s
             found.append(f"{recipes.NETWORKS[ours['network']]} for {theirs}")
         found += differs(member, ours, own)
     return list(dict.fromkeys(found))
-
-
-def _model(row: pd.Series | dict) -> tuple:
-    """Task, network and beta, of a paper row or of a run.json; an ensemble's weight has no counterpart among networks."""
-    if "recipe" in row:
-        return row["task"], recipes.NETWORKS[row["network"]].lower(), row["recipe"]["inverse_beta"]
-    return row["task"], row["model"].lower(), 8 if pd.isna(row["inverse_beta"]) else row["inverse_beta"]
 
 
 def beside_paper(runs: Iterable[workspace.Run], clips: pd.DataFrame) -> pd.DataFrame:
@@ -220,7 +216,7 @@ def _label(facts: dict) -> str:
         chosen = ", chosen on validation" if facts["chosen_on_validation"] else ""
         return " + ".join(f"{weight:.2f} {recipes.NETWORKS[name]}" for weight, name in parts) + tuned + chosen
     network, epochs = recipes.NETWORKS[facts["network"]], facts["recipe"]["epochs"]
-    if facts["recipe"]["inverse_beta"] != 8:
+    if facts["recipe"]["inverse_beta"] != Recipe.inverse_beta:
         network += f" 1/β {facts['recipe']['inverse_beta']}"
     duration = f"{epochs} epochs" if epochs > 1 else "1 epoch"
     return f"{network}, {facts['init']}, {facts['preset']}, {duration}, seed {facts['seed']}"

@@ -51,10 +51,9 @@ def match(row: pd.Series, runs: Sequence[workspace.Run]) -> Row | None:
 
 
 def _but_seed(said: tuple[workspace.Run, dict]) -> str:
-    """All that changes numbers in a run but the seed, of its parents too."""
-    facts = said[1]
-    kept = {name: facts.get(name) for name in ("task", "network", "init", "recipe", "networks", "inits", "weights")}
-    return dumps(kept, sort_keys=True)
+    """All that changes numbers in a run but the seed, in an ensemble's members too."""
+    one, several = ("task", "network", "init", "parent_init", "recipe"), ("networks", "inits", "recipes", "weights")
+    return dumps({name: said[1].get(name) for name in (*one, *several)}, sort_keys=True)
 
 
 def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
@@ -97,6 +96,6 @@ def what(facts: dict) -> str:
     if facts["network"] == "ensemble":
         parts = zip(facts["weights"], facts["networks"], facts["inits"], strict=True)
         return f"{said}: " + " + ".join(
-            f"{w:.2f} {n}" + (" fine-tuned" if i == "exercise" else "") for w, n, i in parts
+            f"{w:.2f} {NETWORKS.get(n, n)}" + (" fine-tuned" if i == "exercise" else "") for w, n, i in parts
         )
     return f"{said} {NETWORKS[facts['parent'].split('/')[-1].split('-')[0]]}" if "parent" in facts else said

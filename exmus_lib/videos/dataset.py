@@ -156,9 +156,8 @@ class ClipDataset(Dataset):
     ):
         self.clips, self.folder, self.recipe = list(clips.itertuples()), folder, recipe
         self.train, self.cache = train, cache
-        self.epoch = torch.zeros(
-            (), dtype=torch.long
-        ).share_memory_()  # set while training; loader processes see it change
+        # Set while training; loader processes see it change.
+        self.epoch = torch.zeros((), dtype=torch.long).share_memory_()
         labels = truth(clips["exercise"], task)
         self.targets = torch.from_numpy(labels if task == "exercise" else labels.astype(np.float32))
 
