@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from fractions import Fraction
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from exmus_lib.sample.film import Take, shoot
@@ -63,10 +62,10 @@ def make(folder: Path, smoke: bool = False, seed: int = 0, progress: bool = True
             one(*job)
         return
     list(shoot(Take("squat", 24, 0.1, 64, 64), np.random.default_rng(0)))  # compile once, here; the workers load it
-    # spawn: a fork of a process that runs threads (a notebook's, torch's) may hang
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
-        for future in bar(as_completed([pool.submit(one, *job) for job in jobs])):
-            future.result()
+    # joblib's processes are no forks, which may hang where threads run (a notebook's, torch's), and need no __main__ guard.
+    workers = Parallel(min(os.cpu_count() or 1, 8), return_as="generator_unordered")
+    for _ in bar(workers(delayed(one)(*job) for job in jobs)):
+        pass
 
 
 def finished(root: Path, folder: str, n: int) -> bool:
