@@ -205,9 +205,10 @@ class Training(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(), self.how.learning_rate, weight_decay=self.how.weight_decay, fused=True
         )
-        epoch, last = self.steps / self.how.epochs, max(1, self.steps // 5)
+        epoch = self.steps / self.how.epochs
+        warm, last = max(1, min(epoch, self.steps / 10)), max(epoch, self.steps / 5)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: min(1, (step + 1) / epoch, (self.steps - step) / last)
+            optimizer, lambda step: min(1, (step + 1) / warm, (self.steps - step) / last)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
