@@ -1,6 +1,8 @@
 """Checks what papermill injected: an unknown name or value stops the notebook at once, with the valid ones and the nearest."""
 
+import shlex
 from collections.abc import MutableMapping
+from dataclasses import asdict
 from types import ModuleType, SimpleNamespace
 
 from exmus_lib import recipes, workspace
@@ -75,6 +77,48 @@ def _one_of(name: str, value: object, valid: tuple) -> object:
             f"{name} = {value!r} is not one of: {', '.join(map(str, valid))}.{nearest(str(value), tuple(map(str, valid)))}"
         )
     return value
+
+
+def figures_folder(p: SimpleNamespace, dataset: str) -> str:
+    """Where a notebook's figures go below outputs/figures: runs of another preset, split or seed have theirs elsewhere."""
+    return f"{dataset}/{p.preset}-{p.split}-s{p.seed}"
+
+
+def finished_run(
+    p: SimpleNamespace, dataset: str, clip_set: str, network: str, epochs: int | None = None
+) -> workspace.Run:
+    """The run of a network that 02 or 03 makes with a notebook's own parameters; `dataset` and `clip_set` are name and hash.
+
+    Raises FileNotFoundError with the command that makes it when there is none.
+    """
+    how, usual = recipes.recipe(network, p.preset, epochs=epochs), recipes.recipe(network, p.preset)
+    facts = {
+        "network": network,
+        "init": recipes.init_of(p.preset),
+        "preset": p.preset,
+        "split": p.split,
+        "seed": p.seed,
+    }
+    wanted = {**facts, "recipe": asdict(how), "clip_set": clip_set}
+    found = [run for run in workspace.find_runs(dataset, p.task) if wanted.items() <= run.facts().items()]
+    if found:
+        return found[-1]
+    notebook = {"x3d": "02_x3d", "slowfast": "03_slowfast"}.get(network.split("_")[0], "04_baselines")
+    options = {
+        "dataset": p.dataset,
+        "task": p.task,
+        "networks": network,
+        "preset": p.preset,
+        "split": p.split,
+        "seed": p.seed,
+    }
+    if how != usual:
+        options["epochs"] = how.epochs
+    raise FileNotFoundError(
+        f"no finished run of {network} for {dataset}/{p.task} with {', '.join(f'{k} {v}' for k, v in facts.items())},"
+        f" {how.epochs} epochs, on the present clips. Make it first: papermill {notebook}.ipynb out.ipynb"
+        f" {' '.join(f'-p {name} {shlex.quote(str(value))}' for name, value in options.items())}"
+    )
 
 
 def banner(**facts: object) -> None:

@@ -66,13 +66,13 @@ def read(run: workspace.Run) -> pd.DataFrame:
 
 
 def store(dataset: str, task: str, name: str, predictions: pd.DataFrame, facts: dict) -> workspace.Run:
-    """A complete run made without training (a baseline, an ensemble), called <name>-<six hex over its facts and logits>.
+    """A complete run made without training (a baseline, an ensemble), called <name>-<six hex over `facts`>.
 
-    An equal one is left as it is. `facts` (its run.json) say what it was made from.
+    `facts` (its run.json) say what it was made from. Made again from members that were trained anew, it is replaced.
     """
-    digest = pd.util.hash_pandas_object(check(predictions, task, name), index=False).sum()
-    run = workspace.Run(dataset, task, f"{name}-{workspace.six_hex(facts, int(digest))}")
-    if not run.complete:
+    run = workspace.Run(dataset, task, f"{name}-{workspace.six_hex(facts)}")
+    check(predictions, task, name)
+    if not (run.complete and read(run).equals(predictions.reset_index(drop=True))):
         run.write_facts({"task": task, **facts, **workspace.provenance()})
         write(run.folder / "predictions.parquet", predictions, task)
     return run

@@ -171,23 +171,3 @@ def find_runs(dataset: str, task: str) -> list[Run]:
     folder = home() / "outputs" / "runs" / dataset / task
     found = [Run(dataset, task, p.parent.name) for p in folder.glob("*/predictions.parquet")]
     return sorted(found, key=lambda r: (r.folder / "predictions.parquet").stat().st_mtime)
-
-
-def newest_run(dataset: str, task: str, **facts: object) -> Run:
-    """The newest complete run with these facts in its run.json or in the recipe there (network="x3d_m", seed=0, ...).
-
-    FileNotFoundError says which notebook makes one, when there is none.
-    """
-    for run in reversed(find_runs(dataset, task)):
-        said = run.facts()
-        if all({**(said.get("recipe") or {}), **said}.get(name) == value for name, value in facts.items()):
-            return run
-    network = str(facts["network"])
-    start = {"x3d": "02_x3d", "slowfast": "03_slowfast"}.get(network.split("_")[0], "04_baselines")
-    notebook = "06_transfer" if facts.get("init") == "exercise" else start
-    options = {name: facts[name] for name in ("preset", "split", "seed") if name in facts}
-    command = " ".join(f"-p {name} {value}" for name, value in {"task": task, "networks": network, **options}.items())
-    raise FileNotFoundError(
-        f"no finished run of {network} for {dataset}/{task} with {', '.join(f'{k} {v}' for k, v in options.items())}."
-        f" Make it first: papermill {notebook}.ipynb out.ipynb {command}"
-    )

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import runs
 from scipy.special import expit, softmax
+from sklearn.metrics import log_loss
 
 from exmus_lib import predictions, vocabulary
 from exmus_lib.scores import baselines
@@ -62,6 +63,37 @@ def test_a_probe_reads_what_an_embedding_holds_and_no_test_clip(task):
     with pytest.raises(ValueError, match="needs training and validation clips"):
         write_embeddings(run, clips[test], embedding[test])
         baselines.probe(run, clips, task)
+
+
+def test_the_strength_of_a_probe_is_that_of_least_loss_on_validation(monkeypatch):
+    clip_set = runs.sample()
+    clips = clip_set.table()
+    clips.loc[clips["split"].eq("train") & (clips.index % 2 == 1), "split"] = "val"
+    run, random = runs.write_run(clip_set), np.random.default_rng(0)
+    embedding = np.eye(16)[vocabulary.truth(clips["exercise"], "exercise")] + random.normal(size=(len(clips), 16))
+    write_embeddings(run, clips, embedding)
+    losses = {}
+    for strength in baselines.STRENGTHS:
+        with monkeypatch.context() as only:
+            only.setattr(baselines, "STRENGTHS", (strength,))
+            found = baselines.probe(run, clips, "exercise")
+        _, truth, logits = predictions.with_truth(found, clips, "exercise", "val")
+        losses[strength] = (log_loss(truth, softmax(logits, axis=1), labels=range(16)), predictions.logits(found))
+    best = min(losses, key=lambda strength: losses[strength][0])
+    assert best not in (baselines.STRENGTHS[0], baselines.STRENGTHS[-1])  # noise makes both ends worse
+    assert np.array_equal(predictions.logits(baselines.probe(run, clips, "exercise")), losses[best][1])
+
+
+def test_a_muscle_that_no_training_clip_works_is_never_predicted_by_a_probe():
+    clip_set = runs.sample()
+    clips = clip_set.table()
+    clips.loc[clips["split"].eq("train") & (clips.index % 2 == 1), "split"] = "val"
+    clips = clips[
+        ~(clips["split"].eq("train") & clips["exercise"].map(vocabulary.MUSCLES_OF).map(lambda m: "quads" in m))
+    ]
+    run = runs.write_run(clip_set)
+    write_embeddings(run, clips, np.eye(16)[vocabulary.truth(clips["exercise"], "exercise")])
+    assert (baselines.probe(run, clips, "mgap")["logit/quads"] == -baselines.SURE).all()
 
 
 def test_a_baseline_becomes_a_run_that_names_its_parent():

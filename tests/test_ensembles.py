@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import runs
 
-from exmus_lib import predictions, workspace
+from exmus_lib import predictions, vocabulary
+from exmus_lib.networks.predict import restore
 from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import METRICS, score
 
@@ -83,17 +84,30 @@ def test_runs_that_do_not_belong_together_are_refused_by_name(other, words):
         ensembles.check([first])
 
 
-def test_the_curve_holds_every_metric_and_its_ends_are_the_runs(clips):
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_the_curve_holds_every_metric_of_its_split_and_its_ends_are_the_runs(clips, split):
     tables = [random_table(clips, "exercise", seed) for seed in (0, 1)]
-    curve = ensembles.curve(tables, clips, "exercise", "test")
+    curve = ensembles.curve(tables, clips, "exercise", split)
     assert list(curve.columns) == list(METRICS["exercise"]) and len(curve) == 101
     for x, table in ((1.0, tables[0]), (0.0, tables[1])):
-        assert curve.loc[x].to_dict() == score(table, clips, "exercise")[list(METRICS["exercise"])].to_dict()
+        expected = score(table, clips, "exercise", split)[list(METRICS["exercise"])]
+        assert curve.loc[x].to_dict() == expected.to_dict()
+
+
+def test_muscles_are_right_only_all_together(clips):
+    truth = vocabulary.truth(clips["exercise"], "mgap")
+    logits = 20.0 * (2 * truth - 1)
+    logits[::2, 0] *= -1  # one muscle of eleven wrong in every other clip
+    test = (clips["split"] == "test").to_numpy()
+    found = ensembles.right(predictions.table(clips, logits, "mgap"), clips, "mgap")
+    assert found.tolist() == (np.arange(len(clips)) % 2 == 1)[test].tolist()
 
 
 def test_the_weight_is_the_middle_of_the_best():
     values = pd.Series([0.1, 0.5, 0.5, 0.5, 0.2], index=[0.0, 0.25, 0.5, 0.75, 1.0])
     assert ensembles.best(values) == 0.5
+    apart = pd.Series([0.5, 0.4, 0.5, 0.5, 0.5], index=values.index)  # the longest stretch, not the middle of all
+    assert ensembles.best(apart) == 0.75
 
 
 def test_an_ensemble_becomes_a_run_that_says_what_it_was_made_of():
@@ -103,6 +117,8 @@ def test_an_ensemble_becomes_a_run_that_says_what_it_was_made_of():
     assert run.name.startswith("ensemble-x3d_m-0.25-slowfast_r50-0.75-") and run.complete
     assert run.facts()["members"] == [member.name for member in members]
     assert ensembles.store(members, 0.25) == run and ensembles.store(members, 0.25, chosen=True) != run
+    with pytest.raises(ValueError, match=f"has no network of its own: predict with .*{members[0].name}"):
+        restore(run)
     assert (
         score(run, clip_set.table(), "exercise")["top1"] == 1
     )  # three quarters of the right one outvote the wrong one
@@ -110,14 +126,3 @@ def test_an_ensemble_becomes_a_run_that_says_what_it_was_made_of():
         ensembles.right(predictions.read(members[0]), clip_set.table(), "exercise").tolist()
         == [False] * 8 + [True] * 24
     )
-
-
-def test_a_run_that_is_missing_comes_with_the_command_that_makes_it():
-    clip_set = runs.sample()
-    run = runs.write_run(clip_set)
-    facts = {"network": "x3d_m", "preset": "quick", "seed": 0, "inverse_beta": 8}
-    assert workspace.newest_run("sample", "exercise", **facts) == run
-    with pytest.raises(FileNotFoundError, match="papermill 02_x3d.ipynb out.ipynb -p task exercise .*-p seed 1"):
-        workspace.newest_run("sample", "exercise", **facts | {"seed": 1})
-    with pytest.raises(FileNotFoundError, match="papermill 06_transfer.ipynb"):
-        workspace.newest_run("sample", "mgap", **facts | {"init": "exercise"})

@@ -8,7 +8,7 @@ from helpers import number_of, write_video
 from matplotlib import pyplot as plt
 
 from exmus_lib import vocabulary, workspace
-from exmus_lib.pictures import architecture, figures
+from exmus_lib.pictures import architecture, comparisons, figures
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.vocabulary import EXERCISES, MUSCLES
 
@@ -85,14 +85,11 @@ def test_learning_curves_mark_the_epoch_that_is_kept():
     first = write_run("a", "exercise", train_loss=[3, 2, 1], val_loss=[3, 1.5, 2], val_top1=[0.1, 0.4, 0.5])
     second = write_run("b", "exercise", train_loss=[3, 2], val_loss=[2.5, 2.25], val_top1=[0.2, 0.3])
     losses, scores = figures.learning_curves({"X3D-M": first, "SlowFast-R50": second}).axes
-    lines = {line.get_label(): line for line in losses.get_lines()}
-    assert list(lines["X3D-M, validation"].get_xdata()) == [1, 2, 3]  # epochs are counted from 1 for readers
-    assert list(lines["X3D-M, validation"].get_ydata()) == [3, 1.5, 2]
-    assert list(lines["SlowFast-R50, training"].get_ydata()) == [3, 2]
-    assert lines["X3D-M, validation"].get_markevery() == [1] and lines["SlowFast-R50, validation"].get_markevery() == [
-        1
-    ]
-    assert [line.get_label() for line in scores.get_lines()] == ["X3D-M, 40.0 %", "SlowFast-R50, 30.0 %"]
+    validation, training = losses.get_lines()[::2], losses.get_lines()[1::2]
+    assert list(validation[0].get_xdata()) == [1, 2, 3]  # epochs are counted from 1 for readers
+    assert list(validation[0].get_ydata()) == [3, 1.5, 2] and list(training[1].get_ydata()) == [3, 2]
+    assert [line.get_markevery() for line in validation] == [[1], [1]]
+    assert texts(losses.figure.legends[0]) == ["X3D-M, 40.0 %", "SlowFast-R50, 30.0 %"]
     assert scores.get_ylabel() == "top-1 (%)" and list(scores.get_lines()[0].get_ydata()) == pytest.approx([10, 40, 50])
     assert len({line.get_marker() for line in scores.get_lines()}) == 2  # shapes, for print without colour
 
@@ -100,11 +97,41 @@ def test_learning_curves_mark_the_epoch_that_is_kept():
 def test_learning_curves_of_one_epoch_and_of_no_validation():
     losses, scores = figures.learning_curves({"m": write_run("a", "mgap", train_loss=[0.7])}).axes
     (line,) = losses.get_lines()
-    assert line.get_ydata().tolist() == [0.7] and line.get_marker() == "." and texts(scores) == ["no validation clips"]
+    assert line.get_ydata().tolist() == [0.7] and line.get_marker() == "o" and texts(scores) == ["no validation clips"]
     _, scores = figures.learning_curves(
         {"m": write_run("b", "mgap", train_loss=[0.7], val_loss=[0.6], val_f1=[0.25])}
     ).axes
     assert scores.get_ylabel() == "macro F1 (%)" and scores.get_lines()[0].get_ydata().tolist() == [25]
+
+
+def test_no_run_is_left_out_of_the_learning_curves():
+    run = write_run("a", "exercise", train_loss=[3, 2], val_loss=[3, 1.5], val_top1=[0.1, 0.4])
+    losses, scores = figures.learning_curves({f"run {n}": run for n in range(12)}).axes
+    assert len(scores.get_lines()) == len(losses.figure.legends[0].get_texts()) == 12
+
+
+def test_weight_curves_are_in_percent_and_show_the_chosen_weight():
+    curve = pd.DataFrame({"top1": [0.2, 0.4], "auc": [0.6, 0.7]}, index=[0.0, 1.0])
+    axes = comparisons.weight_curves({"val": curve, "test": curve}, 0.3, "A", "B").axes
+    assert [ax.get_title(loc="left") for ax in axes] == ["val", "test"] and "0.30" in texts(axes[1])
+    assert axes[1].get_lines()[0].get_ydata().tolist() == [20, 40] and axes[1].get_lines()[-1].get_xdata() == [0.3, 0.3]
+
+
+def test_bars_name_every_row_and_give_percent():
+    scores = pd.DataFrame({"f1": [0.5, 0.25], "map": [1.0, 0.0]}, index=["x3d_m-scratch-s0", "prevalence"])
+    first, second = comparisons.bars(scores).axes
+    assert [label.get_text() for label in first.get_yticklabels()] == list(scores.index)
+    assert [bar.get_width() for bar in first.patches] == [50, 25] and texts(second) == ["100.0", "0.0"]
+
+
+def test_sixteen_exercises_have_sixteen_marks_without_colour():
+    points = np.random.default_rng(0).normal(size=(16, 2))
+    (ax,) = comparisons.embeddings({"X3D-M": points}, {"X3D-M": EXERCISES}).axes
+    shapes = {
+        (tuple(map(tuple, marks.get_paths()[0].vertices)), np.allclose(marks.get_facecolor()[0][:3], 1))
+        for marks in ax.collections
+    }
+    assert len(shapes) == 16
 
 
 def test_confusion_matrix_counts_clips_and_shades_by_row():

@@ -8,7 +8,7 @@ import torch
 import torchmetrics.classification as tm
 
 from exmus_lib import predictions, vocabulary, workspace
-from exmus_lib.scores.metrics import METRICS, exercise_metrics, mgap_metrics, per_label, score
+from exmus_lib.scores.metrics import METRICS, measure, per_label, score
 
 E, M = len(vocabulary.EXERCISES), len(vocabulary.MUSCLES)
 
@@ -28,6 +28,11 @@ def random_mgap(clips: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     return truth, 0.3 * truth + 0.7 * random.random((clips, M))
 
 
+def measured(truth: np.ndarray, probabilities: np.ndarray) -> pd.Series:
+    """The metrics of clips that count once each."""
+    return measure(truth, probabilities).iloc[0]
+
+
 def chosen(classes: list[int]) -> np.ndarray:
     """Probabilities (N, 16) that leave no doubt."""
     return np.eye(E)[classes]
@@ -45,7 +50,7 @@ def test_exercise_equals_scikit_learn():
         "undefined": 0,
         "clips": 200,
     }
-    assert exercise_metrics(truth, probabilities).to_dict() == pytest.approx(expected, abs=1e-12)
+    assert measured(truth, probabilities).to_dict() == pytest.approx(expected, abs=1e-12)
 
 
 def test_mgap_equals_scikit_learn():
@@ -61,7 +66,7 @@ def test_mgap_equals_scikit_learn():
         "undefined": 0,
         "clips": 200,
     }
-    assert mgap_metrics(truth, probabilities).to_dict() == pytest.approx(expected, abs=1e-12)
+    assert measured(truth, probabilities).to_dict() == pytest.approx(expected, abs=1e-12)
 
 
 def test_torchmetrics_agrees():
@@ -74,7 +79,7 @@ def test_torchmetrics_agrees():
         "recall": tm.MulticlassRecall(E),
         "f1": tm.MulticlassF1Score(E),
     }
-    agree(exercise_metrics(truth, probabilities), referees, truth, probabilities)
+    agree(measured(truth, probabilities), referees, truth, probabilities)
     truth, probabilities = random_mgap(seed=1)
     referees = {
         "accuracy": tm.MultilabelAccuracy(M, average="micro"),
@@ -85,7 +90,17 @@ def test_torchmetrics_agrees():
         "f1": tm.MultilabelF1Score(M),
         "map": tm.MultilabelAveragePrecision(M),
     }
-    agree(mgap_metrics(truth, probabilities), referees, truth, probabilities)
+    agree(measured(truth, probabilities), referees, truth, probabilities)
+
+
+@pytest.mark.parametrize("clips", [random_exercise(), random_mgap()], ids=vocabulary.TASKS)
+def test_a_clip_of_weight_two_counts_as_two_clips(clips):
+    truth, probabilities = clips[0], clips[1].round(1)  # rounded, so that many scores are equal
+    weights = np.random.default_rng(0).integers(0, 3, (4, len(truth)))
+    found = measure(truth, probabilities, weights)
+    for (_, row), times in zip(found.iterrows(), weights, strict=True):
+        repeated = measured(np.repeat(truth, times, axis=0), np.repeat(probabilities, times, axis=0))
+        assert row.to_dict() == pytest.approx(repeated.to_dict(), abs=1e-12)
 
 
 def agree(ours: pd.Series, referees: dict, truth: np.ndarray, probabilities: np.ndarray) -> None:
@@ -100,7 +115,7 @@ def agree(ours: pd.Series, referees: dict, truth: np.ndarray, probabilities: np.
 
 def test_exercise_by_hand():
     # true 0 0 0 1 1 2, said 0 0 1 1 0 3: class 2 is present and never said, class 3 said and not present
-    found = exercise_metrics(np.array([0, 0, 0, 1, 1, 2]), chosen([0, 0, 1, 1, 0, 3]))
+    found = measured(np.array([0, 0, 0, 1, 1, 2]), chosen([0, 0, 1, 1, 0, 3]))
     assert found["top1"] == pytest.approx(3 / 6)
     assert found["precision"] == pytest.approx((2 / 3 + 1 / 2 + 0 + 0) / 4)
     assert found["recall"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)  # class 3 has no clip to recall
@@ -114,14 +129,14 @@ def test_exercise_by_hand():
 
 def test_top5_counts_five():
     probabilities = np.tile(np.linspace(0.9, 0.1, E), (2, 1))  # class 0 highest, then 1, 2 ...
-    assert exercise_metrics(np.array([4, 5]), probabilities)["top5"] == 1 / 2
+    assert measured(np.array([4, 5]), probabilities)["top5"] == 1 / 2
 
 
 def test_mgap_by_hand():
     truth, probabilities = np.zeros((4, M), dtype=int), np.full((4, M), 0.1)
     truth[:, 0], probabilities[:, 0] = [1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1]
     truth[:, 1], probabilities[:, 1] = [1, 0, 0, 0], [0.8, 0.7, 0.2, 0.1]
-    found = mgap_metrics(truth, probabilities)
+    found = measured(truth, probabilities)
     assert found["accuracy"] == pytest.approx(1 - (2 + 1) / (4 * 11))
     assert found["exact_match"] == 2 / 4  # the first and the last clip
     assert found["precision"] == pytest.approx((1 / 2 + 1 / 2) / 2)
@@ -134,27 +149,27 @@ def test_mgap_by_hand():
 
 def test_a_probability_of_one_half_is_a_no():
     truth, half = np.zeros((1, M), dtype=int), np.full((1, M), 0.5)
-    assert mgap_metrics(truth, half)["accuracy"] == 1 and per_label(truth, half)["predicted"].sum() == 0
+    assert measured(truth, half)["accuracy"] == 1 and per_label(truth, half)["predicted"].sum() == 0
 
 
 def test_perfect_predictions_score_one():
     truth = random_exercise()[0]
-    found = exercise_metrics(truth, chosen(truth))
+    found = measured(truth, chosen(truth))
     assert (found[list(METRICS["exercise"])] == 1).all()
     truth = random_mgap()[0]
-    assert (mgap_metrics(truth, truth.astype(float))[list(METRICS["mgap"])] == 1).all()
+    assert (measured(truth, truth.astype(float))[list(METRICS["mgap"])] == 1).all()
 
 
 def test_constant_predictions():
     truth = np.arange(160) % E
-    found = exercise_metrics(truth, np.full((160, E), 1 / E))
+    found = measured(truth, np.full((160, E), 1 / E))
     assert found.to_dict() == pytest.approx(
         # of equal probabilities the first class counts as highest: it is right for 10 clips of 160
         {"top1": 1 / 16, "top5": 5 / 16, "auc": 0.5, "precision": (1 / 16 + 15 * 0) / 16, "recall": 1 / 16}
         | {"f1": (2 * 10 / (10 + 160) + 15 * 0) / 16, "undefined": 0, "clips": 160}
     )
     truth = vocabulary.truth(vocabulary.EXERCISES, "mgap")
-    found = mgap_metrics(truth, np.zeros((E, M)))
+    found = measured(truth, np.zeros((E, M)))
     positives = truth.sum()  # 27 marks in the paper's Table 1
     assert found["accuracy"] == pytest.approx(1 - positives / (E * M))
     assert found["map"] == pytest.approx(positives / (E * M))  # the mean prevalence
@@ -165,7 +180,7 @@ def test_a_label_without_positives_is_left_out_and_counted():
     truth, probabilities = random_mgap()
     truth[:, 3], probabilities[:, 3] = 0, 0.1
     kept = np.delete(np.arange(M), 3)
-    found, table = mgap_metrics(truth, probabilities), per_label(truth, probabilities)
+    found, table = measured(truth, probabilities), per_label(truth, probabilities)
     assert found["undefined"] == 1
     assert table.loc["quads", ["precision", "recall", "f1", "auc", "average_precision"]].isna().all()
     assert found["auc"] == pytest.approx(sk.roc_auc_score(truth[:, kept], probabilities[:, kept], average="macro"))
@@ -179,11 +194,11 @@ def test_a_label_without_negatives_lacks_only_its_auc():
     truth[:, 3], probabilities[:, 3] = 1, 0.9
     row = per_label(truth, probabilities).loc["quads"]
     assert np.isnan(row["auc"]) and row[["precision", "recall", "f1", "average_precision"]].tolist() == [1, 1, 1, 1]
-    assert mgap_metrics(truth, probabilities)["undefined"] == 1
+    assert measured(truth, probabilities)["undefined"] == 1
 
 
 def test_one_clip():
-    found = exercise_metrics(np.array([3]), chosen([3]))
+    found = measured(np.array([3]), chosen([3]))
     assert found[["top1", "top5", "precision", "recall", "f1"]].tolist() == [1] * 5
     assert np.isnan(found["auc"]) and found["undefined"] == E
 
@@ -202,7 +217,7 @@ def test_one_clip():
 )
 def test_what_cannot_be_scored_is_refused(truth, probabilities, message):
     with pytest.raises(ValueError, match=message):
-        (exercise_metrics if truth.ndim == 1 else mgap_metrics)(truth, probabilities)
+        measured(truth, probabilities)
 
 
 def test_per_class_counts():
@@ -235,6 +250,13 @@ def test_score_takes_a_run_or_its_table_and_looks_at_one_split(clips, task, tmp_
         found = score(given, shuffled, task)
         assert (found[list(METRICS[task])] == 1).all() and found["clips"] == E
         assert (score(given, shuffled, task, split="train")[["f1", "auc"]] == 0).all()
+    twice = pd.concat([clips, clips.assign(clip_id=clips["clip_id"] + "b")])
+    both = predictions.table(
+        twice, 20 * np.concatenate([sign, -0.5 * sign]) * (2 * np.concatenate([right] * 2) - 1), task
+    )
+    assert score(both, twice, task)["f1"] < 1  # of each test video, one clip is right and surer than the wrong one
+    videos = score(both, twice, task, unit="video")
+    assert (videos[list(METRICS[task])] == 1).all() and videos["clips"] == E
     with pytest.raises(ValueError, match=r'no clips to score in split "val".*\[\'test\', \'train\'\]'):
         score(table, clips, task, split="val")
     with pytest.raises(ValueError, match=f"{run.name} is a run of task {task}, not of"):

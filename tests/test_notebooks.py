@@ -62,7 +62,7 @@ def without_picture(home: Path, notebook: str) -> list[str]:
 
 
 def figures(home: Path) -> set[str]:
-    return {path.stem for path in (home / "outputs" / "figures" / "sample-smoke").glob("*.pdf")}
+    return {path.stem for path in (home / "outputs" / "figures" / "sample-smoke").rglob("*.pdf")}
 
 
 @pytest.mark.parametrize("step", [step for stage in STAGES for step in stage], ids=lambda s: s.name)

@@ -69,7 +69,8 @@ def test_fine_tuned_runs_meet_fine_tuned_rows():
         ("kaggle", facts(preset="paper", init="scratch", epochs=30), []),
         ("sample", facts(preset="paper", init="scratch", epochs=30), ["data sample"]),
         ("sample", facts(), ["data sample", "preset quick"]),
-        ("kaggle", facts(preset="prose", init="scratch"), ["preset prose"]),
+        ("kaggle", facts(preset="prose", init="scratch"), ["preset prose", "epochs 50"]),  # Table 7: 30
+        ("sample", facts(epochs=40), ["data sample", "preset quick", "epochs 40"]),
         ("kaggle", facts(preset="paper", init="scratch"), ["epochs 50"]),  # Table 7: 30
         ("kaggle", facts(preset="paper", epochs=30, side=128, fit="pad"), ["side 128", "fit pad"]),
         ("kaggle", facts(preset="paper", epochs=30, split="clip"), ["split by clip"]),

@@ -1,10 +1,12 @@
 """What papermill injects: an unknown name or value stops the notebook, saying what it is, what is valid and what is nearest."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
+import runs
 
-from exmus_lib.parameters import banner, check
+from exmus_lib.parameters import banner, check, finished_run
 
 GIVEN = {"dataset": "sample", "task": "exercise", "preset": "quick", "split": "video", "seed": 0, "overwrite": False}
 GIVEN |= {"networks": "x3d_s, x3d_m", "init": None, "epochs": None, "frames": None, "side": None, "fit": None}
@@ -71,6 +73,29 @@ def test_a_folder_is_a_data_set(tmp_path):
     assert checked(dataset=str(tmp_path)).dataset == str(tmp_path)
     with pytest.raises(ValueError, match="nor an existing folder of class folders"):
         checked(dataset=str(tmp_path / "missing"))
+
+
+def test_a_finished_run_is_found_by_all_that_makes_its_numbers(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    clip_set = runs.sample()
+    p = SimpleNamespace(dataset="sample", task="exercise", preset="quick", split="video", seed=0)
+    present = clip_set.hash("video")
+    run, longer = (runs.write_run(clip_set, epochs=epochs) for epochs in (None, 40))
+    for other in (dict(seed=1), dict(network="x3d_s"), dict(side=32), dict(clips_hash="0ld0ld")):
+        runs.write_run(clip_set, **other)
+    assert finished_run(p, "sample", present, "x3d_m") == run
+    assert finished_run(p, "sample", present, "x3d_m", epochs=40) == longer
+    p.seed, p.dataset = 2, "my videos"
+    with pytest.raises(FileNotFoundError, match="seed 2") as error:
+        finished_run(p, "sample", present, "x3d_m", epochs=40)
+    command = (
+        "papermill 02_x3d.ipynb out.ipynb -p dataset 'my videos' -p task exercise -p networks x3d_m -p preset quick"
+    )
+    assert f"{command} -p split video -p seed 2 -p epochs 40" in str(error.value)
+    run.remove()
+    p.seed = 0
+    with pytest.raises(FileNotFoundError, match="Make it first"):
+        finished_run(p, "sample", present, "x3d_m")
 
 
 def test_banner_says_what_runs_and_where(capsys, monkeypatch, tmp_path):

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import runs
 
+from exmus_lib import workspace
 from exmus_lib.scores import separation
 
 EXERCISES = np.repeat(["Squat", "Push-up"], 11)
@@ -18,6 +20,22 @@ def test_exercises_far_apart_are_pure_and_mixed_ones_are_not():
     assert apart["perfect"] == 1
     mixed = separation.separation(noise, EXERCISES)
     assert mixed["purity"] == pytest.approx(10 / 21, abs=0.12) and abs(mixed["silhouette"]) < 0.1
+
+
+def test_embeddings_are_scaled_and_meet_their_exercises(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    clips = runs.sample().table()
+    run, values = workspace.Run("sample", "exercise", "x"), np.random.default_rng(0).normal(5, 3, (len(clips), 4))
+    run.folder.mkdir(parents=True)
+    shuffled = clips.sample(frac=1, random_state=0)
+    names = {"clip_id": shuffled["clip_id"].to_numpy(str), "split": shuffled["split"].to_numpy(str)}
+    np.savez(run.folder / "embeddings.npz", embedding=values, **names)
+    found, exercises = separation.embeddings(run, clips)
+    test = (shuffled["split"] == "test").to_numpy()
+    assert exercises.tolist() == shuffled["exercise"][test].tolist()
+    assert found.std(axis=0) == pytest.approx(1) and np.corrcoef(found[:, 1], values[test, 1])[0, 1] == pytest.approx(1)
+    with pytest.raises(ValueError, match='0 clips in split "val"'):
+        separation.embeddings(run, clips, "val")
 
 
 def test_one_exercise_has_no_silhouette():

@@ -1,8 +1,11 @@
 """The report's tables: the paper's cells unchanged, ours from the right runs, daggers, seeds, and one page with all of it."""
 
+import re
+
 import pandas as pd
 import pytest
 import runs
+from bs4 import BeautifulSoup
 
 from exmus_lib import predictions, workspace
 from exmus_lib.pictures import page
@@ -72,42 +75,118 @@ def test_a_difference_stands_only_where_nothing_differs(clip_set):
 
 
 def test_betas_fine_tuning_and_ensembles_meet_their_own_rows(clip_set):
-    runs.write_run(clip_set, network="slowfast_r50", wrong=4)
     runs.write_run(clip_set, network="slowfast_r50", wrong=8, inverse_beta=16)
     pair = [runs.write_run(clip_set, network=n, task="mgap", init="exercise") for n in ("x3d_m", "slowfast_r50")]
-    direct = [runs.write_run(clip_set, network=n) for n in ("x3d_m", "slowfast_r50")]
+    direct = [runs.write_run(clip_set, network=n, wrong=4) for n in ("x3d_m", "slowfast_r50")]
+    half = [runs.write_run(clip_set, network="x3d_m", task="mgap"), pair[1]]
+    ensembles.store(half, 0.75)
+    ensembles.store([*direct, runs.write_run(clip_set, network="x3d_s")], 0.25)  # of three runs: no row of the paper's
     ensembles.store(pair, 0.25)
     ensembles.store(direct, 0.75)
     ensembles.store(direct, 0.5, chosen=True)  # no row of the paper's
     cells = tables.cells(clip_set, "quick")
     betas = cells[(cells["table"] == 12) & (cells["metric"] == "top1")].set_index("inverse_beta")["ours"]
-    assert betas[16] == 75 and betas[8] > 75 and betas[[2, 4, 10]].isna().all()
-    assert of(cells, 7, "SlowFast-R50", "scratch", "top1")["ours"] == betas[8]
+    assert betas[16] == 75 and betas[8] == 87.5 and betas[[2, 4, 10]].isna().all()
+    assert of(cells, 7, "SlowFast-R50", "scratch", "top1")["ours"] == 87.5
     assert of(cells, 13, "X3D-m", "finetuned", "f1")["ours"] == 100
-    assert pd.isna(of(cells, 13, "X3D-m", "pretrained", "f1")["ours"])
+    for table, model in ((10, "X3D-m+SlowFast-R50"), (11, "FT X3D-m+FT SlowFast-R50")):  # one of two was fine-tuned
+        assert pd.isna(of(cells, table, model, "ensemble", "f1", weights_x3d=0.75)["ours"])
     row = of(cells, 11, "FT X3D-m+FT SlowFast-R50", "ensemble", "f1", weights_x3d=0.25)
     assert row["ours"] == 100 and "for SlowFast" not in row["differs"]
     row = of(cells, 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.75)
-    assert row["ours"] == 100 and "SlowFast-R50 for SlowFast-R101" in row["differs"]
+    assert row["ours"] == 87.5 and "SlowFast-R50 for SlowFast-R101" in row["differs"]
+    assert pd.isna(of(cells, 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.25)["ours"])
     assert pd.isna(of(cells, 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)["ours"])
     assert pd.isna(of(cells, 10, "X3D-m+SlowFast-R50", "ensemble", "f1", weights_x3d=0.25)["ours"])
 
 
-def test_ensembles_of_longer_runs_are_not_taken_for_another_seed(clip_set):
-    for epochs, wrong in ((None, 0), (40, 16)):
+def test_runs_of_another_length_are_neither_a_seed_nor_the_presets_own(clip_set):
+    for epochs, wrong in ((40, 16), (None, 0)):
         members = [runs.write_run(clip_set, network=n, wrong=wrong, epochs=epochs) for n in ("x3d_m", "slowfast_r50")]
         made = ensembles.store(members, 0.5)
+    for seed in (1, 2):
+        runs.write_run(clip_set, seed=seed, epochs=40, wrong=16)
+    cells = tables.cells(clip_set, "quick")
+    row = of(cells, 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
+    assert (row["ours"], row["runs"]) == (100, f"exercise/{made.name}")
+    row = of(cells, 7, "X3D-m", "scratch", "top1")  # one run of the recipe goes before three of another one
+    assert (row["ours"], row["differs"]) == (100, "data sample; preset quick")
+    workspace.Run("sample", "exercise", made.facts()["members"][0]).remove()
+    row = of(tables.cells(clip_set, "quick"), 7, "X3D-m", "scratch", "top1")
+    assert (row["ours"], row["differs"]) == (50, "data sample; preset quick; epochs 40")
+
+
+def test_members_trained_anew_replace_their_ensemble_and_a_deleted_one_is_named(clip_set):
+    for wrong in (0, 16):
+        members = [runs.write_run(clip_set, network=n, wrong=wrong) for n in ("x3d_m", "slowfast_r50")]
+        ensembles.store(members, 0.5)
+        ensembles.store(members, 0.3 if wrong else 0.7, chosen=True)
     row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
-    assert (row["ours"], row["runs"]) == (50, f"exercise/{made.name}")  # the newer of the two, not their mean
-    assert "0.50 X3D-M" in tables.what(made.facts())
+    assert row["ours"] == 50 and ", " not in row["runs"]
+    beyond = tables.beyond(clip_set, "quick").query("metric == 'top1'")
+    assert beyond["what"].tolist() == ["Ensemble, weight chosen on validation: X3D-M, SlowFast-R50 (x = 0.30)"]
+    members[0].remove()
+    row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
+    assert f"{members[0].name} deleted" in row["differs"]
 
 
-def test_fine_tuning_says_where_its_exercise_run_started(clip_set):
-    said = runs.facts(task="mgap", preset="paper", init="exercise", epochs=30) | {"parent_init": "scratch"}
+def test_seeds_of_what_the_paper_lacks_are_pooled_too(clip_set):
+    for seed, wrong in enumerate((0, 8)):
+        parent = runs.write_run(clip_set, seed=seed, wrong=wrong)
+        said = {name: parent.facts()[name] for name in ("preset", "split", "seed", "clip_set")}
+        baselines.store(parent, "lookup", baselines.lookup(predictions.read(parent)), "sample", "mgap", said)
+    (row,) = tables.beyond(clip_set, "quick").query("metric == 'exact_match'").itertuples()
+    assert row.what == "Muscles looked up from the exercise run of X3D-M"
+    assert (row.ours, row.low, row.high) == (87.5, 75, 100)
+
+
+def test_fine_tuning_says_what_its_exercise_run_was(clip_set):
+    kaggle = runs.to_disk("kaggle", clip_set.videos, clip_set.clips)
     row = paper.paper_rows(13).query("model == 'X3D-m' and variant == 'finetuned'").iloc[0]
-    run = workspace.Run("kaggle", "mgap", "x3d_m")
-    assert paper.differs(run, said, row) == ["exercise run from scratch"]
-    assert paper.differs(run, said | {"parent_init": "kinetics400"}, row) == []
+
+    def tuned_from(parent: workspace.Run) -> list[str]:
+        said = runs.facts(task="mgap", preset="paper", init="exercise", epochs=30)
+        said["parent"] = f"{parent.dataset}/exercise/{parent.name}"
+        return paper.differs(workspace.Run("kaggle", "mgap", "x3d_m"), said, row)
+
+    how = {"dataset": "kaggle", "preset": "paper", "epochs": 50}
+    parent = runs.write_run(kaggle, init="kinetics400", **how)
+    assert tuned_from(parent) == []
+    assert tuned_from(runs.write_run(kaggle, init="scratch", **how)) == ["exercise run: init scratch"]
+    assert "exercise run: data sample" in tuned_from(runs.write_run(clip_set))
+    parent.remove()
+    assert tuned_from(parent) == ["exercise run: deleted"]
+
+
+def test_the_pages_numbers_are_those_of_the_cells(clip_set):
+    for seed, wrong in enumerate((0, 8, 4)):
+        runs.write_run(clip_set, wrong=wrong, seed=seed)
+    kaggle = runs.to_disk("kaggle", clip_set.videos, clip_set.clips)
+    runs.write_run(kaggle, "kaggle", wrong=8, preset="paper", init="scratch", epochs=30)
+    for cells in (tables.cells(clip_set, "quick"), tables.cells(kaggle, "paper")):
+        shown = BeautifulSoup(page.tables_html(cells), "html.parser")
+        for number, ours in cells.groupby("table"):
+            lines = [
+                [cell.get_text(" ", strip=True) for cell in row.find_all("td")]
+                for row in shown.find(id=f"table{number}").find_next("tbody").find_all("tr")
+            ]
+            rows = [row for _, row in ours.groupby(ROW, sort=False, dropna=False)]
+            expected = [line for row in rows for line in ([], *as_read(row))]  # first the heading, without cells
+            assert [[re.sub(r"†\d*", "†", cell) for cell in line] for line in lines] == expected
+
+
+def as_read(row: pd.DataFrame) -> list[list[str]]:
+    """The lines of a row of the paper and of ours below it, as a reader sees them."""
+    paper_line = ["paper", *(f"{value:.2f}" for value in row["paper"])]
+    if not row["runs"].iloc[0]:
+        return [paper_line, ["ours", "not run"]]
+    ours, seeds = [f"{value:.2f}" for value in row["ours"]], len(row["runs"].iloc[0].split(", "))
+    if row["difference"].notna().all():
+        return [paper_line, ["ours", *ours], ["difference", *(f"{value:+.2f}" for value in row["difference"])]]
+    if seeds == 1:
+        return [paper_line, ["ours\xa0†", *ours]]
+    ranges = [f"{mean} {r.low:.1f} to {r.high:.1f}" for mean, r in zip(ours, row.itertuples(), strict=True)]
+    return [paper_line, [f"ours\xa0† {seeds} seeds", *ranges]]
 
 
 def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set, home):

@@ -59,7 +59,7 @@ def train(
     if isinstance(init, workspace.Run):
         _check_parent(init, clip_set.name, parameters)
         parent = f"{init.dataset}/{init.task}/{init.name}"
-        parameters |= {"init": init.task, "parent": parent, "parent_init": init.facts()["init"]}
+        parameters |= {"init": init.task, "parent": parent}
     elif init is None:
         parameters["init"] = init_of(preset)
     elif init not in INITS:

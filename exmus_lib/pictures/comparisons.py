@@ -17,7 +17,7 @@ NAMES = {
     "precision": "precision", "recall": "recall", "map": "mean average precision",
 }  # fmt: skip
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 2)))
-MARKERS = "os^Dv<>phX*Pd8HP"
+MARKERS = "os^DvPX*"  # filled for the first eight exercises, open for the others: sixteen shapes that grey print keeps
 
 
 @mpl.rc_context(STYLE)
@@ -53,16 +53,16 @@ def embeddings(points: Mapping[str, np.ndarray], exercises: Mapping[str, Sequenc
     columns = min(2, len(points))
     rows = -(-len(points) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(4.3 * columns + 1.7, 4.1 * rows), squeeze=False)
-    colours = sns.husl_palette(len(EXERCISES), l=0.55)
+    colours = sns.husl_palette(len(EXERCISES), l=0.5)
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, (name, where) in zip(axes.flat, points.items(), strict=False):
         ax.set_axis_on()
         names = np.asarray(exercises[name])
         for number, exercise in enumerate(EXERCISES):
-            own = where[names == exercise]
-            style = {"marker": MARKERS[number], "color": colours[number * 7 % len(EXERCISES)], "s": 26, "alpha": 0.85}
-            ax.scatter(*own.T, edgecolor="white", linewidth=0.4, label=f"{number}  {exercise}", **style)
+            own, colour = where[names == exercise], colours[number * 7 % len(EXERCISES)]
+            style = {"marker": MARKERS[number % 8], "s": 28, "linewidth": 1.1, "edgecolor": colour}
+            ax.scatter(*own.T, facecolor=colour if number < 8 else "white", label=f"{number}  {exercise}", **style)
             if len(own):
                 ax.annotate(
                     str(number), np.median(own, axis=0), xytext=(6, 6), textcoords="offset points",
@@ -76,16 +76,22 @@ def embeddings(points: Mapping[str, np.ndarray], exercises: Mapping[str, Sequenc
 
 @mpl.rc_context(STYLE)
 def bars(scores: pd.DataFrame, title: str = "") -> Figure:
-    """Scores as bars: a group for each metric (row), a shade for each thing compared (column), in percent."""
-    figure, ax = plt.subplots(figsize=(7, 3.2))
-    shades = sns.color_palette(f"blend:{SHADES[0]},{SHADES[2]}", len(scores.columns))
-    (100 * scores).rename(index=NAMES).plot.bar(
-        ax=ax, color=shades, width=0.82, edgecolor="white", linewidth=0.5, rot=0
-    )
-    for container in ax.containers:
-        ax.bar_label(container, fmt="%.0f", fontsize=6.5, padding=1)
-    ax.set(ylabel="%", ylim=(0, 105), xlabel="")
-    ax.set_title(title)
-    ax.grid(axis="y", **GRID)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    """Scores as bars, in percent: a panel for each column, a bar for each row, which is named on the axis."""
+    columns = min(3, len(scores.columns))
+    rows = -(-len(scores.columns) // columns)
+    size = (1.8 + 2.3 * columns, (0.8 + 0.22 * len(scores)) * rows + 0.2)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey=True)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (metric, values) in zip(axes.flat, scores.items(), strict=False):
+        ax.set_axis_on()
+        drawn = ax.barh(
+            [" ".join(map(str, np.atleast_1d(name))) for name in scores.index], 100 * values, color=SHADES[1]
+        )
+        ax.bar_label(drawn, fmt="%.1f", fontsize=7, padding=2)
+        ax.set(xlabel="%", xlim=(0, 112), xticks=range(0, 101, 25), title=NAMES.get(metric, metric))
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x", **GRID)
+    axes[0, 0].invert_yaxis()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     return figure

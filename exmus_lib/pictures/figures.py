@@ -4,6 +4,7 @@ Colours tell apart for colour-blind eyes, and in grey: bars run from dark to lig
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import cv2
@@ -153,10 +154,12 @@ def _squared(frame: np.ndarray, side: int = 320) -> np.ndarray:
 def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
     """Loss, and the validation metric, per epoch, from the history.csv of runs, name -> run.
 
-    An open mark, another shape for each run, stands at the epoch whose weights are kept: that of least validation loss.
+    An open mark, another shape for each run, stands at the epoch whose weights are kept: that of least validation loss. The
+    legend has its validation score.
     """
-    figure, (losses, scores) = plt.subplots(1, 2, figsize=(8, 3))
-    for (name, run), colour, mark in zip(runs.items(), sns.color_palette("colorblind"), "os^Dv<>ph*", strict=False):
+    figure, (losses, scores) = plt.subplots(1, 2, figsize=(9, max(3, 0.7 + 0.2 * len(runs))))
+    lines = []
+    for (name, run), colour, mark in zip(runs.items(), cycle(sns.color_palette("colorblind")), cycle("os^Dv<>ph*")):
         history = run.history().assign(epoch=lambda h: h["epoch"] + 1).set_index("epoch")
         monitor = "val_loss" if "val_loss" in history else "train_loss"
         best = history[monitor].argmin()
@@ -169,28 +172,28 @@ def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
             "markevery": [best],
             "clip_on": False,
         }
+        (line,) = losses.plot(history[monitor], **kept)
         if monitor == "val_loss":
-            losses.plot(history["val_loss"], label=f"{name}, validation", **kept)
-        losses.plot(history["train_loss"], ":" if len(history) > 1 else ".", color=colour, label=f"{name}, training")
+            losses.plot(history["train_loss"], ":" if len(history) > 1 else ".", color=colour)
         metric = "val_top1" if run.task == "exercise" else "val_f1"
         if metric in history:
-            percent = 100 * history[metric]
-            scores.plot(percent, label=f"{name}, {percent.iloc[best]:.1f} %", **kept)
+            scores.plot(100 * history[metric], **kept)
             scores.set_ylabel("top-1 (%)" if metric == "val_top1" else "macro F1 (%)")
-    losses.set(ylabel="loss", title="Loss")
+            name = f"{name}, {100 * history[metric].iloc[best]:.1f} %"
+        line.set_label(name)
+        lines.append(line)
+    losses.set(ylabel="loss", title="Loss (dotted: on training clips)")
     scores.set(title="Validation score")
     for ax in (losses, scores):
+        low, high = ax.get_xlim()
         ax.set(
-            xlabel="epoch (mark: the one that is kept)",
-            xlim=(ax.get_xlim()[0] - 0.5, ax.get_xlim()[1] + 0.5),
-            ylim=(0, 1.05 * ax.get_ylim()[1]),
+            xlabel="epoch (mark: the one that is kept)", xlim=(low - 0.5, high + 0.5), ylim=(0, 1.05 * ax.get_ylim()[1])
         )
         ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
         ax.grid(**GRID)
-        if ax.get_lines():
-            ax.legend()
-        else:
-            ax.text(0.5, 0.5, "no validation clips", transform=ax.transAxes, ha="center", color="#555555")
+    if not scores.get_lines():
+        scores.text(0.5, 0.5, "no validation clips", transform=scores.transAxes, ha="center", color="#555555")
+    figure.legend(handles=lines, loc="outside right upper", fontsize=7.5)
     return figure
 
 

@@ -21,7 +21,7 @@ TITLES = {
     11: "Ensembles of fine-tuned networks, muscles", 12: "SlowFast-R50 with other channel ratios 1/β, exercises",
     13: "X3D fine-tuned from exercises, muscles", 14: "SlowFast fine-tuned from exercises, muscles",
 }  # fmt: skip
-# number: what it shows, the file in outputs/figures/<dataset>, and the notebook that draws it
+# number: what it shows, the file in outputs/figures/<dataset> or in its folder for a preset, and the notebook that draws it
 FIGURES = {
     1: ("One clip of each exercise, with the muscles that it works", "fig1-*", "01_data_prep"),
     2: ("Clips per exercise and split", "fig2-*", "01_data_prep"),
@@ -32,7 +32,6 @@ FIGURES = {
     7: ("Embeddings of SlowFast's penultimate layer, test split, t-SNE", "fig7-tsne-exercise", "08_tsne"),
 }
 TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
-MARKS = (DAGGER, "‡", "§", "¶", "‖", "††", "‡‡", "§§")
 
 
 def tables_html(cells: pd.DataFrame) -> str:
@@ -60,7 +59,7 @@ def write(clip_set: ClipSet, preset: str, cells: pd.DataFrame, beyond: pd.DataFr
         numbers=_tables(cells),
         tables=Markup(tables_html(cells)),
         beyond=[_beyond(beyond, task) for task in METRICS],
-        figures=[_figure(number, *rest, name) for number, rest in FIGURES.items()],
+        figures=[_figure(number, *rest, name, preset) for number, rest in FIGURES.items()],
     )
     path = workspace.outputs_dir("report") / "index.html"
     with workspace.atomic(path) as part:
@@ -71,12 +70,12 @@ def write(clip_set: ClipSet, preset: str, cells: pd.DataFrame, beyond: pd.DataFr
 def _tables(cells: pd.DataFrame) -> list[dict]:
     found = []
     for number, table in cells.groupby("table"):
-        metrics = list(dict.fromkeys(table["metric"]))
         notes = [note for note in dict.fromkeys(table["differs"]) if note]
-        marks = dict(zip(notes, MARKS, strict=False))
+        marks = {note: DAGGER + (str(place) if len(notes) > 1 else "") for place, note in enumerate(notes, 1)}
         found.append({
-            "number": number, "title": TITLES[number], "metrics": [HEADINGS.get(m, m) for m in metrics],
-            "notes": [(marks[note], note) for note in notes],
+            "number": number, "title": TITLES[number],
+            "metrics": [HEADINGS.get(m, m) for m in dict.fromkeys(table["metric"])],
+            "notes": [(mark, note) for note, mark in marks.items()],
             "rows": [_row(row, marks) for _, row in table.groupby(KEYS, sort=False, dropna=False)],
         })  # fmt: skip
     return found
@@ -84,39 +83,42 @@ def _tables(cells: pd.DataFrame) -> list[dict]:
 
 def _row(row: pd.DataFrame, marks: dict[str, str]) -> dict:
     """A row of the paper, given its cells, as text."""
-    first, ran = row.iloc[0], row["runs"].iloc[0] != ""
+    first = row.iloc[0]
     model = f"{first['model']}, {first['variant']}, {first['epochs']:.0f} epochs"
     if first["variant"] == "ensemble":
         model = f"{first['model']}, {100 * first['weights_x3d']:.0f}/{100 - 100 * first['weights_x3d']:.0f}"
     if not np.isnan(first["inverse_beta"]):
         model = f"1/β = {first['inverse_beta']:.0f}, {first['variant']}, {first['epochs']:.0f} epochs"
-    ours = [{"mean": f"{c.ours:.2f}", "range": f"{c.low:.1f}–{c.high:.1f}"} for c in row.itertuples()]
     return {
         "model": model,
         "paper": [f"{value:.2f}" for value in row["paper"]],
-        "runs": first["runs"],
-        "mark": marks.get(first["differs"], DAGGER if first["differs"] else ""),
-        "seeds": len(first["runs"].split(", ")) if ran else 0,
-        "ours": ours if ran else None,
+        "mark": marks.get(first["differs"], ""),
         "difference": [f"{value:+.2f}" for value in row["difference"]] if row["difference"].notna().all() else None,
+        **_ours(row, "{:.2f}"),
     }
+
+
+def _ours(row: pd.DataFrame, form: str) -> dict:
+    """What is ours in the cells of a row: values, ranges where there are several seeds, runs; no values where not run."""
+    names = row["runs"].iloc[0]
+    values = [{"mean": form.format(c.ours), "low": f"{c.low:.1f}", "high": f"{c.high:.1f}"} for c in row.itertuples()]
+    return {"runs": names, "seeds": len(names.split(", ")), "ours": values if names else None}
 
 
 def _beyond(beyond: pd.DataFrame, task: str) -> dict:
-    rows = beyond[beyond["task"] == task]
-    metrics = METRICS[task]
+    rows = beyond[beyond["task"] == task].groupby(["what", "runs"], sort=False)
     return {
         "task": {"exercise": "Exercises", "mgap": "Muscles"}[task],
-        "metrics": [HEADINGS.get(m, m) for m in metrics],
-        "rows": [
-            {"what": r["what"], "run": f"{task}/{r['run']}", "scores": [f"{r[m]:.1f}" for m in metrics]}
-            for _, r in rows.iterrows()
-        ],
+        "metrics": [HEADINGS.get(m, m) for m in METRICS[task]],
+        "rows": [{"what": what, **_ours(row, "{:.1f}")} for (what, _), row in rows],
     }
 
 
-def _figure(number: int, title: str, pattern: str, notebook: str, dataset: str) -> dict:
-    files = sorted((workspace.outputs_dir("figures") / dataset).glob(f"{pattern}.png"))
+def _figure(number: int, title: str, pattern: str, notebook: str, dataset: str, preset: str) -> dict:
+    """A figure and its pictures: those of the data set, or those of its runs at a preset, of the lowest seed that has any."""
+    folder = workspace.outputs_dir("figures") / dataset
+    places = [folder, *sorted(folder.glob(f"{preset}-video-s*"))]
+    files = next((found for place in places if (found := sorted(place.glob(f"{pattern}.png")))), [])
     images = [b64encode(file.read_bytes()).decode() for file in files]
     return {"number": number, "title": title, "notebook": notebook, "images": images}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import predictions
-from exmus_lib.scores.metrics import METRICS, THRESHOLD, exercise_metrics, mgap_metrics
+from exmus_lib.scores.metrics import METRICS, THRESHOLD, measure
 from exmus_lib.workspace import Run
 
 WEIGHTS = (0.75, 0.5, 0.25)  # of the first run, as in the paper's Tables 9 to 11
@@ -78,15 +78,17 @@ def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: str, split:
     """All metrics of a split for each weight x of the first table: one row per x, a column per metric."""
     kept = (tables[0]["split"] == split).to_numpy()
     _, truth, _ = predictions.with_truth(tables[0], clips, task, split)
-    logits, measure = _aligned(tables)[:, kept], exercise_metrics if task == "exercise" else mgap_metrics
-    rows = {x: measure(truth, predictions.probabilities(_mean(logits, x).astype(float), task)) for x in steps}
+    logits = _aligned(tables)[:, kept]
+    rows = {x: measure(truth, predictions.probabilities(_mean(logits, x).astype(float), task)).iloc[0] for x in steps}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("x")[list(METRICS[task])]
 
 
 def best(values: pd.Series) -> float:
-    """The x of the highest value; where several x have it, the middle one of them, which is least by chance."""
-    highest = values.index[values == values.max()]
-    return float(highest[len(highest) // 2])
+    """The x of the highest value; where several have it, the middle of the longest stretch of them: least by chance."""
+    highest = np.flatnonzero(values == values.max())
+    stretches = np.split(highest, np.flatnonzero(np.diff(highest) > 1) + 1)
+    longest = max(stretches, key=len)
+    return float(values.index[longest[len(longest) // 2]])
 
 
 def store(runs: Sequence[Run], x: float, chosen: bool = False) -> Run:

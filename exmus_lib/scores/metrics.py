@@ -13,7 +13,6 @@ of its mean by keeping silent about it. One that is predicted but absent has pre
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from exmus_lib import predictions, workspace
 from exmus_lib.vocabulary import LABELS
@@ -25,45 +24,59 @@ METRICS = {
 THRESHOLD = 0.5  # a muscle is predicted above it
 
 
-def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> pd.Series:
+def score(
+    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test", unit: str = "clip"
+) -> pd.Series:
     """The pooled metrics of a run, or of a predictions table, on one split; truth comes from the manifest by clip_id.
 
-    The metrics of the task, then `undefined` (see above) and `clips`, how many there were. Raises ValueError when the
-    split has no clips, or the predictions are of another task or clip set.
+    The metrics of the task, then `undefined` (see above) and `clips`, how many there were. `unit` "video" scores source videos,
+    each by the mean of its clips' logits. Raises ValueError when the split has no clips, or the predictions are of another task
+    or clip set.
     """
+    rows, truth, logits = scored(run, clips, task, split)
+    if unit == "video":
+        _, first, video = np.unique(rows["video_id"], return_index=True, return_inverse=True)
+        logits = np.stack([np.bincount(video, column) for column in logits.T], axis=1) / np.bincount(video)[:, None]
+        truth = truth[first]
+    return measure(truth, predictions.probabilities(logits, task)).iloc[0]
+
+
+def scored(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test"):
+    """The clips of a split with their truth and logits, as predictions.with_truth gives them. Raises as `score` does."""
     if isinstance(run, workspace.Run) and run.task != task:
         raise ValueError(f"{run.name} is a run of task {run.task}, not of {task}")
-    table = predictions.read(run) if isinstance(run, workspace.Run) else predictions.check(run, task)
-    if not (table["split"] == split).any():
+    table = predictions.read(run) if isinstance(run, workspace.Run) else run
+    kept = table[table["split"] == split]
+    if kept.empty:
         raise ValueError(f'no clips to score in split "{split}"; the predictions have {sorted(set(table["split"]))}')
-    _, truth, logits = predictions.with_truth(table, clips, task, split)
-    metrics = exercise_metrics if task == "exercise" else mgap_metrics
-    return metrics(truth, predictions.probabilities(logits, task))
+    predictions.check(kept, task)
+    return predictions.with_truth(table, clips, task, split)
 
 
-def exercise_metrics(truth: np.ndarray, probabilities: np.ndarray) -> pd.Series:
-    """Metrics of N clips' classes (N,) and probabilities (N, 16): top-1, top-5; macro AUC, precision, recall and F1.
+def measure(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> pd.DataFrame:
+    """All metrics of N clips, a row for each row of `weights` (R, N): how often each clip counts (None: once).
 
-    AUC is that of each class against the rest. Of classes with equal probabilities the first one counts as higher.
+    Classes (N,) with probabilities (N, 16) have top-1, top-5, macro AUC (each class against the rest), precision, recall and
+    F1; of equal probabilities the first counts as higher. Muscles (N, 11), zeros and ones, have `accuracy` over all N x 11
+    decisions at threshold 0.5, `exact_match`, the share of clips with all 11 right, macro AUC, precision, recall, F1 and
+    average precision (`map`). Raises ValueError as `per_label` does.
     """
-    labels = per_label(truth, probabilities)
-    ranked = np.argsort(-np.asarray(probabilities), axis=1, kind="stable")
-    hits = ranked == np.asarray(truth)[:, None]
-    values = {"top1": hits[:, 0].mean(), "top5": hits[:, :5].any(axis=1).mean()}
-    return _summary(values, labels, ["auc", "precision", "recall", "f1"], len(truth))
-
-
-def mgap_metrics(truth: np.ndarray, probabilities: np.ndarray) -> pd.Series:
-    """Metrics of N clips' muscles (N, 11), zeros and ones, and probabilities (N, 11), at threshold 0.5.
-
-    accuracy is over all N x 11 decisions, exact_match the share of clips with all 11 right; macro AUC, precision,
-    recall, F1 and average precision (`map`).
-    """
-    labels = per_label(truth, probabilities)
-    right = (np.asarray(probabilities) > THRESHOLD) == np.asarray(truth, dtype=bool)
-    values = {"accuracy": right.mean(), "exact_match": right.all(axis=1).mean()}
-    summary = _summary(values, labels, ["auc", "precision", "recall", "f1", "average_precision"], len(truth))
-    return summary.rename({"average_precision": "map"})
+    truth, probabilities = np.asarray(truth), np.asarray(probabilities)
+    present, chosen = _decisions(truth, probabilities)
+    weights = np.ones((1, len(truth))) if weights is None else np.asarray(weights, dtype=float)
+    labels = _per_label(present, chosen, probabilities, weights)
+    if truth.ndim == 1:
+        hits = np.argsort(-probabilities, axis=1, kind="stable") == truth[:, None]
+        shares, macro = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}, ("auc", "precision", "recall", "f1")
+    else:
+        right, macro = present == chosen, ("auc", "precision", "recall", "f1", "average_precision")
+        shares = {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)}
+    clips = weights.sum(axis=1)
+    undefined = np.isnan([labels[name] for name in macro]).any(axis=0).sum(axis=1)
+    means = {name: _mean_of_defined(labels[name]) for name in macro}
+    shares = {name: weights @ share / clips for name, share in shares.items()}
+    found = pd.DataFrame({**shares, **means, "undefined": undefined, "clips": clips}, dtype=float)
+    return found.rename(columns={"average_precision": "map"})
 
 
 def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
@@ -74,56 +87,69 @@ def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     outside 0 to 1.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
-    names = LABELS["exercise" if truth.ndim == 1 else "mgap"]
-    _check(truth, probabilities, len(names))
+    present, chosen = _decisions(truth, probabilities)
+    labels = _per_label(present, chosen, probabilities, np.ones((1, len(truth))))
+    task = "exercise" if truth.ndim == 1 else "mgap"
+    index = pd.Index(LABELS[task], name="exercise" if task == "exercise" else "muscle")
+    counts = {"support": present.sum(axis=0), "predicted": chosen.sum(axis=0)}
+    return pd.DataFrame({**counts, **{name: values[0] for name, values in labels.items()}}, index=index)
+
+
+def _decisions(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which labels each clip has, and which it is said to have: (N, L) booleans each."""
+    count = len(LABELS["exercise" if truth.ndim == 1 else "mgap"])
+    _check(truth, probabilities, count)
     if truth.ndim == 1:
-        present = truth[:, None] == np.arange(len(names))
-        chosen = probabilities.argmax(axis=1)[:, None] == np.arange(len(names))
-    else:
-        present, chosen = truth.astype(bool), probabilities > THRESHOLD
-    support, predicted, hits = present.sum(axis=0), chosen.sum(axis=0), (present & chosen).sum(axis=0)
-    return pd.DataFrame(
-        {
-            "support": support,
-            "predicted": predicted,
-            "precision": np.where((support > 0) & (predicted == 0), 0.0, _ratio(hits, predicted)),
-            "recall": _ratio(hits, support),
-            "f1": _ratio(2 * hits, support + predicted),
-            "auc": _auc(present, probabilities),
-            "average_precision": _average_precision(present, probabilities),
-        },
-        index=pd.Index(names, name="exercise" if truth.ndim == 1 else "muscle"),
-    )
+        return truth[:, None] == np.arange(count), probabilities.argmax(axis=1)[:, None] == np.arange(count)
+    return truth.astype(bool), probabilities > THRESHOLD
+
+
+def _per_label(
+    present: np.ndarray, chosen: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """precision, recall, f1, auc and average_precision, (R, L) each, of (N, L) decisions under weights (R, N)."""
+    support, predicted, hits = (weights @ counted for counted in (present, chosen, present & chosen))
+    ranked = [_ranked(*columns, weights) for columns in zip(present.T, probabilities.T, strict=True)]
+    auc, average_precision = np.array(ranked).transpose(1, 2, 0)
+    return {
+        "precision": np.where((support > 0) & (predicted == 0), 0.0, _ratio(hits, predicted)),
+        "recall": _ratio(hits, support),
+        "f1": _ratio(2 * hits, support + predicted),
+        "auc": auc,
+        "average_precision": average_precision,
+    }
+
+
+# Our own, since the bootstrap and a curve of 101 ensemble weights would wait for scikit-learn, which is the referee in tests
+# (benchmarks/scoring.py has both times).
+def _ranked(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """AUC and average precision (R,) of one label: positive (N,), scores (N,), weights (R, N).
+
+    AUC is the share of pairs of a positive and a negative clip in right order, ties a half. Average precision is the mean, over
+    the positive clips, of the precision when the threshold is that clip's score.
+    """
+    order = np.argsort(-scores)
+    ordered, weights, positive = -scores[order], weights[:, order], positive[order]
+    # Of each positive clip: how many clips lie strictly above it, and how many do with its equals.
+    before, through = (np.searchsorted(ordered, ordered[positive], side) for side in ("left", "right"))
+    everyone = np.cumsum(np.pad(weights, ((0, 0), (1, 0))), axis=1)
+    found = np.cumsum(np.pad(weights * positive, ((0, 0), (1, 0))), axis=1)
+    count, own = found[:, -1], weights[:, positive]
+    others = everyone - found
+    above = (others[:, before] + others[:, through]) / 2
+    auc = _ratio((own * (others[:, -1:] - above)).sum(axis=1), count * others[:, -1])
+    precision = _ratio(found[:, through], everyone[:, through])  # NaN where all clips so far have weight 0
+    return auc, _ratio(np.nansum(own * precision, axis=1), count)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, NaN where whole is 0."""
-    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
 
 
-# All labels at once, from ranks: a curve of 101 ensemble weights would wait for scikit-learn, which is the referee in tests
-# (benchmarks/scoring.py has both times).
-def _auc(present: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Of each label (L,) of (N, L): the share of pairs of a positive and a negative clip in right order, ties a half."""
-    positive = present.sum(axis=0)
-    ranks = np.where(present, rankdata(probabilities, axis=0), 0).sum(axis=0)
-    return _ratio(ranks - positive * (positive + 1) / 2, positive * (len(present) - positive))
-
-
-def _average_precision(present: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Of each label (L,) of (N, L): the mean, over its positive clips, of the precision when the threshold is that clip's."""
-    found = np.full(present.shape[1], np.nan)
-    for label in np.flatnonzero(present.any(axis=0)):
-        everyone, positive = (np.sort(-probabilities[rows, label]) for rows in (slice(None), present[:, label]))
-        at_least = np.searchsorted(positive, positive, side="right") / np.searchsorted(everyone, positive, side="right")
-        found[label] = at_least.mean()
-    return found
-
-
-def _summary(values: dict[str, float], labels: pd.DataFrame, macro: list[str], clips: int) -> pd.Series:
-    """The values, the means over labels where each is defined, and how many labels at least one of them lacks."""
-    undefined = labels[macro].isna().any(axis=1).sum()
-    return pd.Series({**values, **labels[macro].mean(), "undefined": undefined, "clips": clips}, dtype=float)
+def _mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """Means (R,) over the labels of (R, L) that are not NaN; NaN where all are."""
+    return _ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
 
 
 def _check(truth: np.ndarray, probabilities: np.ndarray, count: int) -> None:

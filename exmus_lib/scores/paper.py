@@ -64,14 +64,25 @@ def is_of(row: pd.Series, facts: dict) -> bool:
     if facts["task"] != row["task"] or (facts["network"] == "ensemble") != (row["variant"] == "ensemble"):
         return False
     if facts["network"] == "ensemble":
-        members = [name.startswith(("x3d_m", "slowfast")[i]) for i, name in enumerate(facts["networks"])]
-        tuned = {"exercise"} == set(facts["inits"])
-        same = len(members) == 2 and all(members) and tuned == row["model"].startswith("FT")
-        return same and facts["weights"][0] == weight and not facts["chosen_on_validation"]
+        if len(facts["networks"]) != 2 or facts["chosen_on_validation"]:
+            return False
+        first, second = facts["networks"]
+        inits = {"exercise"} if row["model"].startswith("FT") else {"kinetics400", "scratch"}
+        right = first == "x3d_m" and second.startswith("slowfast") and inits.issuperset(facts["inits"])
+        return right and facts["weights"][0] == weight
     if facts["network"] not in recipes.NETWORKS or facts["recipe"]["inverse_beta"] != beta:
         return False
     same = recipes.NETWORKS[facts["network"]].lower() == row["model"].lower()
     return same and (facts["init"] == "exercise") == (row["variant"] == "finetuned")
+
+
+def pair(task: str, preset: str) -> dict[str, int | None]:
+    """The networks that Tables 9 and 10 average, with their epochs there; below the paper's presets X3D-M and SlowFast-R50."""
+    if preset not in recipes.SHORTER:
+        return {"x3d_m": None, "slowfast_r50": None}
+    rows = paper_rows({"exercise": 9, "mgap": 10}[task]).query("variant != 'ensemble'")
+    networks = {shown.lower(): network for network, shown in recipes.NETWORKS.items()}
+    return {networks[row.model.lower()]: int(row.epochs) for row in rows.itertuples()}
 
 
 def paper_rows_of(facts: dict) -> list[pd.Series]:
@@ -103,13 +114,25 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
         found.append(f"split by {facts['split']}")
     if VARIANTS.get(facts["init"]) != row["variant"]:
         found.append(f"init {facts['init']}")
-    if facts.get("parent_init", "kinetics400") != "kinetics400":
-        found.append(f"exercise run from {facts['parent_init']}")
     if facts["preset"] != "paper":
-        return [*found, f"preset {facts['preset']}"]
+        found.append(f"preset {facts['preset']}")
+    # Of another preset, what was changed in its own recipe: `-p epochs 40` is told from the run without it.
     changes = {} if pd.isna(row["inverse_beta"]) else {"inverse_beta": int(row["inverse_beta"])}
-    theirs = asdict(recipes.recipe(facts["network"], "paper", epochs=int(row["epochs"]), **changes))
-    return found + [f"{name} {facts['recipe'][name]}" for name in theirs if facts["recipe"][name] != theirs[name]]
+    changes |= {"epochs": int(row["epochs"])} if facts["preset"] in recipes.SHORTER else {}
+    theirs = asdict(recipes.recipe(facts["network"], facts["preset"], **changes))
+    found += [f"{name} {facts['recipe'][name]}" for name in theirs if facts["recipe"][name] != theirs[name]]
+    return found + [f"exercise run: {what}" for what in _parent_differs(run, facts) if what not in found]
+
+
+def _parent_differs(run: workspace.Run, facts: dict) -> list[str]:
+    """What of the exercise run that a fine-tuned one started from is not as in the paper."""
+    if "parent" not in facts:
+        return []
+    parent = workspace.Run(*facts["parent"].split("/"), run.runs)
+    if not parent.complete:
+        return ["deleted"]
+    said = parent.facts()
+    return differs(parent, said, paper_rows_of(said)[-1])  # the pretrained one
 
 
 def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
@@ -117,6 +140,9 @@ def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[s
     rows, found = paper_rows(int(row["table"])), []
     for name, theirs in zip(facts["members"], row["model"].replace("FT ", "").split("+"), strict=True):
         member = workspace.Run(run.dataset, run.task, name, run.runs)
+        if not member.complete:
+            found.append(f"{name} deleted")
+            continue
         ours, own = member.facts(), rows[rows["model"] == theirs].iloc[0]
         if recipes.NETWORKS[ours["network"]].lower() != theirs.lower():
             found.append(f"{recipes.NETWORKS[ours['network']]} for {theirs}")
@@ -214,7 +240,8 @@ def _label(facts: dict) -> str:
         parts = zip(facts["weights"], facts["networks"], strict=True)
         tuned = ", fine-tuned" if "exercise" in facts["inits"] else ""
         chosen = ", chosen on validation" if facts["chosen_on_validation"] else ""
-        return " + ".join(f"{weight:.2f} {recipes.NETWORKS[name]}" for weight, name in parts) + tuned + chosen
+        mixed = " + ".join(f"{weight:.2f} {recipes.NETWORKS.get(name, name)}" for weight, name in parts)
+        return f"{mixed}{tuned}{chosen}, {facts['preset']}, seed {facts['seed']}"
     network, epochs = recipes.NETWORKS[facts["network"]], facts["recipe"]["epochs"]
     if facts["recipe"]["inverse_beta"] != Recipe.inverse_beta:
         network += f" 1/β {facts['recipe']['inverse_beta']}"

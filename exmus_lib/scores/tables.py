@@ -1,8 +1,7 @@
 """Every table of results of the paper, its values beside those of our runs: one line per cell, traceable to run folders."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from json import dumps
 
 import pandas as pd
@@ -20,6 +19,7 @@ BEYOND = {
     "lookup": "Muscles looked up from the exercise run of",
     "ensemble": "Ensemble, weight chosen on validation",
 }
+NOT_RUN = dict.fromkeys(("ours", "low", "high"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,16 @@ class Row:
 
 
 def runs_of(clip_set: ClipSet, preset: str) -> list[workspace.Run]:
-    """The complete runs of a preset, both tasks, on the present clips split by video."""
-    present = clip_set.hash("video")
-    runs = [run for task in METRICS for run in workspace.find_runs(clip_set.name, task)]
-    return [run for run in runs if (run.facts()["clip_set"], run.facts()["preset"]) == (present, preset)]
+    """The complete runs of a preset, both tasks, on the present clips split by video.
+
+    Of ensembles whose weight was chosen, and chosen again after a member was trained anew, the newest alone.
+    """
+    present, found = clip_set.hash("video"), {}
+    for run in [run for task in METRICS for run in workspace.find_runs(clip_set.name, task)]:
+        facts = run.facts()
+        if (facts["clip_set"], facts["preset"]) == (present, preset):
+            found[(run.task, *facts["members"]) if facts.get("chosen_on_validation") else run.name] = run
+    return list(found.values())
 
 
 def match(row: pd.Series, runs: Sequence[workspace.Run]) -> Row | None:
@@ -43,17 +49,34 @@ def match(row: pd.Series, runs: Sequence[workspace.Run]) -> Row | None:
     Among equals, the most seeds and then the newest. None: not run.
     """
     said = [(run, facts) for run in runs if is_of(row, facts := run.facts())]
-    groups = [list(group) for _, group in groupby(sorted(said, key=_but_seed), key=_but_seed)]
-    if not groups:
-        return None
-    rows = [Row(tuple(run for run, _ in group), tuple(differs(*group[0], row))) for group in groups]
-    return min(rows, key=lambda r: (len(r.differs), -len(r.runs), -max(run.folder.stat().st_mtime for run in r.runs)))
+    rows = [
+        Row(tuple(same), tuple(other))
+        for (_, other), same in _grouped((run, (_but_seed(facts), differs(run, facts, row))) for run, facts in said)
+    ]
+    newest = {row: max(run.folder.stat().st_mtime for run in row.runs) for row in rows}
+    return min(rows, key=lambda r: (len(r.differs), -len(r.runs), -newest[r]), default=None)
 
 
-def _but_seed(said: tuple[workspace.Run, dict]) -> str:
+def _but_seed(facts: dict) -> dict:
     """All that changes numbers in a run but the seed, in an ensemble's members too."""
-    one, several = ("task", "network", "init", "parent_init", "recipe"), ("networks", "inits", "recipes", "weights")
-    return dumps({name: said[1].get(name) for name in (*one, *several)}, sort_keys=True)
+    names = ("task", "network", "init", "recipe", "networks", "inits", "recipes", "weights")
+    return {name: facts.get(name) for name in names}
+
+
+def _made_from(run: workspace.Run, facts: dict) -> dict | str:
+    """What a baseline or a chosen ensemble was made from, but for seeds and the weight that was chosen."""
+    if "parent" not in facts:
+        return _but_seed(facts) | {"weights": None}
+    parent = workspace.Run(*facts["parent"].split("/"), run.runs)
+    return _but_seed(parent.facts()) if parent.complete else facts["parent"]
+
+
+def _grouped(runs: Iterable[tuple[workspace.Run, object]]) -> list[tuple[object, list[workspace.Run]]]:
+    """Runs of equal keys together: (key, runs), the oldest first."""
+    found: dict[str, tuple[object, list[workspace.Run]]] = {}
+    for run, key in runs:
+        found.setdefault(dumps(key, sort_keys=True), (key, []))[1].append(run)
+    return list(found.values())
 
 
 def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
@@ -67,35 +90,47 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     lines = []
     for _, row in paper_rows().iterrows():
         found = match(row, runs)
-        names = ", ".join(f"{run.task}/{run.name}" for run in found.runs) if found else ""
-        for run in found.runs if found else ():
-            if run.name not in known:
-                known[run.name] = 100 * score(run, clips, run.task)[list(METRICS[run.task])]
+        pooled = _pooled(found.runs if found else (), clips, known)
         for metric, value in row.drop(KEYS).dropna().items():
-            ours = pd.Series([known[run.name][metric] for run in found.runs] if found else [], dtype=float)
-            line = {"metric": metric, "paper": value, "ours": ours.mean(), "low": ours.min(), "high": ours.max()}
-            line["difference"] = ours.mean() - value if found and not found.differs else float("nan")
+            line = {"metric": metric, "paper": value, **pooled.get(metric, NOT_RUN)}
+            line["difference"] = line["ours"] - value if found and not found.differs else float("nan")
+            names = ", ".join(f"{run.task}/{run.name}" for run in found.runs) if found else ""
             lines.append({**row[KEYS], **line, "differs": "; ".join(found.differs) if found else "", "runs": names})
     return pd.DataFrame(lines)
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
-    """What the paper lacks: a line for each baseline and chosen ensemble, with its scores in percent and its run."""
-    lines = []
-    for run in runs_of(clip_set, preset):
-        facts = run.facts()
-        if facts["network"] in BEYOND and facts.get("chosen_on_validation", True):
-            scores = 100 * score(run, clip_set.table("video"), run.task)[list(METRICS[run.task])]
-            lines.append({"task": run.task, "what": what(facts), **scores, "run": run.name})
-    return pd.DataFrame(lines, columns=["task", "what", *dict.fromkeys(sum(METRICS.values(), ())), "run"])
+    """What the paper lacks, baselines and chosen ensembles: one line per task, method and metric, in percent.
+
+    Columns: task, what, metric; ours, low, high (mean and range over seeds) and runs (folder names).
+    """
+    clips, lines = clip_set.table("video"), []
+    said = [(run, run.facts()) for run in runs_of(clip_set, preset)]
+    wanted = [(run, f) for run, f in said if f["network"] in BEYOND and f.get("chosen_on_validation", True)]
+    for (task, name, _), runs in _grouped((run, (run.task, what(f), _made_from(run, f))) for run, f in wanted):
+        names = ", ".join(f"{run.task}/{run.name}" for run in runs)
+        shares = [run.facts()["weights"][0] for run in runs if "weights" in run.facts()]
+        weights = f" (x = {', '.join(f'{x:.2f}' for x in shares)})" if shares else ""
+        for metric, values in _pooled(runs, clips, {}).items():
+            lines.append({"task": task, "what": name + weights, "metric": metric, **values, "runs": names})
+    return pd.DataFrame(lines, columns=["task", "what", "metric", "ours", "low", "high", "runs"])
+
+
+def _pooled(runs: Sequence[workspace.Run], clips: pd.DataFrame, known: dict[str, pd.Series]) -> dict[str, dict]:
+    """Mean and range over runs of each metric, in percent; scores in `known` are not computed again."""
+    for run in runs:
+        if run.name not in known:
+            known[run.name] = 100 * score(run, clips, run.task)[list(METRICS[run.task])]
+    values = pd.DataFrame([known[run.name] for run in runs])
+    return {metric: {"ours": v.mean(), "low": v.min(), "high": v.max()} for metric, v in values.items()}
 
 
 def what(facts: dict) -> str:
     """A baseline or ensemble in words."""
     said = BEYOND[facts["network"]]
     if facts["network"] == "ensemble":
-        parts = zip(facts["weights"], facts["networks"], facts["inits"], strict=True)
-        return f"{said}: " + " + ".join(
-            f"{w:.2f} {NETWORKS.get(n, n)}" + (" fine-tuned" if i == "exercise" else "") for w, n, i in parts
+        parts = zip(facts["networks"], facts["inits"], strict=True)
+        return f"{said}: " + ", ".join(
+            NETWORKS.get(network, network) + (" fine-tuned" if init == "exercise" else "") for network, init in parts
         )
     return f"{said} {NETWORKS[facts['parent'].split('/')[-1].split('-')[0]]}" if "parent" in facts else said

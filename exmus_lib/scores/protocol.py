@@ -1,0 +1,104 @@
+"""The paper's own protocol, to read its numbers by: every metric per batch, then the unweighted mean over the batches.
+
+Read off the authors' notebooks. A class that a batch lacks counts as 1 (exercise), a muscle that it lacks as 0 (mgap), and each
+loader worker hands out a short last batch of its own; so these values depend on batch size, workers and order of the clips.
+Never choose a network by them: `scores.metrics` has the pooled ones.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from exmus_lib import workspace
+from exmus_lib.scores.metrics import THRESHOLD
+from exmus_lib.vocabulary import LABELS
+
+BATCH, WORKERS = 8, 8  # the authors' batch size, and the loader workers of most of their rows
+ORDERS = 200  # of the clips; the mean over them then wanders by less than 0.1 points
+METRICS = {
+    "exercise": ("top1", "top5", "auc", "precision", "recall", "f1"),
+    "mgap": ("accuracy", "auc", "precision", "recall", "f1"),
+}
+
+
+def batches(
+    clips: int, workers: int = WORKERS, batch: int = BATCH, order: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Which clips meet in a batch: arrays of indices below `clips`, taken in `order` (None: as they stand).
+
+    The workers are dealt the clips in turn, as PyTorchVideo deals videos, and each batches its own share.
+    """
+    if workers < 1 or batch < 1:
+        raise ValueError(f"workers = {workers}, batch = {batch}: at least 1 of each is wanted")
+    order = np.arange(clips) if order is None else order
+    shares = [order[worker::workers] for worker in range(workers)]
+    return [share[start : start + batch] for share in shares for start in range(0, len(share), batch)]
+
+
+def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[np.ndarray]) -> pd.Series:
+    """The paper's metrics of N clips in the batches `parts` (see `batches`): shares, named as in `METRICS`.
+
+    truth is (N,) class indices with probabilities (N, 16), or (N, 11) zeros and ones with (N, 11).
+    """
+    truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=float)
+    exercise = truth.ndim == 1
+    labels = np.arange(probabilities.shape[1])
+    ranked = np.argsort(-probabilities, axis=1, kind="stable")
+    present = truth[:, None] == labels if exercise else truth.astype(bool)
+    chosen = ranked[:, :1] == labels if exercise else probabilities > THRESHOLD
+    sums = [
+        np.stack([counted[rows].sum(axis=0) for rows in parts]) for counted in (present & chosen, chosen, present)
+    ]  # (batches, labels) each
+    hits, predicted, support = sums
+    absent = 1.0 if exercise else 0.0
+    values = {
+        "precision": _share(hits, predicted, absent),
+        "recall": _share(hits, support, absent),
+        "f1": _share(2 * hits, predicted + support, absent),
+    }
+    means = {name: value.mean() for name, value in values.items()}
+    means["auc"] = np.mean([_auc(present[rows].ravel(), probabilities[rows].ravel()) for rows in parts])
+    if exercise:
+        right = ranked == truth[:, None]
+        for name, first in {"top1": 1, "top5": 5}.items():
+            means[name] = np.mean([right[rows, :first].any(axis=1).mean() for rows in parts])
+    else:
+        means["accuracy"] = np.mean([(present == chosen)[rows].mean() for rows in parts])
+    return pd.Series(means)[list(METRICS["exercise" if exercise else "mgap"])]
+
+
+def _share(part: np.ndarray, whole: np.ndarray, absent: float) -> np.ndarray:
+    return np.where(whole > 0, part / np.maximum(whole, 1), absent)
+
+
+def _auc(positive: np.ndarray, scores: np.ndarray) -> float:
+    """The share of pairs of a positive and a negative decision (n,) in right order, ties a half."""
+    found = positive.sum()
+    return (rankdata(scores)[positive].sum() - found * (found + 1) / 2) / (found * (len(positive) - found))
+
+
+def over_orders(
+    truth: np.ndarray, probabilities: np.ndarray, workers: int = WORKERS, batch: int = BATCH, orders: int = ORDERS
+) -> pd.DataFrame:
+    """The paper's metrics of one and the same predictor, a row for each of so many orders of its clips."""
+    drawn = (np.random.default_rng(seed).permutation(len(truth)) for seed in range(orders))
+    parts = (batches(len(truth), workers, batch, order) for order in drawn)
+    return pd.DataFrame([protocol_metrics(truth, probabilities, one) for one in parts])
+
+
+def simulated(truth: np.ndarray, top1: float, workers: int = WORKERS, draws: int = ORDERS) -> pd.DataFrame:
+    """The paper's metrics of made-up classifiers (a row each) that are right on a share `top1` of the exercises (N,), wherever
+    chance will have it, and otherwise say any other exercise."""
+    classes, rows = len(LABELS["exercise"]), []
+    for seed in range(draws):
+        random = np.random.default_rng(seed)
+        shift = np.where(random.random(len(truth)) < top1, 0, random.integers(1, classes, len(truth)))
+        parts = batches(len(truth), workers, order=random.permutation(len(truth)))
+        rows.append(protocol_metrics(truth, np.eye(classes)[(truth + shift) % classes], parts))
+    return pd.DataFrame(rows)
+
+
+def authors_test_clips() -> pd.Series:
+    """The exercise of each of the 330 test clips that the authors' loader took, by their counts (.MOV clips it dropped)."""
+    counts = pd.read_csv(workspace.PAPER_DIR / "authors_counts.csv")
+    return counts["exercise"].repeat(counts["test_clips_mp4"]).reset_index(drop=True)

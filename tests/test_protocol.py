@@ -1,0 +1,99 @@
+"""The paper's protocol: against scikit-learn's and torchmetrics' own calls on every batch, and the paper's own numbers."""
+
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics as sk
+import torch
+import torchmetrics.functional.classification as tm
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from exmus_lib import vocabulary
+from exmus_lib.scores import protocol
+
+E, M, N = len(vocabulary.EXERCISES), len(vocabulary.MUSCLES), 330
+
+
+class Numbers(IterableDataset):
+    """0 to N - 1, dealt to the workers in turn, as PyTorchVideo's LabeledVideoDataset deals its videos."""
+
+    def __iter__(self):
+        worker = get_worker_info()
+        return islice(range(N), worker.id, None, worker.num_workers)
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize(("workers", "count"), [(4, 44), (6, 42), (8, 48), (10, 50)])
+def test_batches_are_those_of_a_loader_with_workers(workers, count):
+    loaded = [batch.tolist() for batch in DataLoader(Numbers(), batch_size=8, num_workers=workers)]
+    ours = [batch.tolist() for batch in protocol.batches(N, workers)]
+    assert len(ours) == count
+    assert sorted(ours) == sorted(loaded)
+
+
+def random_clips(task: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    exercise = random.integers(0, E, N)
+    if task == "exercise":
+        return exercise, random.dirichlet(np.ones(E) / 2, N) * 0.5 + 0.5 * np.eye(E)[exercise]
+    truth = vocabulary.truth([vocabulary.EXERCISES[e] for e in exercise], "mgap")
+    return truth, 0.3 * truth + 0.7 * random.random((N, M))
+
+
+def referee_exercise(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    guess, classes = probabilities.argmax(axis=1), np.arange(E)
+    macro = sk.precision_recall_fscore_support(truth, guess, labels=classes, average="macro", zero_division=1)
+    return {
+        "top1": sk.accuracy_score(truth, guess),
+        "top5": sk.top_k_accuracy_score(truth, probabilities, k=5, labels=classes),
+        "auc": sk.roc_auc_score(truth, probabilities, multi_class="ovr", average="micro", labels=classes),
+        **dict(zip(("precision", "recall", "f1"), macro[:3], strict=True)),
+    }
+
+
+def referee_mgap(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    given = torch.from_numpy(probabilities), torch.from_numpy(truth)
+    return {
+        "accuracy": tm.multilabel_accuracy(*given, M, average="micro").item(),
+        "auc": tm.multilabel_auroc(*given, M, average="micro").item(),
+        "precision": tm.multilabel_precision(*given, M).item(),
+        "recall": tm.multilabel_recall(*given, M).item(),
+        "f1": tm.multilabel_f1_score(*given, M).item(),
+    }
+
+
+@pytest.mark.parametrize("workers", [4, 8])
+@pytest.mark.parametrize("task", vocabulary.TASKS)
+def test_equals_the_calls_of_the_authors_on_every_batch(task, workers):
+    truth, probabilities = random_clips(task)
+    referee = referee_exercise if task == "exercise" else referee_mgap
+    order = np.random.default_rng(3).permutation(N)
+    # built without `batches`: each worker's share of the order, eight at a time, what is left over a batch of its own
+    shares = [[clip for place, clip in enumerate(order) if place % workers == worker] for worker in range(workers)]
+    batches = [share[start : start + 8] for share in shares for start in range(0, len(share), 8)]
+    expected = pd.DataFrame([referee(truth[batch], probabilities[batch]) for batch in batches]).mean()
+    found = protocol.protocol_metrics(truth, probabilities, protocol.batches(N, workers, order=order))
+    assert set(found.index) == set(protocol.METRICS[task])
+    assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("workers", "f1"), [(8, 65), (4, 70)])
+def test_a_perfect_muscle_predictor_scores_what_the_paper_calls_good(workers, f1):
+    truth = vocabulary.truth(protocol.authors_test_clips(), "mgap")
+    found = protocol.over_orders(truth, truth.astype(float), workers)
+    assert 100 * found["f1"].mean() == pytest.approx(f1, abs=2)
+    assert found["accuracy"].min() == 1
+
+
+# the paper's Table 7: SlowFast-R101 from scratch, I3D-R50, X3D-M
+@pytest.mark.parametrize(
+    ("top1", "workers", "precision", "recall", "f1"),
+    [(58.7, 4, 84.56, 84.67, 72.44), (90.25, 10, 96.32, 96.15, 93.14), (96.9, 8, 98.94, 98.87, 98.07)],
+)
+def test_table_7_follows_from_its_accuracy_alone(top1, workers, precision, recall, f1):
+    truth = vocabulary.truth(protocol.authors_test_clips(), "exercise")
+    found = 100 * protocol.simulated(truth, top1 / 100, workers).mean()
+    assert found["top1"] == pytest.approx(top1, abs=0.5)
+    assert found[["precision", "recall", "f1"]].tolist() == pytest.approx([precision, recall, f1], abs=1.5)
