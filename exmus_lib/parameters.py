@@ -99,8 +99,9 @@ def finished_run(
         "split": p.split,
         "seed": p.seed,
     }
-    wanted = {**facts, "recipe": asdict(how), "clip_set": clip_set}
-    found = [run for run in workspace.find_runs(dataset, p.task) if wanted.items() <= run.facts().items()]
+    wanted = {**facts, "recipe": asdict(how), "clip_set": clip_set, "head": None}  # head: a Softmax is another network
+    said = [(run, run.facts()) for run in workspace.find_runs(dataset, p.task)]
+    found = [run for run, own in said if all(own.get(name) == value for name, value in wanted.items())]
     if found:
         return found[-1]
     notebook = {"x3d": "02_x3d", "slowfast": "03_slowfast"}.get(network.split("_")[0], "04_baselines")

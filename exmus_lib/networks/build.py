@@ -18,8 +18,11 @@ class VideoNetwork(nn.Module):
     """A PyTorchVideo network that takes one view and returns logits, with its penultimate embedding at hand.
 
     forward: view (batch, 3, time, height, width) -> logits (batch, labels). SlowFast's Slow pathway gets every
-    `slow_every`-th frame, picked as PyTorchVideo's PackPathway does.
+    `slow_every`-th frame, picked as PyTorchVideo's PackPathway does. With `softmax`, which no run has but those that show what
+    it does, the logits are those whose sigmoids are the Softmax over all labels: probabilities that add up to one.
     """
+
+    softmax = False
 
     def __init__(self, net: nn.Module, slow_every: int | None = None):
         super().__init__()
@@ -32,10 +35,16 @@ class VideoNetwork(nn.Module):
 
     def forward(self, view: torch.Tensor) -> torch.Tensor:
         if self.slow_every is None:
-            return self.net(view)
-        frames = view.shape[2]
-        kept = torch.linspace(0, frames - 1, frames // self.slow_every, device=view.device).long()
-        return self.net([view.index_select(2, kept), view])
+            logits = self.net(view)
+        else:
+            frames = view.shape[2]
+            kept = torch.linspace(0, frames - 1, frames // self.slow_every, device=view.device).long()
+            logits = self.net([view.index_select(2, kept), view])
+        if not self.softmax:
+            return logits
+        own = torch.eye(logits.shape[1], dtype=torch.bool, device=logits.device)
+        others = logits[:, None].masked_fill(own, -torch.inf).logsumexp(dim=2)
+        return logits - others  # log p - log (1 - p)
 
     def embed(self, view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (batch, labels) and the embedding that the head sees (batch, 2048 or 2304), its grid averaged."""

@@ -41,6 +41,7 @@ def train(
     split: str = "video",
     seed: int = 0,
     overwrite: bool = False,
+    softmax: bool = False,
     **changes: object,
 ) -> workspace.Run:
     """Train a network, or load the run when an equal one is complete, or resume it when it was interrupted.
@@ -48,6 +49,7 @@ def train(
     Raises ValueError for an unknown network, preset, init, split or recipe value, and when there is nothing to train on.
     `init` is scratch, kinetics400, or a complete run of the same network, all of whose weights but the head's are taken over
     (the paper's transfer from exercise to mgap); None means kinetics400 at the presets of the paper, scratch below them.
+    `softmax` ends the network in a Softmax, as the authors' X3D did, to show what that costs (11_protocol_audit).
     `changes` to the recipe: epochs, frames, side, fit, inverse_beta. Everything that changes numbers is in the run's name or
     in the hash at its end.
     """
@@ -64,8 +66,12 @@ def train(
         parameters["init"] = init_of(preset)
     elif init not in INITS:
         raise ValueError(f"init = {init!r} is not one of: {', '.join(INITS)}.{nearest(init, INITS)}")
+    if softmax:
+        parameters["head"] = "softmax"
     beta = "" if how.inverse_beta == Recipe.inverse_beta else f"-beta{how.inverse_beta}"
-    name = f"{network}-{parameters['init']}{beta}-s{seed}-{workspace.six_hex(parameters)}"
+    name = (
+        f"{network}-{parameters['init']}{beta}{'-softmax' if softmax else ''}-s{seed}-{workspace.six_hex(parameters)}"
+    )
     run = workspace.Run(clip_set.name, task, name)
     with workspace.alone(run.folder):
         if overwrite:
@@ -94,6 +100,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
     network = build(name, task, how)
+    network.softmax = "head" in parameters
     if parameters["init"] == "kinetics400":
         weights.load_kinetics(network, name)
     elif "parent" in parameters:

@@ -59,6 +59,7 @@ def restore(run: workspace.Run) -> tuple[VideoNetwork, Recipe]:
         raise ValueError(f"{run.name} has no network of its own: predict with {facts.get('members', 'a trained run')}")
     how = Recipe(**facts["recipe"])
     network = build(facts["network"], run.task, how)
+    network.softmax = "head" in facts
     weights.load(network, run.folder / "weights.safetensors")
     return compute.prepare(network), how
 

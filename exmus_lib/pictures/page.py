@@ -93,6 +93,7 @@ def _row(row: pd.DataFrame, marks: dict[str, str]) -> dict:
         "model": model,
         "paper": [f"{value:.2f}" for value in row["paper"]],
         "mark": marks.get(first["differs"], ""),
+        "protocol": [f"{value:.2f}" for value in row["protocol"]],
         "difference": [f"{value:+.2f}" for value in row["difference"]] if row["difference"].notna().all() else None,
         **_ours(row, "{:.2f}"),
     }

@@ -70,11 +70,28 @@ def compare(
     return table.join(rows)
 
 
+def coverage(sources: int, clips_of_each: int, trials: int, accuracy: float = 0.7) -> tuple[float, float]:
+    """How often 95 % intervals hold the true accuracy: over sources, and over clips as if each were a source of its own.
+
+    Made-up data: every source has its own difficulty (Beta distributed, so that clips of one source correlate by a half).
+    """
+    covered = np.zeros(2)
+    source = np.repeat(np.arange(sources), clips_of_each)
+    for seed in range(trials):
+        random = np.random.default_rng(seed)
+        right = random.random(len(source)) < random.beta(accuracy, 1 - accuracy, sources)[source]
+        for place, groups in enumerate((source, np.arange(len(source)))):
+            weights = resamples(groups, 1000, seed)
+            low, high = interval(weights @ right / weights.sum(axis=1), len(np.unique(groups)))
+            covered[place] += low <= accuracy <= high
+    return tuple(covered / trials)
+
+
 def _resampled(run, clips: pd.DataFrame, task: str, split: str) -> tuple[pd.DataFrame, int]:
     """The metrics of a run, first on all clips of the split, then on each resample of them; and how many groups there are."""
     rows, truth, logits = scored(run, clips, task, split)
     order = np.argsort(rows["clip_id"].to_numpy())  # the same resamples for every run
     groups = clips.set_index("clip_id")["group"].loc[rows["clip_id"].iloc[order]].to_numpy()
     weights = np.vstack([np.ones(len(groups)), resamples(groups)])
-    values = measure(truth[order], predictions.probabilities(logits[order], task), weights)
+    values = measure(truth[order], predictions.probabilities(logits, task)[order], weights)
     return values[list(METRICS[task])], len(np.unique(groups))

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from exmus_lib import workspace
-from exmus_lib.scores.metrics import THRESHOLD
+from exmus_lib import predictions, workspace
+from exmus_lib.scores.metrics import THRESHOLD, scored
 from exmus_lib.vocabulary import LABELS
 
 BATCH, WORKERS = 8, 8  # the authors' batch size, and the loader workers of most of their rows
@@ -41,40 +41,53 @@ def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[n
     truth is (N,) class indices with probabilities (N, 16), or (N, 11) zeros and ones with (N, 11).
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=float)
-    exercise = truth.ndim == 1
-    labels = np.arange(probabilities.shape[1])
+    exercise, labels = truth.ndim == 1, np.arange(probabilities.shape[1])
     ranked = np.argsort(-probabilities, axis=1, kind="stable")
     present = truth[:, None] == labels if exercise else truth.astype(bool)
     chosen = ranked[:, :1] == labels if exercise else probabilities > THRESHOLD
-    sums = [
-        np.stack([counted[rows].sum(axis=0) for rows in parts]) for counted in (present & chosen, chosen, present)
-    ]  # (batches, labels) each
-    hits, predicted, support = sums
+    # All batches at once, (batches, places, ...), the short ones filled up with places that do not count.
+    sizes = np.array([len(part) for part in parts])
+    counts = np.arange(sizes.max()) < sizes[:, None]
+    place = np.zeros(counts.shape, dtype=int)
+    place[counts] = np.concatenate(parts)
+    hits, predicted, support = (
+        (decided[place] & counts[..., None]).sum(axis=1) for decided in (present & chosen, chosen, present)
+    )
     absent = 1.0 if exercise else 0.0
     values = {
+        "auc": _auc(present[place], probabilities[place], counts),
         "precision": _share(hits, predicted, absent),
         "recall": _share(hits, support, absent),
         "f1": _share(2 * hits, predicted + support, absent),
     }
-    means = {name: value.mean() for name, value in values.items()}
-    means["auc"] = np.mean([_auc(present[rows].ravel(), probabilities[rows].ravel()) for rows in parts])
     if exercise:
         right = ranked == truth[:, None]
-        for name, first in {"top1": 1, "top5": 5}.items():
-            means[name] = np.mean([right[rows, :first].any(axis=1).mean() for rows in parts])
+        shares = {"top1": right[:, 0], "top5": right[:, :5].any(axis=1)}
     else:
-        means["accuracy"] = np.mean([(present == chosen)[rows].mean() for rows in parts])
-    return pd.Series(means)[list(METRICS["exercise" if exercise else "mgap"])]
+        shares = {"accuracy": (present == chosen).mean(axis=1)}
+    values |= {name: (share[place] * counts).sum(axis=1) / sizes for name, share in shares.items()}
+    return pd.Series({name: values[name].mean() for name in METRICS["exercise" if exercise else "mgap"]})
 
 
 def _share(part: np.ndarray, whole: np.ndarray, absent: float) -> np.ndarray:
     return np.where(whole > 0, part / np.maximum(whole, 1), absent)
 
 
-def _auc(positive: np.ndarray, scores: np.ndarray) -> float:
-    """The share of pairs of a positive and a negative decision (n,) in right order, ties a half."""
-    found = positive.sum()
-    return (rankdata(scores)[positive].sum() - found * (found + 1) / 2) / (found * (len(positive) - found))
+def _auc(present: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Of each batch, over all its decisions (places x labels): the share of pairs of a yes and a no in right order."""
+    batches, _, labels = present.shape
+    positive = (present & counts[..., None]).reshape(batches, -1)
+    ranks = rankdata(np.where(counts[..., None], scores, -np.inf).reshape(batches, -1), axis=1)
+    decisions = labels * counts.sum(axis=1)
+    ranks -= (positive.shape[1] - decisions)[:, None]  # the places that do not count lie below all others
+    found = positive.sum(axis=1)
+    return ((ranks * positive).sum(axis=1) - found * (found + 1) / 2) / (found * (decisions - found))
+
+
+def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> pd.Series:
+    """The paper's metrics of a run, or of a predictions table, on one split: the mean over 20 orders of its clips."""
+    _, truth, logits = scored(run, clips, task, split)
+    return over_orders(truth, predictions.probabilities(logits, task), orders=20).mean()
 
 
 def over_orders(

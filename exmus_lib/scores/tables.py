@@ -8,6 +8,7 @@ import pandas as pd
 
 from exmus_lib import workspace
 from exmus_lib.recipes import NETWORKS
+from exmus_lib.scores import protocol
 from exmus_lib.scores.metrics import METRICS, score
 from exmus_lib.scores.paper import KEYS, differs, is_of, paper_rows
 from exmus_lib.videos.prepare import ClipSet
@@ -19,7 +20,7 @@ BEYOND = {
     "lookup": "Muscles looked up from the exercise run of",
     "ensemble": "Ensemble, weight chosen on validation",
 }
-NOT_RUN = dict.fromkeys(("ours", "low", "high"), float("nan"))
+NOT_RUN = dict.fromkeys(("ours", "low", "high", "protocol"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def match(row: pd.Series, runs: Sequence[workspace.Run]) -> Row | None:
 
 def _but_seed(facts: dict) -> dict:
     """All that changes numbers in a run but the seed, in an ensemble's members too."""
-    names = ("task", "network", "init", "recipe", "networks", "inits", "recipes", "weights")
+    names = ("task", "network", "init", "head", "recipe", "networks", "inits", "recipes", "weights")
     return {name: facts.get(name) for name in names}
 
 
@@ -83,17 +84,18 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     """One line per cell of Tables 2 and 4 to 14, in the paper's order, in percent.
 
     Columns: those of data/paper/tables.csv with `paper` for its value; then ours, low, high (mean and range over seeds; NaN:
-    not run), difference (only where nothing differs), differs (what does) and runs (folder names).
+    not run), protocol (ours by the paper's protocol), difference (of that and the paper's, only where nothing differs), differs
+    (what does) and runs (folder names).
     """
     runs, clips = runs_of(clip_set, preset), clip_set.table("video")
-    known: dict[str, pd.Series] = {}
+    known: dict[str, pd.DataFrame] = {}
     lines = []
     for _, row in paper_rows().iterrows():
         found = match(row, runs)
         pooled = _pooled(found.runs if found else (), clips, known)
         for metric, value in row.drop(KEYS).dropna().items():
             line = {"metric": metric, "paper": value, **pooled.get(metric, NOT_RUN)}
-            line["difference"] = line["ours"] - value if found and not found.differs else float("nan")
+            line["difference"] = line["protocol"] - value if found and not found.differs else float("nan")
             names = ", ".join(f"{run.task}/{run.name}" for run in found.runs) if found else ""
             lines.append({**row[KEYS], **line, "differs": "; ".join(found.differs) if found else "", "runs": names})
     return pd.DataFrame(lines)
@@ -102,7 +104,7 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     """What the paper lacks, baselines and chosen ensembles: one line per task, method and metric, in percent.
 
-    Columns: task, what, metric; ours, low, high (mean and range over seeds) and runs (folder names).
+    Columns: task, what, metric; ours, low, high (mean and range over seeds), protocol and runs (folder names).
     """
     clips, lines = clip_set.table("video"), []
     said = [(run, run.facts()) for run in runs_of(clip_set, preset)]
@@ -113,16 +115,26 @@ def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
         weights = f" (x = {', '.join(f'{x:.2f}' for x in shares)})" if shares else ""
         for metric, values in _pooled(runs, clips, {}).items():
             lines.append({"task": task, "what": name + weights, "metric": metric, **values, "runs": names})
-    return pd.DataFrame(lines, columns=["task", "what", "metric", "ours", "low", "high", "runs"])
+    return pd.DataFrame(lines, columns=["task", "what", "metric", "ours", "low", "high", "protocol", "runs"])
 
 
-def _pooled(runs: Sequence[workspace.Run], clips: pd.DataFrame, known: dict[str, pd.Series]) -> dict[str, dict]:
-    """Mean and range over runs of each metric, in percent; scores in `known` are not computed again."""
+def _pooled(runs: Sequence[workspace.Run], clips: pd.DataFrame, known: dict[str, pd.DataFrame]) -> dict[str, dict]:
+    """Of each metric, in percent: mean and range over runs, and the mean by the paper's protocol, where it has that metric.
+
+    Scores in `known` are not computed again.
+    """
     for run in runs:
         if run.name not in known:
-            known[run.name] = 100 * score(run, clips, run.task)[list(METRICS[run.task])]
-    values = pd.DataFrame([known[run.name] for run in runs])
-    return {metric: {"ours": v.mean(), "low": v.min(), "high": v.max()} for metric, v in values.items()}
+            both = {
+                "pooled": score(run, clips, run.task)[list(METRICS[run.task])],
+                "batched": protocol.score(run, clips, run.task),
+            }
+            known[run.name] = 100 * pd.DataFrame(both)
+    found = {}
+    for metric in METRICS[runs[0].task] if runs else ():
+        values, batched = (pd.Series([known[run.name][how][metric] for run in runs]) for how in ("pooled", "batched"))
+        found[metric] = {"ours": values.mean(), "low": values.min(), "high": values.max(), "protocol": batched.mean()}
+    return found
 
 
 def what(facts: dict) -> str:

@@ -1,0 +1,101 @@
+"""Probabilities and thresholds: they mend what was made wrong, and nothing that is fitted ever sees a test clip."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.special import expit, logit
+from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
+
+from exmus_lib import predictions, vocabulary
+from exmus_lib.scores import calibration, ensembles
+from exmus_lib.scores.metrics import score
+
+
+def made_up(task: str, seed: int = 0, sharper: float = 1.0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A manifest of 1,800 clips whose labels are drawn from the probabilities of its predictions, then made `sharper`."""
+    random = np.random.default_rng(seed)
+    clips = pd.DataFrame({"clip_id": [f"c{i}" for i in range(1800)], "split": np.repeat(["train", "val", "test"], 600)})
+    clips = clips.assign(video_id=clips["clip_id"], exercise=random.choice(vocabulary.EXERCISES, 1800))
+    truth = vocabulary.truth(clips["exercise"], task)
+    positive = np.eye(16)[truth] if task == "exercise" else truth
+    # log-likelihood ratios of a Gaussian with means 0 and 2: what a calibrated classifier would say
+    evidence = 2 * random.normal(2 * positive, 1) - 2
+    share = 0 if task == "exercise" else logit(truth.mean(axis=0))
+    return clips, predictions.table(clips, sharper * (evidence + share), task)
+
+
+def error(table: pd.DataFrame, clips: pd.DataFrame, task: str) -> float:
+    _, truth, logits = predictions.with_truth(table, clips, task)
+    return calibration.calibration_error(truth, predictions.probabilities(logits, task))
+
+
+@pytest.mark.parametrize("task", vocabulary.TASKS)
+def test_what_is_three_times_too_sure_is_mended_and_its_answers_stay(task):
+    clips, table = made_up(task, sharper=3)
+    mended = calibration.calibrated(table, clips, task)
+    assert error(mended, clips, task) < 0.05 < error(table, clips, task)
+    before, after = (score(t, clips, task)[["auc", "top1" if task == "exercise" else "map"]] for t in (table, mended))
+    assert after.tolist() == pytest.approx(before.tolist(), abs=0.01 if task == "exercise" else 1e-6)
+    if task == "exercise":
+        assert calibration.temperature(table, clips) == pytest.approx(3, rel=0.1)
+
+
+def test_a_threshold_stands_where_validation_f1_is_highest():
+    clips, table = made_up("mgap")
+    table[predictions.columns("mgap")] -= 3  # never sure enough to say yes at one half
+    decided = calibration.decided(table, clips)
+    assert score(table, clips, "mgap")["f1"] < 0.3 < score(decided, clips, "mgap")["f1"]
+    assert (
+        score(decided, clips, "mgap")[["auc", "map"]].tolist() == score(table, clips, "mgap")[["auc", "map"]].tolist()
+    )
+    _, truth, logits = predictions.with_truth(table, clips, "mgap", "val")
+    found, probabilities = calibration.thresholds(table, clips), expit(logits)
+
+    def f1(label: int, threshold: float) -> float:
+        said, has = probabilities[:, label] > threshold, truth[:, label] == 1
+        return 2 * (said & has).sum() / (said.sum() + has.sum())
+
+    for label in range(11):
+        assert f1(label, found[label]) == max(f1(label, t) for t in [0, *probabilities[:, label]])
+
+
+def test_a_muscle_with_few_validation_clips_is_left_as_it_is():
+    clips, table = made_up("mgap")
+    rare = clips["exercise"].map(vocabulary.MUSCLES_OF).map(lambda muscles: "quads" in muscles)
+    clips = clips[~(rare & clips["split"].eq("val"))]
+    table = table[table["clip_id"].isin(clips["clip_id"])]
+    quads = vocabulary.MUSCLES.index("quads")
+    assert calibration.thresholds(table, clips)[quads] == 0.5
+    scales, shifts = calibration.platt(table, clips)
+    assert (scales[quads], shifts[quads]) == (1, 0) and (np.delete(scales, quads) != 1).all()
+
+
+@pytest.mark.parametrize("task", vocabulary.TASKS)
+def test_the_calibration_error_is_that_of_torchmetrics(task):
+    clips, table = made_up(task, sharper=2)
+    _, truth, logits = predictions.with_truth(table, clips, task)
+    probabilities = predictions.probabilities(logits, task)
+    given = torch.from_numpy(probabilities), torch.from_numpy(truth)
+    if task == "exercise":
+        referee = multiclass_calibration_error(*given, num_classes=16, n_bins=10)
+    else:
+        referee = binary_calibration_error(given[0].ravel(), given[1].ravel(), n_bins=10)
+    assert calibration.calibration_error(truth, probabilities) == pytest.approx(referee.item(), abs=1e-6)
+
+
+def test_nothing_that_is_fitted_reads_a_test_row():
+    for task in vocabulary.TASKS:
+        clips, table = made_up(task, sharper=2)
+        columns = predictions.columns(task)
+        blind = table.copy()
+        blind.loc[blind["split"] == "test", columns] = np.nan
+        kept = (table["split"] != "test").to_numpy()
+        pd.testing.assert_frame_equal(
+            calibration.calibrated(blind, clips, task)[kept], calibration.calibrated(table, clips, task)[kept]
+        )
+        other = made_up(task, seed=1)[1]
+        other_blind = other.assign(**{c: other[c].where(kept) for c in columns})
+        curves = [ensembles.curve(pair, clips, task, "val") for pair in ((table, other), (blind, other_blind))]
+        pd.testing.assert_frame_equal(*curves)  # what the ensemble's weight is chosen by
+    assert np.array_equal(calibration.thresholds(blind, clips), calibration.thresholds(table, clips))

@@ -1,0 +1,73 @@
+"""Intervals: sources come and go together, two runs meet the same resamples, and 95 % intervals cover the truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import runs
+
+from exmus_lib import predictions, vocabulary
+from exmus_lib.scores import intervals
+from exmus_lib.scores.metrics import METRICS, score
+
+
+@pytest.fixture
+def clips(monkeypatch, tmp_path) -> pd.DataFrame:
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    return runs.sample().table()
+
+
+def right_on(clips: pd.DataFrame, right: np.ndarray) -> pd.DataFrame:
+    """Predictions of exercises that are right where `right` says so, and one class off elsewhere."""
+    truth = vocabulary.truth(clips["exercise"], "exercise")
+    return predictions.table(clips, 20.0 * np.eye(16)[(truth + ~right) % 16], "exercise")
+
+
+def test_clips_of_a_source_come_and_go_together():
+    weights = intervals.resamples(np.array(["a", "b", "a", "c"]), count=500)
+    assert weights.shape == (500, 4) and (weights[:, 0] == weights[:, 2]).all()
+    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()  # as many sources as there are
+    assert weights.mean(axis=0) == pytest.approx(1, abs=0.15) and set(weights[:, 1]) >= {0, 1, 2}
+    assert np.array_equal(weights, intervals.resamples(np.array(["a", "b", "a", "c"]), count=500))
+    with pytest.raises(ValueError, match="two sources or more, got 1"):
+        intervals.resamples(np.array(["a", "a"]))
+
+
+def test_every_metric_has_its_value_and_an_interval_around_it(clips):
+    random = np.random.default_rng(0)
+    table = right_on(clips, random.random(len(clips)) < 0.7)
+    found = intervals.scores(table, clips, "exercise")
+    assert found["value"].to_dict() == pytest.approx(
+        score(table, clips, "exercise")[list(METRICS["exercise"])].to_dict()
+    )
+    assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
+    perfect = intervals.scores(right_on(clips, np.ones(len(clips), bool)), clips, "exercise")
+    assert (perfect[["low", "high"]] == 1).all(axis=None)
+    shuffled = intervals.scores(table.sample(frac=1, random_state=1), clips, "exercise")
+    pd.testing.assert_frame_equal(found, shuffled)
+
+
+def test_a_run_is_worse_only_where_the_interval_of_the_difference_excludes_zero(clips):
+    random = np.random.default_rng(0)
+    good, half = random.random(len(clips)) < 0.9, random.random(len(clips)) < 0.4
+    nearly = good.copy()
+    nearly[np.flatnonzero(good & (clips["split"] == "test"))[0]] = False  # one clip worse, of all others not
+    given = {"half": half, "nearly": nearly, "good": good}
+    table = intervals.compare({n: right_on(clips, r) for n, r in given.items()}, clips, "exercise", "top1")
+    assert table.index.tolist() == ["good", "nearly", "half"]
+    assert table["worse"].tolist()[1:] == [False, True] and table.loc["good", ["behind", "p"]].isna().all()
+    assert table.loc["half", "behind_low"] > 0 >= table.loc["nearly", "behind_low"]
+    # its own interval and that of the best one overlap: only the pairing shows that the two are one clip apart
+    assert table.loc["nearly", "behind_high"] < table.loc["good", "high"] - table.loc["good", "low"]
+    alone = intervals.compare({n: right_on(clips, given[n]) for n in ("good", "half")}, clips, "exercise", "top1")
+    assert table.loc["half", "p"] >= alone.loc["half", "p"]  # more comparisons, less certainty in each
+    same = intervals.compare({n: right_on(clips, good) for n in "ab"}, clips, "exercise", "top1")
+    assert same.loc["b", "p"] == 1 and not same.loc["b", "worse"]
+    with pytest.raises(ValueError, match="metric = 'f2' is not one of exercise's: top1, top5"):
+        intervals.compare({"good": right_on(clips, good)}, clips, "exercise", "f2")
+
+
+@pytest.mark.slow
+def test_95_percent_intervals_cover_the_truth_95_times_of_100_and_those_over_clips_do_not():
+    by_source, by_clip = intervals.coverage(sources=40, clips_of_each=3, trials=1000)
+    assert 0.93 <= by_source <= 0.97
+    assert by_clip < 0.90
