@@ -20,7 +20,7 @@ CHOICES = {
     "fit": recipes.FITS,
 }
 # Whole numbers and the least that makes sense; None leaves the recipe's own value.
-NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32, "perplexity": 2}
+NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32, "perplexity": 2, "views": 1}
 OPTIONAL = ("init", "epochs", "frames", "side", "fit", "runs")
 NOT_PARAMETERS = {"In", "Out", "get_ipython", "exit", "quit", "open", "EXMUS_REPO"}
 

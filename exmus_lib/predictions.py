@@ -53,16 +53,21 @@ def write(path: Path, predictions: pd.DataFrame, task: str) -> None:
         predictions.to_parquet(part, index=False)
 
 
-def read(run: workspace.Run) -> pd.DataFrame:
+def path(run: workspace.Run, views: int = 1) -> Path:
+    """The file of a run's predictions: of one view of each clip, or of several, averaged."""
+    return run.folder / ("predictions.parquet" if views == 1 else f"predictions-v{views}.parquet")
+
+
+def read(run: workspace.Run, views: int = 1) -> pd.DataFrame:
     """The checked predictions of a run; FileNotFoundError says which runs there are when it is not complete."""
-    path = run.folder / "predictions.parquet"
-    if not path.exists():
+    file = path(run, views)
+    if not file.exists():
         known = [r.name for r in workspace.find_runs(run.dataset, run.task)]
         raise FileNotFoundError(
             f'no complete run "{run.name}" for {run.dataset}/{run.task}.{vocabulary.nearest(run.name, known)}'
             f" Complete runs: {known or 'none; train one with 02_x3d.ipynb or 03_slowfast.ipynb'}"
         )
-    return check(pd.read_parquet(path), run.task, str(path))
+    return check(pd.read_parquet(file), run.task, str(file))
 
 
 def store(dataset: str, task: str, name: str, predictions: pd.DataFrame, facts: dict) -> workspace.Run:

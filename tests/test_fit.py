@@ -18,7 +18,9 @@ from safetensors.torch import load_file
 
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import fit
-from exmus_lib.networks.predict import predict
+from exmus_lib.networks.predict import MOST, predict, several_views
+from exmus_lib.predictions import KEYS
+from exmus_lib.videos.dataset import ClipDataset
 from exmus_lib.videos.prepare import prepare
 from exmus_lib.vocabulary import EXERCISES, MUSCLES
 
@@ -120,6 +122,41 @@ def test_fine_tuning_starts_from_every_weight_of_the_parent_but_the_head(home, m
     for name, tensor in held.items():
         head = "blocks.5.proj" in name
         assert (given[name].shape != tensor.shape) if head else torch.equal(given[name], tensor), name
+
+
+def test_no_test_clip_has_a_say_in_what_is_kept(home):
+    clip_set = prepare(str(home / "gym"))
+    first = fit.train(clip_set, "x3d_s", "exercise", "smoke", epochs=2, seed=3)
+    (views,) = (clip_set.folder / "views").glob("4x32-*.npy")
+    blank = np.load(views)
+    rows = np.argsort(clip_set.clips["clip_id"].to_numpy()).argsort()
+    blank[rows[clip_set.table()["split"] == "test"]] = 0
+    kept, before = load_file(first.folder / "weights.safetensors"), predictions.read(first)
+    shutil.copy(views, views.with_suffix(".kept"))
+    np.save(views, blank)
+    try:
+        again = fit.train(clip_set, "x3d_s", "exercise", "smoke", epochs=2, seed=3, overwrite=True)
+    finally:
+        shutil.move(views.with_suffix(".kept"), views)
+    weights = load_file(again.folder / "weights.safetensors")
+    assert all(torch.equal(weights[name], kept[name]) for name in kept)  # the checkpoint, too, is the same
+    after, test = predictions.read(again), before["split"] == "test"
+    assert before[~test].equals(after[~test]) and not before[test].equals(after[test])
+
+
+def test_several_views_are_read_from_several_places_and_averaged(home, monkeypatch):
+    clip_set = prepare(str(home / "gym"))
+    run = fit.train(clip_set, "x3d_s", "exercise", "smoke")
+    assert several_views(run, clip_set, 1).equals(predictions.read(run))
+    places = []
+    monkeypatch.setattr(
+        "exmus_lib.networks.predict.ClipDataset",
+        lambda *args, **how: places.append((how["where"], how["most"])) or ClipDataset(*args, **how),
+    )
+    three = several_views(run, clip_set, 3)
+    assert [where for where, _ in places] == [0, 0.5, 1] and {most for _, most in places} == {MOST}
+    assert three[KEYS].equals(predictions.read(run)[KEYS]) and not three.equals(predictions.read(run))
+    assert several_views(run, clip_set, 3).equals(three) and len(places) == 3  # read, not computed again
 
 
 def test_a_parent_that_does_not_fit_is_refused_by_name(home):

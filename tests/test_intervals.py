@@ -28,8 +28,6 @@ def test_clips_of_a_source_come_and_go_together():
     assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()  # as many sources as there are
     assert weights.mean(axis=0) == pytest.approx(1, abs=0.15) and set(weights[:, 1]) >= {0, 1, 2}
     assert np.array_equal(weights, intervals.resamples(np.array(["a", "b", "a", "c"]), count=500))
-    with pytest.raises(ValueError, match="two sources or more, got 1"):
-        intervals.resamples(np.array(["a", "a"]))
 
 
 def test_every_metric_has_its_value_and_an_interval_around_it(clips):
@@ -42,6 +40,10 @@ def test_every_metric_has_its_value_and_an_interval_around_it(clips):
     assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
     perfect = intervals.scores(right_on(clips, np.ones(len(clips), bool)), clips, "exercise")
     assert (perfect[["low", "high"]] == 1).all(axis=None)
+    alone = intervals.scores(table, clips.assign(group="one"), "exercise")
+    assert alone["value"].equals(found["value"]) and alone[["low", "high"]].isna().all(
+        axis=None
+    )  # one source says nothing
     shuffled = intervals.scores(table.sample(frac=1, random_state=1), clips, "exercise")
     pd.testing.assert_frame_equal(found, shuffled)
 

@@ -56,6 +56,14 @@ def test_faster_convolutions_compute_the_same_numbers_and_gradients(network):
         assert (a.grad - b.grad).abs().max() <= 1e-3 * a.grad.abs().max() + 1e-7, name
 
 
+def test_a_softmax_head_gives_logits_whose_sigmoids_add_up_to_one():
+    network = build("x3d_s", "mgap", recipe("x3d_s", "smoke")).eval()
+    view = torch.randn(2, 3, 4, 32, 32)
+    plain = network(view)
+    network.softmax = True
+    torch.testing.assert_close(network(view).sigmoid(), plain.softmax(dim=1))
+
+
 def test_the_slow_pathway_sees_the_frames_that_pytorchvideo_packs():
     seen = []
     net = build("slowfast_r50", "exercise", recipe("slowfast_r50", "smoke", frames=8))

@@ -26,7 +26,7 @@ STAGES = (
         Step("05_ensembles"),
         Step("08_tsne", {"networks": "x3d_m,slowfast_r50"}),
     ),
-    (Step("10_report"),),
+    (Step("11_protocol_audit", {"epochs": 1}), Step("10_report")),
 )
 
 
@@ -116,6 +116,14 @@ def test_08_and_10_leave_pictures_and_the_report(home):
     assert len(cells) == 315 and set(cells[cells["ours"].notna()]["table"]) == {2, 4, 5, 6, *range(7, 15)}
     page = (home / "outputs" / "report" / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 7
+
+
+def test_11_leaves_its_figures_and_a_network_that_ends_in_a_softmax(home):
+    assert {"11_perfect", "11_simulated", "11_intervals", "11_reliability"} <= figures(home)
+    (run,) = runs_of(home, "mgap", "x3d_m-exercise-softmax-s0")
+    table = predictions.check(pd.read_parquet(run / "predictions.parquet"), "mgap")
+    total = predictions.probabilities(predictions.logits(table), "mgap").sum(axis=1)
+    assert total == pytest.approx(1, abs=1e-3)  # at most one muscle can pass one half
 
 
 def test_a_notebook_that_trains_nothing_stops_with_the_command_that_makes_what_it_misses(home):

@@ -199,6 +199,18 @@ def as_read(row: pd.DataFrame) -> list[list[str]]:
     return [paper_line, [f"ours\xa0† {seeds} seeds", *ranges], batched]
 
 
+def test_a_run_is_called_better_only_where_the_interval_excludes_zero(clip_set):
+    good, same, bad = (runs.write_run(clip_set, wrong=wrong, seed=wrong) for wrong in (0, 1, 20))
+    table = tables.ranking(clip_set, "quick", "exercise")
+    assert table["name"].tolist() == [good.name, same.name, bad.name]
+    assert table["verdict"].tolist() == ["best", "not told apart", "the best is better"]
+    assert (
+        table["behind"].tolist()[1:] == [100 / 32, 100 * 20 / 32]
+        and table["behind_low"][2] > 0 >= table["behind_low"][1]
+    )
+    assert tables.ranking(clip_set, "quick", "mgap").empty
+
+
 def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set, home):
     run = runs.write_run(clip_set, wrong=8)
     facts = {"preset": "quick", "split": "video", "seed": 0, "clip_set": clip_set.hash("video")}
@@ -207,7 +219,8 @@ def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set,
     figure.parent.mkdir(parents=True)
     figure.write_bytes(b"picture")
     cells, beyond = tables.cells(clip_set, "quick"), tables.beyond(clip_set, "quick")
-    path = page.write(clip_set, "quick", cells, beyond)
+    rankings = {task: tables.ranking(clip_set, "quick", task) for task in ("exercise", "mgap")}
+    path = page.write(clip_set, "quick", cells, beyond, rankings)
     text = path.read_text(encoding="utf-8")
     assert path == home / "outputs" / "report" / "index.html"
     for number in (1, *page.TITLES):
@@ -218,6 +231,7 @@ def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set,
     rows = sum(len(table.groupby(ROW, dropna=False)) for _, table in cells.groupby("table"))
     with_run = cells[cells["metric"] == "top1"]["runs"].ne("").sum()
     assert text.count(">not run</td>") == rows - with_run
+    assert text.count("no run yet") == 0 and "not told apart" not in text
     assert f"exercise/{run.name}" in text and "Muscles looked up from the exercise run of X3D-M" in text
     assert "http" not in text.replace("http-equiv", "")  # nothing to fetch
     saved = pd.read_csv(home / "outputs" / "tables" / "sample" / "paper.csv")

@@ -14,32 +14,53 @@ from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.recipes import Recipe
 from exmus_lib.videos.cut import SIDE
 from exmus_lib.videos.dataset import ClipDataset, ViewCache, view_of, view_times, window_of
+from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.videos.read import VideoError, info, read_frames
 from exmus_lib.videos.scan import SHORTEST
 from exmus_lib.vocabulary import LABELS
+
+MOST = 0.8  # of a clip: the longest of several views of it
 
 
 def predict_clips(
     run: workspace.Run, network: VideoNetwork, clips: pd.DataFrame, folder: Path, how: Recipe, cache: ViewCache | None
 ) -> None:
     """Write embeddings.npz and then predictions.parquet, last, for the clips of all three splits (column `split`)."""
-    data = ClipDataset(clips, folder, how, run.task, train=False, cache=cache)
-    loader = torch.utils.data.DataLoader(data, how.batch, num_workers=0 if cache else min(4, torch.get_num_threads()))
-    logits, embeddings = [], []
-    name = run.facts()["network"]
-    for view, _ in tqdm(loader, "predicting", leave=False):
-        out = forward(network, view, name)
-        logits.append(out[0])
-        embeddings.append(out[1])
+    logits, embeddings = _all(run, network, ClipDataset(clips, folder, how, run.task, train=False, cache=cache))
     with workspace.atomic(run.folder / "embeddings.npz") as part:
         np.savez_compressed(
             part,
             clip_id=clips["clip_id"].to_numpy(str),
             split=clips["split"].to_numpy(str),
-            embedding=np.concatenate(embeddings),
+            embedding=embeddings,
         )
-    table = predictions.table(clips, np.concatenate(logits), run.task)
-    predictions.write(run.folder / "predictions.parquet", table, run.task)
+    predictions.write(run.folder / "predictions.parquet", predictions.table(clips, logits, run.task), run.task)
+
+
+def several_views(run: workspace.Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
+    """A run's predictions with the logits of several views of each clip averaged, read where they were made before.
+
+    The views are spread evenly over the clip, each as long as the recipe's window but no longer than MOST of the clip, so that
+    there is room to move; one view is the run's own, the centre. Written as predictions-v<views>.parquet.
+    """
+    path = predictions.path(run, views)
+    if views > 1 and not path.exists():
+        network, how = restore(run)
+        clips, sums = clip_set.table(run.facts()["split"]), 0.0
+        for where in np.linspace(0, 1, views):
+            data = ClipDataset(clips, clip_set.folder, how, run.task, train=False, cache=None, where=where, most=MOST)
+            sums = sums + _all(run, network, data)[0]
+        predictions.write(path, predictions.table(clips, sums / views, run.task), run.task)
+    return predictions.read(run, views)
+
+
+def _all(run: workspace.Run, network: VideoNetwork, data: ClipDataset) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (N, labels) and embeddings (N, D) of all clips, in their order."""
+    name, workers = run.facts()["network"], 0 if data.cache else min(4, torch.get_num_threads())
+    loader = torch.utils.data.DataLoader(data, data.recipe.batch, num_workers=workers)
+    found = [forward(network, view, name) for view, _ in tqdm(loader, "predicting", leave=False)]
+    logits, embeddings = zip(*found, strict=True)
+    return np.concatenate(logits), np.concatenate(embeddings)
 
 
 @torch.inference_mode()

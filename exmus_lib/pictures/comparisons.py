@@ -95,3 +95,83 @@ def bars(scores: pd.DataFrame, title: str = "") -> Figure:
     axes[0, 0].invert_yaxis()
     figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     return figure
+
+
+@mpl.rc_context(STYLE)
+def protocol(spreads: Mapping[str, Sequence[float]], title: str, xlabel: str, line: float | None = None) -> Figure:
+    """How a score spreads, in percent: a box for each of `spreads` (quartiles; whiskers to the ends) with its mean beside it.
+
+    Of up to 30 values each is drawn as a point. `line` marks a value to compare with.
+    """
+    figure, ax = plt.subplots(figsize=(7, 0.8 + 0.36 * len(spreads)))
+    for row, values in enumerate(spreads.values()):
+        percent = 100 * np.asarray(values)
+        if len(percent) <= 30:
+            ax.plot(percent, np.full(len(percent), row), "o", ms=5, mfc="white", mec=SHADES[0])
+            continue
+        box = {"color": SHADES[0]}
+        ax.boxplot(
+            percent, positions=[row], widths=0.55, vert=False, whis=(0, 100), patch_artist=True, manage_ticks=False,
+            boxprops={"facecolor": SHADES[2], **box}, medianprops=box, whiskerprops=box, capprops=box,
+        )  # fmt: skip
+        ax.annotate(
+            f"{percent.mean():.1f}", (percent.max(), row), xytext=(5, 0), textcoords="offset points", va="center"
+        )
+    if line is not None:
+        ax.axvline(100 * line, color="black", linewidth=1, linestyle="--")
+        ax.annotate(
+            f"{100 * line:.1f}", (100 * line, 1.02), xycoords=("data", "axes fraction"), ha="center", fontsize=7.5
+        )
+    ax.set_yticks(range(len(spreads)), spreads)
+    ax.set(xlabel=xlabel, ylim=(len(spreads) - 0.5, -0.5))
+    ax.set_title(title, pad=14)
+    ax.grid(axis="x", **GRID)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def estimates(table: pd.DataFrame, title: str, xlabel: str = "%") -> Figure:
+    """Values with their intervals, in percent: a row for each row of `table` (value, low, high)."""
+    figure, ax = plt.subplots(figsize=(6.5, 0.9 + 0.3 * len(table)))
+    percent = 100 * table[["value", "low", "high"]].astype(float)
+    spread = (percent["value"] - percent["low"], percent["high"] - percent["value"])
+    ax.errorbar(percent["value"], range(len(table)), xerr=spread, fmt="o", color=SHADES[0], ms=5, capsize=3)
+    ax.set_yticks(range(len(table)), [str(name) for name in table.index])
+    ax.set(xlabel=xlabel, ylim=(len(table) - 0.5, -0.5))
+    ax.set_title(title)
+    ax.grid(axis="x", **GRID)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def reliability(before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataFrame]) -> Figure:
+    """Reliability diagrams, a panel each: how often predictions of a probability came true (scores.calibration.reliability).
+
+    Open marks before calibration, filled ones after it, as large as there are predictions; on the diagonal, what is said is true.
+    """
+    figure, axes = plt.subplots(1, len(before), figsize=(3.6 * len(before), 3.5), squeeze=False)
+    for ax, (name, old) in zip(axes[0], before.items(), strict=True):
+        ax.plot([0, 100], [0, 100], color="#999999", linewidth=0.8)
+        for table, face, label in ((old, "white", "before"), (after[name], SHADES[1], "after")):
+            size = 12 + 160 * table["count"] / table["count"].sum()
+            confidence, share = 100 * table["confidence"], 100 * table["share"]
+            ax.plot(confidence, share, color=SHADES[1], linestyle="--" if label == "before" else "-", linewidth=0.8)
+            ax.scatter(confidence, share, s=size, facecolor=face, edgecolor=SHADES[0], label=label, zorder=3)
+        ax.set(xlabel="said (%)", ylabel="came true (%)", xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
+        ax.set_title(name)
+        ax.grid(**GRID)
+        ax.legend(loc="upper left")
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def simulations(curves: pd.DataFrame, rows: pd.DataFrame, x: str, y: str) -> Figure:
+    """What a protocol makes of accuracy: a line for each column of `curves` along its index, dots for `rows` (columns x, y)."""
+    figure, ax = plt.subplots(figsize=(6, 3.8))
+    for (name, values), line, colour in zip(curves.items(), LINES, sns.color_palette("colorblind"), strict=False):
+        ax.plot(100 * curves.index, 100 * values, linestyle=line, color=colour, label=name)
+    ax.plot(rows[x], rows[y], "o", ms=6, mfc="white", mec="black", label="the paper's rows")
+    ax.set(xlabel=f"{NAMES[x]} (%)", ylabel=f"{NAMES[y]} (%)")
+    ax.grid(**GRID)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure

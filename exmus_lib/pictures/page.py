@@ -1,6 +1,7 @@
 """The report as one HTML page: the paper's tables and figures, ours beside them, with nothing to fetch from elsewhere."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from exmus_lib import workspace
-from exmus_lib.scores.metrics import METRICS
+from exmus_lib.scores.metrics import HEADLINE, METRICS
 from exmus_lib.scores.paper import DAGGER, HEADINGS, KEYS, PROTOCOL
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.vocabulary import EXERCISES, MUSCLES_OF
@@ -31,6 +32,7 @@ FIGURES = {
     6: ("Embeddings of X3D's penultimate layer, test split, t-SNE", "fig6-tsne-exercise", "08_tsne"),
     7: ("Embeddings of SlowFast's penultimate layer, test split, t-SNE", "fig7-tsne-exercise", "08_tsne"),
 }
+SHOWN = {"exercise": "Exercises", "mgap": "Muscles"}
 TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
 
 
@@ -39,10 +41,16 @@ def tables_html(cells: pd.DataFrame) -> str:
     return TEMPLATES.get_template("tables.html").render(numbers=_tables(cells))
 
 
-def write(clip_set: ClipSet, preset: str, cells: pd.DataFrame, beyond: pd.DataFrame) -> Path:
-    """Write outputs/report/index.html, and outputs/tables/<dataset>/*.csv with the same numbers; the page's path."""
+def write(
+    clip_set: ClipSet, preset: str, cells: pd.DataFrame, beyond: pd.DataFrame, rankings: Mapping[str, pd.DataFrame]
+) -> Path:
+    """Write outputs/report/index.html, and outputs/tables/<dataset>/*.csv with the same numbers; the page's path.
+
+    `cells`, `beyond` and `rankings`, task -> table, are those of scores.tables.
+    """
     name = clip_set.name
-    for file, table in {"paper": cells, "beyond": beyond}.items():
+    files = {"paper": cells, "beyond": beyond} | {f"ranking-{task}": table for task, table in rankings.items()}
+    for file, table in files.items():
         with workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
             table.to_csv(part, index=False)
     html = TEMPLATES.get_template("page.html").render(
@@ -59,6 +67,7 @@ def write(clip_set: ClipSet, preset: str, cells: pd.DataFrame, beyond: pd.DataFr
         numbers=_tables(cells),
         tables=Markup(tables_html(cells)),
         beyond=[_beyond(beyond, task) for task in METRICS],
+        rankings=[_ranking(rankings[task], task) for task in METRICS],
         figures=[_figure(number, *rest, name, preset) for number, rest in FIGURES.items()],
     )
     path = workspace.outputs_dir("report") / "index.html"
@@ -109,10 +118,27 @@ def _ours(row: pd.DataFrame, form: str) -> dict:
 def _beyond(beyond: pd.DataFrame, task: str) -> dict:
     rows = beyond[beyond["task"] == task].groupby(["what", "runs"], sort=False)
     return {
-        "task": {"exercise": "Exercises", "mgap": "Muscles"}[task],
+        "task": SHOWN[task],
         "metrics": [HEADINGS.get(m, m) for m in METRICS[task]],
         "rows": [{"what": what, **_ours(row, "{:.1f}")} for (what, _), row in rows],
     }
+
+
+def _ranking(ranking: pd.DataFrame, task: str) -> dict:
+    rows = [
+        {
+            "name": row.name,
+            "value": f"{row.value:.1f}",
+            "interval": f"{row.low:.1f} to {row.high:.1f}",
+            "behind": ""
+            if np.isnan(row.behind)
+            else f"{row.behind:.1f} ({row.behind_low:.1f} to {row.behind_high:.1f})",
+            "p": "" if np.isnan(row.p) else f"{row.p:.3f}",
+            "verdict": row.verdict,
+        }
+        for row in ranking.itertuples(index=False, name="Run")
+    ]
+    return {"task": SHOWN[task], "metric": HEADINGS.get(HEADLINE[task], HEADLINE[task]), "rows": rows}
 
 
 def _figure(number: int, title: str, pattern: str, notebook: str, dataset: str, preset: str) -> dict:

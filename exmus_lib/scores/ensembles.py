@@ -14,8 +14,6 @@ from exmus_lib.workspace import Run
 
 WEIGHTS = (0.75, 0.5, 0.25)  # of the first run, as in the paper's Tables 9 to 11
 STEPS = np.linspace(0, 1, 101)
-# What the weight is chosen by on validation.
-CHOSEN_BY = {"exercise": "top1", "mgap": "map"}
 
 
 def check(runs: Sequence[Run]) -> None:

@@ -18,26 +18,31 @@ LEVEL = 0.95
 
 
 def resamples(groups: np.ndarray, count: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """How often each clip counts in each of `count` resamples: (count, N) whole numbers, equal within a group.
-
-    Raises ValueError when there is one group only: nothing says then how much another one would differ.
-    """
+    """How often each clip counts in each of `count` resamples: (count, N) whole numbers, equal within a group."""
     names, codes = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(f"an interval needs clips of two sources or more, got {len(names)}")
     drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), count)
     return drawn[:, codes]
 
 
 def interval(samples: np.ndarray, groups: int, level: float = LEVEL) -> np.ndarray:
-    """The ends (2, ...) within which a value lies, given those of the resamples (count, ...) of so many groups."""
+    """The ends (2, ...) within which a value lies, given those of the resamples (count, ...) of so many groups.
+
+    NaN for one group: nothing says then how much another one would differ.
+    """
+    samples = np.asarray(samples)
+    if groups < 2:
+        return np.full((2, *np.shape(samples)[1:]), np.nan)
+    if not np.size(samples):
+        return np.empty((2, 0))
     tail = norm.cdf(t.ppf((1 - level) / 2, groups - 1) * np.sqrt(groups / (groups - 1)))
     return np.nanquantile(samples, [tail, 1 - tail], axis=0)
 
 
-def scores(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> pd.DataFrame:
-    """Every metric of a run with its 95 % interval: rows as METRICS, columns value, low and high."""
-    values, groups = _resampled(run, clips, task, split)
+def scores(
+    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test", unit: str = "clip"
+) -> pd.DataFrame:
+    """Every metric of a run with its 95 % interval, over clips or over videos: rows as METRICS, columns value, low, high."""
+    values, groups = _resampled(run, clips, task, split, unit)
     low, high = interval(values[1:], groups)
     return pd.DataFrame({"value": values.iloc[0], "low": low, "high": high})
 
@@ -87,9 +92,9 @@ def coverage(sources: int, clips_of_each: int, trials: int, accuracy: float = 0.
     return tuple(covered / trials)
 
 
-def _resampled(run, clips: pd.DataFrame, task: str, split: str) -> tuple[pd.DataFrame, int]:
+def _resampled(run, clips: pd.DataFrame, task: str, split: str, unit: str = "clip") -> tuple[pd.DataFrame, int]:
     """The metrics of a run, first on all clips of the split, then on each resample of them; and how many groups there are."""
-    rows, truth, logits = scored(run, clips, task, split)
+    rows, truth, logits = scored(run, clips, task, split, unit)
     order = np.argsort(rows["clip_id"].to_numpy())  # the same resamples for every run
     groups = clips.set_index("clip_id")["group"].loc[rows["clip_id"].iloc[order]].to_numpy()
     weights = np.vstack([np.ones(len(groups)), resamples(groups)])

@@ -21,6 +21,8 @@ METRICS = {
     "exercise": ("top1", "top5", "auc", "precision", "recall", "f1"),
     "mgap": ("accuracy", "exact_match", "auc", "precision", "recall", "f1", "map"),
 }
+# The one that runs are ranked by, and an ensemble's weight is chosen by.
+HEADLINE = {"exercise": "top1", "mgap": "map"}
 THRESHOLD = 0.5  # a muscle is predicted above it
 
 
@@ -33,16 +35,17 @@ def score(
     each by the mean of its clips' logits. Raises ValueError when the split has no clips, or the predictions are of another task
     or clip set.
     """
-    rows, truth, logits = scored(run, clips, task, split)
-    if unit == "video":
-        _, first, video = np.unique(rows["video_id"], return_index=True, return_inverse=True)
-        logits = np.stack([np.bincount(video, column) for column in logits.T], axis=1) / np.bincount(video)[:, None]
-        truth = truth[first]
+    _, truth, logits = scored(run, clips, task, split, unit)
     return measure(truth, predictions.probabilities(logits, task)).iloc[0]
 
 
-def scored(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test"):
-    """The clips of a split with their truth and logits, as predictions.with_truth gives them. Raises as `score` does."""
+def scored(
+    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test", unit: str = "clip"
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """The clips of a split, or its videos, with their truth and logits, as predictions.with_truth gives them.
+
+    A video has the mean of its clips' logits, and its first clip's row. Raises as `score` does.
+    """
     if isinstance(run, workspace.Run) and run.task != task:
         raise ValueError(f"{run.name} is a run of task {run.task}, not of {task}")
     table = predictions.read(run) if isinstance(run, workspace.Run) else run
@@ -50,7 +53,12 @@ def scored(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, sp
     if kept.empty:
         raise ValueError(f'no clips to score in split "{split}"; the predictions have {sorted(set(table["split"]))}')
     predictions.check(kept, task)
-    return predictions.with_truth(table, clips, task, split)
+    rows, truth, logits = predictions.with_truth(table, clips, task, split)
+    if unit == "clip":
+        return rows, truth, logits
+    _, first, video = np.unique(rows["video_id"], return_index=True, return_inverse=True)
+    sums = np.stack([np.bincount(video, column) for column in logits.T], axis=1)
+    return rows.iloc[first], truth[first], sums / np.bincount(video)[:, None]
 
 
 def measure(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> pd.DataFrame:

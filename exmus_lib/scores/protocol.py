@@ -99,14 +99,16 @@ def over_orders(
     return pd.DataFrame([protocol_metrics(truth, probabilities, one) for one in parts])
 
 
-def simulated(truth: np.ndarray, top1: float, workers: int = WORKERS, draws: int = ORDERS) -> pd.DataFrame:
+def simulated(
+    truth: np.ndarray, top1: float, workers: int = WORKERS, draws: int = ORDERS, batch: int = BATCH
+) -> pd.DataFrame:
     """The paper's metrics of made-up classifiers (a row each) that are right on a share `top1` of the exercises (N,), wherever
     chance will have it, and otherwise say any other exercise."""
     classes, rows = len(LABELS["exercise"]), []
     for seed in range(draws):
         random = np.random.default_rng(seed)
         shift = np.where(random.random(len(truth)) < top1, 0, random.integers(1, classes, len(truth)))
-        parts = batches(len(truth), workers, order=random.permutation(len(truth)))
+        parts = batches(len(truth), workers, batch, random.permutation(len(truth)))
         rows.append(protocol_metrics(truth, np.eye(classes)[(truth + shift) % classes], parts))
     return pd.DataFrame(rows)
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from exmus_lib import workspace
 from exmus_lib.recipes import NETWORKS
-from exmus_lib.scores import protocol
-from exmus_lib.scores.metrics import METRICS, score
+from exmus_lib.scores import intervals, protocol
+from exmus_lib.scores.metrics import HEADLINE, METRICS, score
 from exmus_lib.scores.paper import KEYS, differs, is_of, paper_rows
 from exmus_lib.videos.prepare import ClipSet
 
@@ -116,6 +116,24 @@ def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
         for metric, values in _pooled(runs, clips, {}).items():
             lines.append({"task": task, "what": name + weights, "metric": metric, **values, "runs": names})
     return pd.DataFrame(lines, columns=["task", "what", "metric", "ours", "low", "high", "protocol", "runs"])
+
+
+def ranking(clip_set: ClipSet, preset: str, task: str) -> pd.DataFrame:
+    """All runs of a task against the best of them (intervals.compare, by its headline metric): a row per run, best first.
+
+    Columns: name, those of compare, in percent but for p, and `verdict`: where the interval of the difference does not exclude
+    zero, two runs are not told apart. Empty without runs.
+    """
+    runs = {run.name: run for run in runs_of(clip_set, preset) if run.task == task}
+    if not runs:
+        return pd.DataFrame(
+            columns=["name", "value", "low", "high", "behind", "behind_low", "behind_high", "p", "verdict"]
+        )
+    table = intervals.compare(runs, clip_set.table("video"), task, HEADLINE[task])
+    verdicts = {True: "the best is better", False: "not told apart"}
+    table["verdict"] = table.pop("worse").map(verdicts).fillna("best")
+    shares = [column for column in table if column not in ("p", "verdict")]
+    return table.assign(**100 * table[shares]).rename_axis("name").reset_index()
 
 
 def _pooled(runs: Sequence[workspace.Run], clips: pd.DataFrame, known: dict[str, pd.DataFrame]) -> dict[str, dict]:

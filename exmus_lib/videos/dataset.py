@@ -33,12 +33,12 @@ def view_times(start: float, seconds: float, frames: int, fps: float) -> np.ndar
     return start + (picked + 0.5) / fps
 
 
-def window_of(seconds: float, fps: float, recipe: Recipe, where: float = 0.5) -> tuple[float, float]:
+def window_of(seconds: float, fps: float, recipe: Recipe, where: float = 0.5, most: float = 1.0) -> tuple[float, float]:
     """Start and length, in seconds, of a recipe's window in a clip: 0 is the earliest place, 0.5 the centre, 1 the latest.
 
-    It begins where a frame does; a clip shorter than the recipe's window is one whole.
+    It begins where a frame does, and is no longer than the share `most` of the clip.
     """
-    window = min(recipe.seconds or seconds, seconds)
+    window = min(recipe.seconds or seconds, most * seconds)
     return floor((seconds - window) * where * fps + 1e-6) / fps, window
 
 
@@ -148,14 +148,16 @@ class ClipDataset(Dataset):
     """Views of clips with their labels: item i is (view (3, frames, side, side) float32, target).
 
     The target is a class index (exercise) or 11 zeros and ones as float32 (mgap). Training takes a random window as long as
-    the recipe says, evaluation the centre one. A clip that cannot be read raises VideoError, which names the file.
+    the recipe says, evaluation the one `where` (0 to 1) in what the share `most` of the clip leaves room for. A clip that
+    cannot be read raises VideoError, which names the file.
     """
 
     def __init__(
-        self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: str, train: bool, cache: ViewCache | None
-    ):
+        self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: str, train: bool, cache: ViewCache | None,
+        where: float = 0.5, most: float = 1.0,
+    ):  # fmt: skip
         self.clips, self.folder, self.recipe = list(clips.itertuples()), folder, recipe
-        self.train, self.cache = train, cache
+        self.train, self.cache, self.where, self.most = train, cache, where, most
         # Set while training; loader processes see it change.
         self.epoch = torch.zeros((), dtype=torch.long).share_memory_()
         labels = truth(clips["exercise"], task)
@@ -166,7 +168,8 @@ class ClipDataset(Dataset):
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         clip, recipe = self.clips[i], self.recipe
-        start, window = window_of(clip.seconds, clip.fps, recipe, torch.rand(1).item() if self.train else 0.5)
+        where = torch.rand(1).item() if self.train else self.where
+        start, window = window_of(clip.seconds, clip.fps, recipe, where, self.most)
         times = view_times(start, window, recipe.frames, clip.fps)
         if self.cache:
             view = self.cache.view(clip.clip_id)
