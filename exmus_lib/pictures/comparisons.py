@@ -175,3 +175,21 @@ def simulations(curves: pd.DataFrame, rows: pd.DataFrame, x: str, y: str) -> Fig
     ax.grid(**GRID)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
+
+
+@mpl.rc_context(STYLE)
+def coverage(shares: pd.DataFrame) -> Figure:
+    """How often 95 % intervals hold the truth (scores.intervals.coverage), by number of sources: a line for each column."""
+    figure, ax = plt.subplots(figsize=(5.5, 3))
+    for (name, values), line, mark in zip(shares.items(), LINES, MARKERS, strict=False):
+        ax.plot(values.index, 100 * values, linestyle=line, marker=mark, color=SHADES[0], label=name)
+    ax.axhline(95, color="black", linewidth=0.8)
+    ax.axhspan(93, 97, color="#eeeeee")
+    ax.set(
+        xlabel="sources",
+        ylabel="intervals that hold the truth (%)",
+        title="95 % intervals, drawn over sources and over clips",
+    )
+    ax.grid(**GRID)
+    ax.legend()
+    return figure
