@@ -111,7 +111,8 @@ def protocol(spreads: Mapping[str, Sequence[float]], title: str, xlabel: str, li
             continue
         box = {"color": SHADES[0]}
         ax.boxplot(
-            percent, positions=[row], widths=0.55, vert=False, whis=(0, 100), patch_artist=True, manage_ticks=False,
+            percent, positions=[row], widths=0.55, orientation="horizontal", whis=(0, 100), showfliers=False,
+            patch_artist=True, manage_ticks=False,
             boxprops={"facecolor": SHADES[2], **box}, medianprops=box, whiskerprops=box, capprops=box,
         )  # fmt: skip
         ax.annotate(
