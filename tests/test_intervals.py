@@ -44,6 +44,12 @@ def test_every_metric_has_its_value_and_an_interval_around_it(clips):
     assert alone["value"].equals(found["value"]) and alone[["low", "high"]].isna().all(
         axis=None
     )  # one source says nothing
+    pair = {"a": table, "b": right_on(clips, np.ones(len(clips), bool))}
+    alone = intervals.compare(pair, clips.assign(group="one"), "exercise", "top1")
+    assert alone["p"].isna().all() and not alone.loc["a", "worse"]
+    fewer = table[table["clip_id"] != "c40"]
+    with pytest.raises(ValueError, match="a and b cannot be compared: predictions of other clips"):
+        intervals.compare({"a": table, "b": fewer}, clips, "exercise", "top1")
     shuffled = intervals.scores(table.sample(frac=1, random_state=1), clips, "exercise")
     pd.testing.assert_frame_equal(found, shuffled)
 

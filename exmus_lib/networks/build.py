@@ -22,11 +22,9 @@ class VideoNetwork(nn.Module):
     it does, the logits are those whose sigmoids are the Softmax over all labels: probabilities that add up to one.
     """
 
-    softmax = False
-
-    def __init__(self, net: nn.Module, slow_every: int | None = None):
+    def __init__(self, net: nn.Module, slow_every: int | None = None, softmax: bool = False):
         super().__init__()
-        self.net, self.slow_every = net, slow_every
+        self.net, self.slow_every, self.softmax = net, slow_every, softmax
 
     @property
     def head(self) -> nn.Linear:
@@ -57,11 +55,12 @@ class VideoNetwork(nn.Module):
         return logits, seen[0].flatten(1, -2).mean(1)  # the head works channels last: (batch, t, h, w, channel)
 
 
-def build(network: str, task: str, recipe: Recipe) -> VideoNetwork:
+def build(network: str, task: str, recipe: Recipe, softmax: bool = False) -> VideoNetwork:
     """A network of recipes.NETWORKS with fresh weights, for the views of a recipe and the labels of a task."""
     side = POOLED_SIDE.get(recipe.side, recipe.side)
     if network.startswith("x3d"):
-        return VideoNetwork(x3d(recipe.frames, side, labels=len(LABELS[task]), dropout=recipe.dropout))
+        net = x3d(recipe.frames, side, labels=len(LABELS[task]), dropout=recipe.dropout)
+        return VideoNetwork(net, softmax=softmax)
     grid = -(-side // 32)  # the last stage's feature map
     shared = {"model_num_class": len(LABELS[task]), "dropout_rate": recipe.dropout, "head_activation": None}
     if network.startswith("slowfast"):
@@ -69,9 +68,10 @@ def build(network: str, task: str, recipe: Recipe) -> VideoNetwork:
         pools = ((slow, grid, grid), (recipe.frames, grid, grid))
         depth = {"slowfast_r50": 50, "slowfast_r101": 101}[network]
         net = slowfast(recipe.inverse_beta, model_depth=depth, head_pool_kernel_sizes=pools, **shared)
-        return VideoNetwork(net, recipe.slow_every)
+        return VideoNetwork(net, recipe.slow_every, softmax)
     create, shrinks, options = OTHERS[network]
-    return VideoNetwork(create(head_pool_kernel_size=(-(-recipe.frames // shrinks), grid, grid), **options, **shared))
+    net = create(head_pool_kernel_size=(-(-recipe.frames // shrinks), grid, grid), **options, **shared)
+    return VideoNetwork(net, softmax=softmax)
 
 
 # The baselines as PyTorchVideo's model zoo builds them: builder, how many frames become one on the way to the head, options.

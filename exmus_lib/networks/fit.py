@@ -49,7 +49,7 @@ def train(
     Raises ValueError for an unknown network, preset, init, split or recipe value, and when there is nothing to train on.
     `init` is scratch, kinetics400, or a complete run of the same network, all of whose weights but the head's are taken over
     (the paper's transfer from exercise to mgap); None means kinetics400 at the presets of the paper, scratch below them.
-    `softmax` ends the network in a Softmax, as the authors' X3D did, to show what that costs (11_protocol_audit).
+    `softmax` ends the network in a Softmax, as PyTorchVideo ends X3D, to show what that costs (11_protocol_audit).
     `changes` to the recipe: epochs, frames, side, fit, inverse_beta. Everything that changes numbers is in the run's name or
     in the hash at its end.
     """
@@ -99,8 +99,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     facts = {**parameters, **workspace.provenance(), "device": compute.describe(name)}
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
-    network = build(name, task, how)
-    network.softmax = "head" in parameters
+    network = build(name, task, how, softmax="head" in parameters)
     if parameters["init"] == "kinetics400":
         weights.load_kinetics(network, name)
     elif "parent" in parameters:

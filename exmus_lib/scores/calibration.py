@@ -18,7 +18,7 @@ FEWEST = 5  # validation clips with a muscle, and without it; with fewer its pro
 
 
 def calibrated(table: pd.DataFrame, clips: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The predictions table with logits that make better probabilities; which label is the likeliest does not change.
+    """The predictions table with logits that make better probabilities; the order of the clips for a label does not change.
 
     Exercises: all logits divided by one temperature (Guo et al. 2017). Muscles: each logit scaled and shifted (Platt 1999).
     """

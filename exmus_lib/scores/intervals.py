@@ -43,7 +43,7 @@ def scores(
 ) -> pd.DataFrame:
     """Every metric of a run with its 95 % interval, over clips or over videos: rows as METRICS, columns value, low, high."""
     values, groups = _resampled(run, clips, task, split, unit)
-    low, high = interval(values[1:], groups)
+    low, high = interval(values[1:], groups.nunique())
     return pd.DataFrame({"value": values.iloc[0], "low": low, "high": high})
 
 
@@ -60,7 +60,11 @@ def compare(
     if metric not in METRICS[task]:
         raise ValueError(f"metric = {metric!r} is not one of {task}'s: {', '.join(METRICS[task])}")
     resampled = {name: _resampled(run, clips, task, split) for name, run in runs.items()}
-    groups = next(iter(resampled.values()))[1]
+    first, (_, compared) = next(iter(resampled.items()))
+    for name, (_, own) in resampled.items():
+        if not own.equals(compared):
+            raise ValueError(f"{first} and {name} cannot be compared: predictions of other clips")
+    groups = compared.nunique()
     values = pd.DataFrame({name: found[metric] for name, (found, _) in resampled.items()})
     values = values[values.iloc[0].sort_values(ascending=False, kind="stable").index]
     low, high = interval(values[1:], groups)
@@ -68,9 +72,9 @@ def compare(
     behind = values.iloc[:, :1].to_numpy() - values.iloc[:, 1:]
     rows = pd.DataFrame({"behind": behind.iloc[0]})
     rows["behind_low"], rows["behind_high"] = interval(behind[1:], groups)
-    # A difference of 0 in a resample speaks for either side, and so does the resample that was seen.
-    either = np.minimum((behind[1:] <= 0).sum(), (behind[1:] >= 0).sum())
-    rows["p"] = false_discovery_control(np.minimum(1, 2 * (either + 1) / len(behind)))
+    # A difference of 0 in a resample, or none, speaks for either side, and so does the resample that was seen.
+    either = np.minimum((~(behind[1:] > 0)).sum(), (~(behind[1:] < 0)).sum())
+    rows["p"] = false_discovery_control(np.minimum(1, 2 * (either + 1) / len(behind))) if groups > 1 else np.nan
     rows["worse"] = (rows["behind_low"] > 0) & (rows["p"] < 1 - LEVEL)
     return table.join(rows)
 
@@ -92,11 +96,11 @@ def coverage(sources: int, clips_of_each: int, trials: int, accuracy: float = 0.
     return tuple(covered / trials)
 
 
-def _resampled(run, clips: pd.DataFrame, task: str, split: str, unit: str = "clip") -> tuple[pd.DataFrame, int]:
-    """The metrics of a run, first on all clips of the split, then on each resample of them; and how many groups there are."""
+def _resampled(run, clips: pd.DataFrame, task: str, split: str, unit: str = "clip") -> tuple[pd.DataFrame, pd.Series]:
+    """The metrics of a run, first on all clips of the split, then on each resample of them; and the clips' groups, by clip_id."""
     rows, truth, logits = scored(run, clips, task, split, unit)
     order = np.argsort(rows["clip_id"].to_numpy())  # the same resamples for every run
-    groups = clips.set_index("clip_id")["group"].loc[rows["clip_id"].iloc[order]].to_numpy()
+    groups = clips.set_index("clip_id")["group"].loc[rows["clip_id"].iloc[order]]
     weights = np.vstack([np.ones(len(groups)), resamples(groups)])
     values = measure(truth[order], predictions.probabilities(logits, task)[order], weights)
-    return values[list(METRICS[task])], len(np.unique(groups))
+    return values[list(METRICS[task])], groups

@@ -115,8 +115,6 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
         found.append(f"split by {facts['split']}")
     if VARIANTS.get(facts["init"]) != row["variant"]:
         found.append(f"init {facts['init']}")
-    if "head" in facts:
-        found.append(f"{facts['head']} head")
     if facts["preset"] != "paper":
         found.append(f"preset {facts['preset']}")
     # Of another preset, what was changed in its own recipe: `-p epochs 40` is told from the run without it.
@@ -251,6 +249,8 @@ def _label(facts: dict) -> str:
     network, epochs = recipes.NETWORKS[facts["network"]], facts["recipe"]["epochs"]
     if facts["recipe"]["inverse_beta"] != Recipe.inverse_beta:
         network += f" 1/β {facts['recipe']['inverse_beta']}"
+    if "head" in facts:
+        network += f", {facts['head']} head"
     duration = f"{epochs} epochs" if epochs > 1 else "1 epoch"
     return f"{network}, {facts['init']}, {facts['preset']}, {duration}, seed {facts['seed']}"
 

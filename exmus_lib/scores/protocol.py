@@ -26,12 +26,12 @@ def batches(
 ) -> list[np.ndarray]:
     """Which clips meet in a batch: arrays of indices below `clips`, taken in `order` (None: as they stand).
 
-    The workers are dealt the clips in turn, as PyTorchVideo deals videos, and each batches its own share.
+    Each worker has a piece of the order, as from PyTorchVideo's MultiProcessSampler, and batches its own.
     """
     if workers < 1 or batch < 1:
         raise ValueError(f"workers = {workers}, batch = {batch}: at least 1 of each is wanted")
     order = np.arange(clips) if order is None else order
-    shares = [order[worker::workers] for worker in range(workers)]
+    shares = np.array_split(order, workers)
     return [share[start : start + batch] for share in shares for start in range(0, len(share), batch)]
 
 

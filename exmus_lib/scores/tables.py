@@ -39,7 +39,8 @@ def runs_of(clip_set: ClipSet, preset: str) -> list[workspace.Run]:
     present, found = clip_set.hash("video"), {}
     for run in [run for task in METRICS for run in workspace.find_runs(clip_set.name, task)]:
         facts = run.facts()
-        if (facts["clip_set"], facts["preset"]) == (present, preset):
+        # A run with a Softmax head is there to show what that does (11_protocol_audit), and stands for nothing else.
+        if (facts["clip_set"], facts["preset"], facts.get("head")) == (present, preset, None):
             found[(run.task, *facts["members"]) if facts.get("chosen_on_validation") else run.name] = run
     return list(found.values())
 
@@ -60,7 +61,7 @@ def match(row: pd.Series, runs: Sequence[workspace.Run]) -> Row | None:
 
 def _but_seed(facts: dict) -> dict:
     """All that changes numbers in a run but the seed, in an ensemble's members too."""
-    names = ("task", "network", "init", "head", "recipe", "networks", "inits", "recipes", "weights")
+    names = ("task", "network", "init", "recipe", "networks", "inits", "recipes", "weights")
     return {name: facts.get(name) for name in names}
 
 
