@@ -8,7 +8,7 @@ from helpers import number_of, write_video
 from matplotlib import pyplot as plt
 
 from exmus_lib import vocabulary, workspace
-from exmus_lib.pictures import architecture, comparisons, figures
+from exmus_lib.pictures import architecture, figures
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.vocabulary import EXERCISES, MUSCLES
 
@@ -108,54 +108,6 @@ def test_no_run_is_left_out_of_the_learning_curves():
     run = write_run("a", "exercise", train_loss=[3, 2], val_loss=[3, 1.5], val_top1=[0.1, 0.4])
     losses, scores = figures.learning_curves({f"run {n}": run for n in range(12)}).axes
     assert len(scores.get_lines()) == len(losses.figure.legends[0].get_texts()) == 12
-
-
-def test_weight_curves_are_in_percent_and_show_the_chosen_weight():
-    curve = pd.DataFrame({"top1": [0.2, 0.4], "auc": [0.6, 0.7]}, index=[0.0, 1.0])
-    axes = comparisons.weight_curves({"val": curve, "test": curve}, 0.3, "A", "B").axes
-    assert [ax.get_title(loc="left") for ax in axes] == ["val", "test"] and "0.30" in texts(axes[1])
-    assert axes[1].get_lines()[0].get_ydata().tolist() == [20, 40] and axes[1].get_lines()[-1].get_xdata() == [0.3, 0.3]
-
-
-def test_bars_name_every_row_and_give_percent():
-    scores = pd.DataFrame({"f1": [0.5, 0.25], "map": [1.0, 0.0]}, index=["x3d_m-scratch-s0", "prevalence"])
-    first, second = comparisons.bars(scores).axes
-    assert [label.get_text() for label in first.get_yticklabels()] == list(scores.index)
-    assert [bar.get_width() for bar in first.patches] == [50, 25] and texts(second) == ["100.0", "0.0"]
-
-
-def test_spreads_are_in_percent_with_their_mean_and_few_values_are_points():
-    (ax,) = comparisons.protocol({"many": np.linspace(0.5, 0.7, 41), "few": [0.1, 0.2]}, "title", "F1 (%)", 0.65).axes
-    assert "60.0" in texts(ax) and "65.0" in texts(ax)
-    points = [line for line in ax.get_lines() if line.get_marker() == "o"]
-    assert [line.get_xdata().tolist() for line in points] == [[10, 20]] and points[0].get_ydata().tolist() == [1, 1]
-
-
-def test_estimates_stand_in_their_intervals_in_percent():
-    table = pd.DataFrame({"value": [0.5, 0.75], "low": [0.25, 0.5], "high": [0.625, 1.0]}, index=["a", "b"])
-    (ax,) = comparisons.estimates(table, "title").axes
-    (bars,) = ax.containers
-    assert bars.lines[0].get_xdata().tolist() == [50, 75]
-    assert [segment[:, 0].tolist() for segment in bars.lines[2][0].get_segments()] == [[25, 62.5], [50, 100]]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
-
-
-def test_reliability_shows_what_was_said_against_what_came_true():
-    before, after = (
-        pd.DataFrame({"confidence": [said], "share": [0.6], "count": [10]}, index=[8]) for said in (0.9, 0.65)
-    )
-    (ax,) = comparisons.reliability({"net": before}, {"net": after}).axes
-    assert [marks.get_offsets().tolist() for marks in ax.collections] == [[[90, 60]], [[65, 60]]]
-
-
-def test_sixteen_exercises_have_sixteen_marks_without_colour():
-    points = np.random.default_rng(0).normal(size=(16, 2))
-    (ax,) = comparisons.embeddings({"X3D-M": points}, {"X3D-M": EXERCISES}).axes
-    shapes = {
-        (tuple(map(tuple, marks.get_paths()[0].vertices)), np.allclose(marks.get_facecolor()[0][:3], 1))
-        for marks in ax.collections
-    }
-    assert len(shapes) == 16
 
 
 def test_confusion_matrix_counts_clips_and_shades_by_row():

@@ -100,7 +100,7 @@ def test_05_leaves_the_papers_three_ensembles_and_the_chosen_one(home):
 
 def test_06_leaves_fine_tuned_runs_and_their_ensembles(home):
     for network in ("x3d_m", "slowfast_r50"):
-        (tuned,) = runs_of(home, "mgap", f"{network}-exercise")
+        (tuned,) = runs_of(home, "mgap", f"{network}-exercise-s0")
         assert network in workspace.Run.at(tuned).facts()["parent"]
     assert len(runs_of(home, "mgap", "ensemble-x3d_m-")) == 3
 
@@ -129,7 +129,7 @@ def test_11_leaves_its_figures_and_a_network_that_ends_in_a_softmax(home):
 def test_a_notebook_that_trains_nothing_stops_with_the_command_that_makes_what_it_misses(home):
     result = papermill(home, "05_ensembles", "preset", "smoke", "seed", "7")
     assert result.returncode != 0 and "seed 7" in result.stderr
-    assert "Make it first: papermill 02_x3d.ipynb out.ipynb -p task exercise" in result.stderr
+    assert "Make it first: papermill 02_x3d.ipynb out.ipynb -p dataset sample -p task exercise" in result.stderr
 
 
 def runs_of(home: Path, task: str, start: str) -> list[Path]:
