@@ -137,7 +137,7 @@ def test_report_is_one_table_of_both_tasks(clip_set):
     assert lines[0] == 'Results on "sample", test split: 32 clips of 16 videos, in percent'
 
     def values(start: str, after: int = 0) -> list[str]:
-        return next(line for line in lines[after:] if line.startswith(start))[57:].split()
+        return next(line for line in lines[after:] if line.startswith(start))[64:].split()
 
     mgap = lines.index(next(line for line in lines if line.startswith("Which of 11 muscles?")))
     assert values("Which of 16") == ["top-1", "top-5", "AUC", "prec.", "recall", "F1"]
