@@ -88,6 +88,12 @@ def logits(predictions: pd.DataFrame) -> np.ndarray:
     return predictions.filter(regex="^logit/").to_numpy(np.float64)
 
 
+def with_logits(predictions: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
+    """The same predictions table with other logits (N, L), as a table stores them."""
+    columns = [column for column in predictions if column.startswith("logit/")]
+    return predictions.assign(**dict(zip(columns, values.astype(np.float32).T, strict=True)))
+
+
 def probabilities(values: np.ndarray, task: str) -> np.ndarray:
     """Logits (N, L) to probabilities: softmax over the 16 exercises, a sigmoid for each of the 11 muscles."""
     return softmax(values, axis=1) if task == "exercise" else expit(values)

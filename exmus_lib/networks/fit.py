@@ -60,8 +60,7 @@ def train(
     }  # fmt: skip
     if isinstance(init, workspace.Run):
         _check_parent(init, clip_set.name, parameters)
-        parent = f"{init.dataset}/{init.task}/{init.name}"
-        parameters |= {"init": init.task, "parent": parent}
+        parameters |= {"init": init.task, "parent": f"{init.dataset}/{init.task}/{init.name}"}
     elif init is None:
         parameters["init"] = init_of(preset)
     elif init not in INITS:

@@ -23,9 +23,9 @@ def calibrated(table: pd.DataFrame, clips: pd.DataFrame, task: str) -> pd.DataFr
     Exercises: all logits divided by one temperature (Guo et al. 2017). Muscles: each logit scaled and shifted (Platt 1999).
     """
     if task == "exercise":
-        return _with_logits(table, predictions.logits(table) / temperature(table, clips))
+        return predictions.with_logits(table, predictions.logits(table) / temperature(table, clips))
     scales, shifts = platt(table, clips)
-    return _with_logits(table, predictions.logits(table) * scales + shifts)
+    return predictions.with_logits(table, predictions.logits(table) * scales + shifts)
 
 
 def temperature(table: pd.DataFrame, clips: pd.DataFrame) -> float:
@@ -68,7 +68,9 @@ def decided(table: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
 
     AUC and average precision do not change. The shifted logits are for deciding; as probabilities, read `calibrated`.
     """
-    return _with_logits(table, predictions.logits(table) - logit(np.clip(thresholds(table, clips), 1e-6, 1 - 1e-6)))
+    return predictions.with_logits(
+        table, predictions.logits(table) - logit(np.clip(thresholds(table, clips), 1e-6, 1 - 1e-6))
+    )
 
 
 def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> pd.DataFrame:
@@ -89,8 +91,3 @@ def calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 
     """The expected calibration error: |confidence - share| of `reliability`, averaged over all predictions."""
     table = reliability(truth, probabilities, bins)
     return float(np.average((table["confidence"] - table["share"]).abs(), weights=table["count"]))
-
-
-def _with_logits(table: pd.DataFrame, logits: np.ndarray) -> pd.DataFrame:
-    columns = [column for column in table if column.startswith("logit/")]
-    return table.assign(**dict(zip(columns, logits.astype(np.float32).T, strict=True)))

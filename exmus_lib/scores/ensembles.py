@@ -38,9 +38,7 @@ def combine(tables: Sequence[pd.DataFrame], x: float) -> pd.DataFrame:
 
     Raises ValueError when x is not within 0 and 1, or the tables hold other clips, splits or labels than one another.
     """
-    mean = _mean(_aligned(tables), x)
-    columns = [column for column in tables[0] if column.startswith("logit/")]
-    return tables[0].assign(**dict(zip(columns, mean.T, strict=True)))
+    return predictions.with_logits(tables[0], _mean(_aligned(tables), x))
 
 
 def _aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:

@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control, norm, t
 from exmus_lib import predictions, workspace
 from exmus_lib.scores.metrics import METRICS, measure, scored
 
-RESAMPLES = 2000  # the ends of an interval then wander by a few hundredths of its width
+RESAMPLES = 2000  # more make the ends of an interval steadier, and take longer
 LEVEL = 0.95
 
 
@@ -54,8 +54,8 @@ def compare(
 
     Columns: value, low, high; behind, behind_low, behind_high, how far it is behind the best; p, two-sided, of there being no
     difference, adjusted for so many comparisons (Benjamini and Hochberg); `worse`, whether the interval excludes zero and p is
-    below 5 %. The best is chosen on the same clips, which flatters its lead a little. Raises ValueError for a metric that the
-    task lacks.
+    below 5 %. The best is chosen on the same clips, which flatters its lead, the more the more runs there are. Raises
+    ValueError for a metric that the task lacks.
     """
     if metric not in METRICS[task]:
         raise ValueError(f"metric = {metric!r} is not one of {task}'s: {', '.join(METRICS[task])}")

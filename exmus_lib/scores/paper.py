@@ -36,9 +36,10 @@ NAME, VALUE = 64, 8  # widths of the columns of the printed table: 64 + 7 * 8 = 
 PROTOCOL = """\
 Ours are pooled over the whole test split. The paper's are means over batches of 8, in which an absent exercise counts
 as 1 and an absent muscle as 0, so that even a perfect network would have a muscle F1 of about 65 %. "By the paper's
-protocol" says what ours would be that way (8 loader workers, mean over 20 orders of the clips), and differences are
-taken there. Two things no row of ours repeats: X3D's muscles came from a Softmax, which lets one muscle at most pass
-50 %, and validation and test clips were probably the same. 11_protocol_audit shows all of it on data."""
+protocol" says what ours would be that way (8 loader workers, where the paper's differ from row to row; mean over 20
+orders of the clips), and differences are taken there. Two things no row of ours repeats: X3D's muscles came from a
+Softmax, which lets one muscle at most pass 50 %, and validation and test clips were probably the same.
+11_protocol_audit shows all of it on data."""
 
 
 def paper_rows(table: int | None = None) -> pd.DataFrame:
