@@ -72,6 +72,20 @@ def test_a_muscle_with_few_validation_clips_is_left_as_it_is():
 
 
 @pytest.mark.parametrize("task", vocabulary.TASKS)
+def test_without_validation_clips_or_errors_nothing_is_mended(task):
+    clips, table = made_up(task)
+    rest = clips[clips["split"] != "val"]
+    table = table[table["clip_id"].isin(rest["clip_id"])]
+    pd.testing.assert_frame_equal(calibration.calibrated(table, rest, task), table)
+    if task == "exercise":
+        truth = vocabulary.truth(clips["exercise"], "exercise")
+        perfect = predictions.table(clips, 2.0 * np.eye(16)[truth], "exercise")
+        assert calibration.temperature(perfect, clips) == 1  # any temperature below would do better still
+    else:
+        pd.testing.assert_frame_equal(calibration.decided(table, rest), table)
+
+
+@pytest.mark.parametrize("task", vocabulary.TASKS)
 def test_the_calibration_error_is_that_of_torchmetrics(task):
     clips, table = made_up(task, sharper=2)
     _, truth, logits = predictions.with_truth(table, clips, task)

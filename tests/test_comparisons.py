@@ -60,3 +60,19 @@ def test_sixteen_exercises_have_sixteen_marks_without_colour():
         for marks in ax.collections
     }
     assert len(shapes) == 16
+
+
+def test_coverage_has_a_row_for_each_metric_and_a_mark_for_each_way():
+    rows = pd.MultiIndex.from_tuples([("exercise", "top1"), ("mgap", "auc")])
+    shares = pd.DataFrame({"over sources": [0.95, 0.94], "over clips": [0.86, 0.8]}, index=rows)
+    (ax,) = comparisons.coverage(shares).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["top-1 (exercise)", "AUC (mgap)"]
+    assert [line.get_xdata().tolist() for line in ax.get_lines()] == [[95, 94], [86, 80]]
+    faces = {line.get_label(): line.get_markerfacecolor() for line in ax.get_lines()}
+    assert faces["over sources"] != faces["over clips"] == "white"
+
+
+def test_without_validation_no_weight_is_marked():
+    curve = pd.DataFrame({"top1": np.linspace(0, 1, 101)}, index=np.linspace(0, 1, 101))
+    (ax,) = comparisons.weight_curves({"test": curve}, None, "a", "b").axes
+    assert len(ax.get_lines()) == 1 and not texts(ax)

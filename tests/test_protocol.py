@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, SequentialSampler
 from exmus_lib import vocabulary
 from exmus_lib.scores import protocol
 from exmus_lib.scores.metrics import measure
+from exmus_lib.scores.paper import paper_rows
 
 E, M, N = len(vocabulary.EXERCISES), len(vocabulary.MUSCLES), 330
 
@@ -99,3 +100,32 @@ def test_table_7_follows_from_its_accuracy_alone(top1, workers, precision, recal
     found = 100 * protocol.simulated(truth, top1 / 100, workers).mean()
     assert found["top1"] == pytest.approx(top1, abs=0.5)
     assert found[["precision", "recall", "f1"]].tolist() == pytest.approx([precision, recall, f1], abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("table", "model", "variant", "workers"),
+    [
+        (7, "X3D-m", "scratch", (10,)),
+        (7, "R(2+1)D-R50", "pretrained", (6,)),
+        (7, "SlowFast-R101", "scratch", (4,)),
+        (4, "SlowFast-R101", "pretrained", (8,)),
+        (7, "X3D-m", "pretrained", (4, 8)),  # all of top-5 right: top-1 alone tells less
+    ],
+)
+def test_the_shares_of_a_row_tell_its_loader_workers(table, model, variant, workers):
+    rows = paper_rows(table)
+    (row,) = (row for _, row in rows[(rows["model"] == model) & (rows["variant"] == variant)].iterrows())
+    assert protocol.possible_workers(row) == workers
+
+
+def test_the_workers_of_made_up_rows_are_always_among_those_found():
+    random = np.random.default_rng(0)
+    alone = 0
+    for number in range(40):
+        workers = protocol.WORKERS[number % 4]
+        right, parts = random.random((2, N)) < [[0.6], [0.8]], protocol.batches(N, workers)
+        top1, top5 = (round(100 * np.mean([hits[part].mean() for part in parts]), 2) for hits in right)
+        found = protocol.possible_workers(pd.Series({"task": "exercise", "top1": top1, "top5": top5}))
+        assert workers in found
+        alone += found == (workers,)
+    assert alone > 25

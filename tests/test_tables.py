@@ -69,16 +69,13 @@ def test_a_difference_stands_only_where_nothing_differs(clip_set):
     runs.write_run(kaggle, "kaggle", preset="paper", init="kinetics400", epochs=50)
     cells = tables.cells(kaggle, "paper")
     row = of(cells, 7, "X3D-m", "scratch", "top1")
-    assert (row["differs"], row["difference"]) == (
-        "",
-        75 - 36.25,
-    )  # 8 workers have 4 of the 32 clips each: no short batch
+    assert row["differs"] == "" and row["difference"] == row["protocol_low"] - 36.25
+    assert row["interval_low"] < row["ours"] < row["interval_high"]
     row = of(cells, 7, "X3D-m", "scratch", "f1")
     (run,) = tables.runs_of(kaggle, "paper")[:1]
-    batched = protocol.score(run, kaggle.table(), "exercise")["f1"]
-    assert (
-        row["ours"] < row["protocol"] == pytest.approx(100 * batched) and row["difference"] == row["protocol"] - 69.37
-    )
+    batched = 100 * protocol.score(run, kaggle.table(), "exercise").loc[10, "f1"]  # this row had 10 workers
+    assert row["ours"] < row["protocol_low"] == row["protocol_high"] == pytest.approx(batched)
+    assert row["difference"] == row["protocol_low"] - 69.37
     row = of(cells, 7, "X3D-m", "pretrained", "top1")  # the paper's has 30 epochs
     assert row["differs"] == "epochs 50" and pd.isna(row["difference"])
 
@@ -190,20 +187,34 @@ def as_read(row: pd.DataFrame) -> list[list[str]]:
     if not row["runs"].iloc[0]:
         return [paper_line, ["ours", "not run"]]
     ours, seeds = [f"{value:.2f}" for value in row["ours"]], len(row["runs"].iloc[0].split(", "))
-    batched = ["by the paper's protocol", *(f"{value:.2f}" for value in row["protocol"])]
+    batched = [
+        "by the paper's protocol",
+        *(
+            f"{r.protocol_low:.2f}"
+            if r.protocol_low == r.protocol_high
+            else f"{r.protocol_low:.1f} to {r.protocol_high:.1f}"
+            for r in row.itertuples()
+        ),
+    ]
+    sure = f"[{row['interval_low'].iloc[0]:.1f} to {row['interval_high'].iloc[0]:.1f}]"  # top-1 stands first
     if row["difference"].notna().all():
-        return [paper_line, ["ours", *ours], batched, ["difference", *(f"{value:+.2f}" for value in row["difference"])]]
+        return [
+            paper_line,
+            ["ours", f"{ours[0]} {sure}", *ours[1:]],
+            batched,
+            ["difference", *(f"{value:+.2f}" for value in row["difference"])],
+        ]
     if seeds == 1:
-        return [paper_line, ["ours\xa0†", *ours], batched]
+        return [paper_line, ["ours\xa0†", f"{ours[0]} {sure}", *ours[1:]], batched]
     ranges = [f"{mean} {r.low:.1f} to {r.high:.1f}" for mean, r in zip(ours, row.itertuples(), strict=True)]
-    return [paper_line, [f"ours\xa0† {seeds} seeds", *ranges], batched]
+    return [paper_line, [f"ours\xa0† {seeds} seeds", f"{ranges[0]} {sure}", *ranges[1:]], batched]
 
 
 def test_a_run_is_called_better_only_where_the_interval_excludes_zero(clip_set):
     good, same, bad = (runs.write_run(clip_set, wrong=wrong, seed=wrong) for wrong in (0, 1, 20))
     table = tables.ranking(clip_set, "quick", "exercise")
     assert table["name"].tolist() == [good.name, same.name, bad.name]
-    assert table["verdict"].tolist() == ["best", "not told apart", "the best is better"]
+    assert table["verdict"].tolist() == ["reference", "not told apart", "worse"]
     assert (
         table["behind"].tolist()[1:] == [100 / 32, 100 * 20 / 32]
         and table["behind_low"][2] > 0 >= table["behind_low"][1]

@@ -21,10 +21,10 @@ MARKERS = "os^DvPX*"  # filled for the first eight exercises, open for the other
 
 
 @mpl.rc_context(STYLE)
-def weight_curves(curves: Mapping[str, pd.DataFrame], chosen: float, first: str, rest: str) -> Figure:
+def weight_curves(curves: Mapping[str, pd.DataFrame], chosen: float | None, first: str, rest: str) -> Figure:
     """Every metric along the weight x of the first run, one panel per split of `curves` (scores.ensembles.curve).
 
-    The line stands at `chosen`, the weight chosen on validation; marks at the paper's three.
+    The line stands at `chosen`, the weight chosen on validation (None: no line); marks at the paper's three.
     """
     figure, axes = plt.subplots(1, len(curves), figsize=(4.4 * len(curves), 3.5), sharey=True, squeeze=False)
     for ax, (split, curve) in zip(axes[0], curves.items(), strict=True):
@@ -34,8 +34,9 @@ def weight_curves(curves: Mapping[str, pd.DataFrame], chosen: float, first: str,
                 curve.index, 100 * values, linestyle=line, color=colour, label=NAMES[metric],
                 marker="o", ms=3.5, mfc="white", markevery=shown,
             )  # fmt: skip
-        ax.axvline(chosen, color="black", linewidth=0.8)
-        ax.annotate(f"{chosen:.2f}", (chosen, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=7.5)
+        if chosen is not None:
+            ax.axvline(chosen, color="black", linewidth=0.8)
+            ax.annotate(f"{chosen:.2f}", (chosen, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=7.5)
         ax.set(xlabel=f"x: {rest} alone at 0, {first} alone at 1", xlim=(0, 1))
         ax.set_title(split, pad=14)
         ax.grid(**GRID)
@@ -180,17 +181,14 @@ def simulations(curves: pd.DataFrame, rows: pd.DataFrame, x: str, y: str) -> Fig
 
 @mpl.rc_context(STYLE)
 def coverage(shares: pd.DataFrame) -> Figure:
-    """How often 95 % intervals hold the truth (scores.intervals.coverage), by number of sources: a line for each column."""
-    figure, ax = plt.subplots(figsize=(5.5, 3))
-    for (name, values), line, mark in zip(shares.items(), LINES, MARKERS, strict=False):
-        ax.plot(values.index, 100 * values, linestyle=line, marker=mark, color=SHADES[0], label=name)
-    ax.axhline(95, color="black", linewidth=0.8)
-    ax.axhspan(93, 97, color="#eeeeee")
-    ax.set(
-        xlabel="sources",
-        ylabel="intervals that hold the truth (%)",
-        title="95 % intervals, drawn over sources and over clips",
-    )
-    ax.grid(**GRID)
-    ax.legend()
+    """How often 95 % intervals hold the truth (scores.intervals.coverage): a row for each metric, a mark for each column."""
+    figure, ax = plt.subplots(figsize=(6.5, 0.9 + 0.26 * len(shares)))
+    ax.axvspan(93, 97, color="#e4e4e4", linewidth=0)
+    for (name, values), mark, face in zip(shares.items(), MARKERS, (SHADES[0], "white"), strict=False):
+        ax.plot(100 * values, range(len(values)), mark, color=SHADES[0], mfc=face, ms=5.5, label=name)
+    ax.set_yticks(range(len(shares)), [f"{NAMES[metric]} ({task})" for task, metric in shares.index])
+    ax.set(xlabel="intervals that hold the truth (%)", ylim=(len(shares) - 0.5, -0.5))
+    ax.set_title("95 % intervals, drawn over sources and over clips")
+    ax.grid(axis="x", **GRID)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

@@ -102,7 +102,7 @@ def _row(row: pd.DataFrame, marks: dict[str, str]) -> dict:
         "model": model,
         "paper": [f"{value:.2f}" for value in row["paper"]],
         "mark": marks.get(first["differs"], ""),
-        "protocol": [f"{value:.2f}" for value in row["protocol"]],
+        "protocol": [_span(*ends) for ends in zip(row["protocol_low"], row["protocol_high"], strict=True)],
         "difference": [f"{value:+.2f}" for value in row["difference"]] if row["difference"].notna().all() else None,
         **_ours(row, "{:.2f}"),
     }
@@ -111,8 +111,21 @@ def _row(row: pd.DataFrame, marks: dict[str, str]) -> dict:
 def _ours(row: pd.DataFrame, form: str) -> dict:
     """What is ours in the cells of a row: values, ranges where there are several seeds, runs; no values where not run."""
     names = row["runs"].iloc[0]
-    values = [{"mean": form.format(c.ours), "low": f"{c.low:.1f}", "high": f"{c.high:.1f}"} for c in row.itertuples()]
+    values = [
+        {
+            "mean": form.format(cell.ours),
+            "range": f"{cell.low:.1f} to {cell.high:.1f}" if ", " in names else "",
+            "interval": f"{cell.interval_low:.1f} to {cell.interval_high:.1f}"
+            if cell.metric == HEADLINE[cell.task]
+            else "",
+        }
+        for cell in row.itertuples()
+    ]
     return {"runs": names, "seeds": len(names.split(", ")), "ours": values if names else None}
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.2f}" if low == high else f"{low:.1f} to {high:.1f}"
 
 
 def _beyond(beyond: pd.DataFrame, task: str) -> dict:

@@ -11,10 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, precision_recall_curve
 
 from exmus_lib import predictions, vocabulary
-from exmus_lib.scores.metrics import scored
 
 BINS = 10
-FEWEST = 5  # validation clips with a muscle, and without it; with fewer its probabilities are left as they are
+FEWEST = (
+    5  # validation clips that say yes, and that say no; with fewer, probabilities and thresholds are left as they are
+)
 
 
 def calibrated(table: pd.DataFrame, clips: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -29,8 +30,14 @@ def calibrated(table: pd.DataFrame, clips: pd.DataFrame, task: str) -> pd.DataFr
 
 
 def temperature(table: pd.DataFrame, clips: pd.DataFrame) -> float:
-    """The temperature of least log loss on validation: above 1 where a network is surer than it is right."""
-    _, truth, logits = scored(table, clips, "exercise", "val")
+    """The temperature of least log loss on validation: above 1 where a network is surer than it is right.
+
+    1 where fewer than FEWEST validation clips are right, or wrong: nothing to tell by.
+    """
+    _, truth, logits = predictions.with_truth(table, clips, "exercise", "val")
+    right = logits.argmax(axis=1) == truth
+    if min(right.sum(), (~right).sum()) < FEWEST:
+        return 1.0
 
     def loss(log_temperature: float) -> float:
         probabilities = predictions.probabilities(logits / np.exp(log_temperature), "exercise")
@@ -40,11 +47,14 @@ def temperature(table: pd.DataFrame, clips: pd.DataFrame) -> float:
 
 
 def platt(table: pd.DataFrame, clips: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and shift (11,) of each muscle's logit, by logistic regression on validation; 1 and 0 where clips are too few."""
-    _, truth, logits = scored(table, clips, "mgap", "val")
+    """Scale and shift (11,) of each muscle's logit, by logistic regression on validation; 1 and 0 where clips are too few.
+
+    With scikit-learn's usual penalty, which keeps the scale finite where a muscle's clips are all told apart.
+    """
+    _, truth, logits = predictions.with_truth(table, clips, "mgap", "val")
     scales, shifts = np.ones(truth.shape[1]), np.zeros(truth.shape[1])
     for label in np.flatnonzero(np.minimum(truth.sum(axis=0), (1 - truth).sum(axis=0)) >= FEWEST):
-        model = LogisticRegression(C=1.0).fit(logits[:, [label]], truth[:, label])
+        model = LogisticRegression().fit(logits[:, [label]], truth[:, label])
         if model.coef_[0, 0] > 0:  # never turn an order round
             scales[label], shifts[label] = model.coef_[0, 0], model.intercept_[0]
     return scales, shifts
@@ -52,7 +62,7 @@ def platt(table: pd.DataFrame, clips: pd.DataFrame) -> tuple[np.ndarray, np.ndar
 
 def thresholds(table: pd.DataFrame, clips: pd.DataFrame) -> np.ndarray:
     """The probability (11,) above which a muscle's F1 on validation is highest; 0.5 where clips are too few."""
-    _, truth, logits = scored(table, clips, "mgap", "val")
+    _, truth, logits = predictions.with_truth(table, clips, "mgap", "val")
     probabilities, found = predictions.probabilities(logits, "mgap"), np.full(truth.shape[1], 0.5)
     for label in np.flatnonzero(np.minimum(truth.sum(axis=0), (1 - truth).sum(axis=0)) >= FEWEST):
         precision, recall, at = precision_recall_curve(truth[:, label], probabilities[:, label])

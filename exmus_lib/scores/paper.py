@@ -11,10 +11,10 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from exmus_lib import recipes, workspace
+from exmus_lib import predictions, recipes, workspace
 from exmus_lib.recipes import Recipe
-from exmus_lib.scores import baselines, protocol
-from exmus_lib.scores.metrics import METRICS, score
+from exmus_lib.scores import baselines, intervals, protocol
+from exmus_lib.scores.metrics import HEADLINE, METRICS, score
 from exmus_lib.videos.prepare import load
 
 DAGGER = "†"
@@ -36,9 +36,10 @@ NAME, VALUE = 64, 8  # widths of the columns of the printed table: 64 + 7 * 8 = 
 PROTOCOL = """\
 Ours are pooled over the whole test split. The paper's are means over batches of 8, in which an absent exercise counts
 as 1 and an absent muscle as 0, so that even a perfect network would have a muscle F1 of about 65 %. "By the paper's
-protocol" says what ours would be that way (8 loader workers, where the paper's differ from row to row; mean over 20
-orders of the clips), and differences are taken there. Two things no row of ours repeats: X3D's muscles came from a
-Softmax, which lets one muscle at most pass 50 %, and validation and test clips were probably the same.
+protocol" says what ours would be that way, with as many loader workers as the paper's row was made with (its own
+values tell; where they leave several, the lowest and the highest score; mean over 20 orders of the clips).
+Differences are taken there, where one number of workers is left. Two things no row of ours repeats: X3D's muscles came
+from a Softmax, which lets one muscle at most pass 50 %, and validation and test clips were probably the same.
 11_protocol_audit shows all of it on data."""
 
 
@@ -152,33 +153,43 @@ def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[s
     return list(dict.fromkeys(found))
 
 
-def beside_paper(runs: Iterable[workspace.Run], clips: pd.DataFrame) -> pd.DataFrame:
+def beside_paper(runs: Iterable[workspace.Run], clips: pd.DataFrame, views: int = 1) -> pd.DataFrame:
     """Test scores of runs of one task above the paper's, in percent: a column per metric, `undefined`, `note`.
 
     Row "ours" has a dagger where anything differs from the paper's row below it, and `note` says what; `undefined` is
-    that of scores.metrics. The row below it has our scores by the paper's protocol (scores.protocol). Row "difference", those
-    less the paper's, is there only where nothing differs.
+    that of scores.metrics. Above each row of the paper, ours by its protocol (scores.protocol), with the loader workers of that
+    row. Row "difference", those less the paper's, is there only where nothing differs and the number of workers is known.
+    `views` says which predictions of the runs (predictions.path). ValueError without runs.
     """
-    tables = {run.name: _beside(run, clips) for run in runs}
+    tables = {run.name: _beside(run, clips, views) for run in runs}
     if not tables:
         raise ValueError("no runs to set beside the paper; train one with 02_x3d.ipynb or 03_slowfast.ipynb")
     return pd.concat(tables, names=["run", "row"]).round(2)
 
 
-def _beside(run: workspace.Run, clips: pd.DataFrame) -> pd.DataFrame:
+def _beside(run: workspace.Run, clips: pd.DataFrame, views: int = 1) -> pd.DataFrame:
     facts, metrics, theirs = run.facts(), list(METRICS[run.task]), paper_rows_of(run.facts())
     other = differs(run, facts, theirs[0]) if theirs else ["not in the paper"]
-    scores = score(run, clips, run.task)
+    other += [f"{views} views of a clip"] if views > 1 else []
+    said = predictions.read(run, views)
+    scores, batched = score(said, clips, run.task), 100 * protocol.score(said, clips, run.task)
     ours = 100 * scores[metrics]
     rows = {f"ours {DAGGER}" if other else "ours": {**ours, "undefined": scores["undefined"], "note": "; ".join(other)}}
-    batched = 100 * protocol.score(run, clips, run.task)
-    rows["ours, by the paper's protocol"] = {**batched, "note": ""}
     for row in theirs:
+        workers = protocol.possible_workers(row)
+        by = f"ours, by the paper's protocol, {_or(workers)} workers"
+        ends = {"": "min"} if len(workers) == 1 else {", lowest": "min", ", highest": "max"}
+        rows |= {by + end: {**batched.loc[list(workers)].agg(how), "note": ""} for end, how in ends.items()}
         values = row.reindex(metrics).astype(float)
         rows[f"paper, {row['variant']} (Table {row['table']})"] = {**values, "note": ""}
-        if not other:
-            rows.setdefault("difference", {**(batched - values), "note": ""})
+        if not other and len(workers) == 1 and row is theirs[0]:
+            rows["difference"] = {**(batched.loc[workers[0]] - values), "note": ""}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _or(numbers: tuple[int, ...]) -> str:
+    """4, 6 or 8."""
+    return " or ".join(", ".join(map(str, part)) for part in (numbers[:-1], numbers[-1:]) if part)
 
 
 def report(dataset: str) -> str:
@@ -225,10 +236,14 @@ def _compared(run: workspace.Run, clips: pd.DataFrame, notes: list[str]) -> list
         notes.append(f"{DAGGER} not the paper's set-up ({ours['note']}): no difference is given.")
     if ours["undefined"]:
         notes.append(f"{name}: {ours['undefined']:.0f} labels have no value in some metric, and no part in its mean.")
-    lines = [_line(table.index[0].replace("ours", name), _cells(ours[list(METRICS[run.task])], ONE))]
+    metrics = list(METRICS[run.task])
+    low, high = (100 * intervals.scores(run, clips, run.task).loc[HEADLINE[run.task], ["low", "high"]]).round()
+    sure = [f"{low:.0f}-{high:.0f} " if metric == HEADLINE[run.task] else "" for metric in metrics]
+    lines = [_line(table.index[0].replace("ours", name), _cells(ours[metrics], ONE))]
+    lines.append(_line("  95 % interval, over sources", sure))
     for row, values in table.iloc[1:].iterrows():
         form = "{:+.2f}" if row == "difference" else "{:.2f}"
-        lines.append(_line(f"  {row}", _cells(values[list(METRICS[run.task])], form)))
+        lines.append(_line(f"  {row}", _cells(values[metrics], form)))
     return lines
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from json import dumps
 
+import numpy as np
 import pandas as pd
 
 from exmus_lib import workspace
@@ -20,7 +22,7 @@ BEYOND = {
     "lookup": "Muscles looked up from the exercise run of",
     "ensemble": "Ensemble, weight chosen on validation",
 }
-NOT_RUN = dict.fromkeys(("ours", "low", "high", "protocol"), float("nan"))
+OURS = ("ours", "low", "high", "interval_low", "interval_high")
 
 
 @dataclass(frozen=True)
@@ -85,27 +87,34 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     """One line per cell of Tables 2 and 4 to 14, in the paper's order, in percent.
 
     Columns: those of data/paper/tables.csv with `paper` for its value; then ours, low, high (mean and range over seeds; NaN:
-    not run), protocol (ours by the paper's protocol), difference (of that and the paper's, only where nothing differs), differs
-    (what does) and runs (folder names).
+    not run), interval_low, interval_high (intervals.scores, of the mean), protocol_low, protocol_high (ours by the paper's
+    protocol: the lowest and the highest score with the numbers of loader workers that the row may have had), difference (of
+    that and the paper's, only where nothing differs and one number fits), differs (what does) and runs (folder names).
     """
     runs, clips = runs_of(clip_set, preset), clip_set.table("video")
-    known: dict[str, pd.DataFrame] = {}
+    pooled, batched = cache(partial(_pooled, clips=clips)), cache(partial(_batched, clips=clips))
     lines = []
     for _, row in paper_rows().iterrows():
-        found = match(row, runs)
-        pooled = _pooled(found.runs if found else (), clips, known)
-        for metric, value in row.drop(KEYS).dropna().items():
-            line = {"metric": metric, "paper": value, **pooled.get(metric, NOT_RUN)}
-            line["difference"] = line["protocol"] - value if found and not found.differs else float("nan")
-            names = ", ".join(f"{run.task}/{run.name}" for run in found.runs) if found else ""
-            lines.append({**row[KEYS], **line, "differs": "; ".join(found.differs) if found else "", "runs": names})
+        found, workers = match(row, runs), list(protocol.possible_workers(row))
+        theirs = row.drop(KEYS).dropna()
+        ours = pooled(found.runs) if found else pd.DataFrame(np.nan, theirs.index, OURS)
+        by_protocol = batched(found.runs).loc[workers] if found else pd.DataFrame(np.nan, workers, theirs.index)
+        names = ", ".join(f"{run.task}/{run.name}" for run in found.runs) if found else ""
+        for metric, value in theirs.items():
+            ends = by_protocol[metric].min(), by_protocol[metric].max()
+            same = found and not found.differs and len(workers) == 1
+            lines.append({
+                **row[KEYS], "metric": metric, "paper": value, **ours.loc[metric],
+                "protocol_low": ends[0], "protocol_high": ends[1], "difference": ends[0] - value if same else np.nan,
+                "differs": "; ".join(found.differs) if found else "", "runs": names,
+            })  # fmt: skip
     return pd.DataFrame(lines)
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     """What the paper lacks, baselines and chosen ensembles: one line per task, method and metric, in percent.
 
-    Columns: task, what, metric; ours, low, high (mean and range over seeds), protocol and runs (folder names).
+    Columns: task, what, metric; ours, low, high, interval_low, interval_high, as in `cells`; runs (folder names).
     """
     clips, lines = clip_set.table("video"), []
     said = [(run, run.facts()) for run in runs_of(clip_set, preset)]
@@ -114,46 +123,35 @@ def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
         names = ", ".join(f"{run.task}/{run.name}" for run in runs)
         shares = [run.facts()["weights"][0] for run in runs if "weights" in run.facts()]
         weights = f" (x = {', '.join(f'{x:.2f}' for x in shares)})" if shares else ""
-        for metric, values in _pooled(runs, clips, {}).items():
+        for metric, values in _pooled(tuple(runs), clips).iterrows():
             lines.append({"task": task, "what": name + weights, "metric": metric, **values, "runs": names})
-    return pd.DataFrame(lines, columns=["task", "what", "metric", "ours", "low", "high", "protocol", "runs"])
+    return pd.DataFrame(lines, columns=["task", "what", "metric", *OURS, "runs"])
 
 
 def ranking(clip_set: ClipSet, preset: str, task: str) -> pd.DataFrame:
-    """All runs of a task against the best of them (intervals.compare, by its headline metric): a row per run, best first.
+    """All runs of a task against one of them (intervals.compare, by its headline metric): a row per run, best first.
 
-    Columns: name, those of compare, in percent but for p, and `verdict`: where the interval of the difference does not exclude
-    zero, two runs are not told apart. Empty without runs.
+    Columns: name and those of compare, in percent but for p. Empty without runs.
     """
     runs = {run.name: run for run in runs_of(clip_set, preset) if run.task == task}
     if not runs:
-        return pd.DataFrame(
-            columns=["name", "value", "low", "high", "behind", "behind_low", "behind_high", "p", "verdict"]
-        )
+        return pd.DataFrame(columns=["name", *intervals.COMPARED])
     table = intervals.compare(runs, clip_set.table("video"), task, HEADLINE[task])
-    verdicts = {True: "the best is better", False: "not told apart"}
-    table["verdict"] = table.pop("worse").map(verdicts).fillna("best")
-    shares = [column for column in table if column not in ("p", "verdict")]
+    shares = table.select_dtypes("number").columns.drop("p")
     return table.assign(**100 * table[shares]).rename_axis("name").reset_index()
 
 
-def _pooled(runs: Sequence[workspace.Run], clips: pd.DataFrame, known: dict[str, pd.DataFrame]) -> dict[str, dict]:
-    """Of each metric, in percent: mean and range over runs, and the mean by the paper's protocol, where it has that metric.
+def _pooled(runs: tuple[workspace.Run, ...], clips: pd.DataFrame) -> pd.DataFrame:
+    """OURS of each metric, in percent: mean and range over runs, and the interval of the mean."""
+    task = runs[0].task
+    values = pd.DataFrame([score(run, clips, task)[list(METRICS[task])] for run in runs])
+    sure = intervals.scores(runs, clips, task)[["low", "high"]].add_prefix("interval_")
+    return 100 * pd.DataFrame({"ours": values.mean(), "low": values.min(), "high": values.max()}).join(sure)
 
-    Scores in `known` are not computed again.
-    """
-    for run in runs:
-        if run.name not in known:
-            both = {
-                "pooled": score(run, clips, run.task)[list(METRICS[run.task])],
-                "batched": protocol.score(run, clips, run.task),
-            }
-            known[run.name] = 100 * pd.DataFrame(both)
-    found = {}
-    for metric in METRICS[runs[0].task] if runs else ():
-        values, batched = (pd.Series([known[run.name][how][metric] for run in runs]) for how in ("pooled", "batched"))
-        found[metric] = {"ours": values.mean(), "low": values.min(), "high": values.max(), "protocol": batched.mean()}
-    return found
+
+def _batched(runs: tuple[workspace.Run, ...], clips: pd.DataFrame) -> pd.DataFrame:
+    """By the paper's protocol, in percent, the mean over runs: a row per number of workers, a column per metric."""
+    return 100 * sum(protocol.score(run, clips, run.task) for run in runs) / len(runs)
 
 
 def what(facts: dict) -> str:
