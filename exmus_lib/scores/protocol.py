@@ -5,8 +5,6 @@ loader worker hands out a short last batch of its own; so these values depend on
 Never choose a network by them: `scores.metrics` has the pooled ones.
 """
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
@@ -93,20 +91,21 @@ def possible_workers(row: pd.Series) -> tuple[int, ...]:
     over 50 batches of 8 and 1 one of 1/400. Top-1 and top-5 often leave one answer, a muscle accuracy seldom does.
     """
     decisions = 1 if row["task"] == "exercise" else len(LABELS["mgap"])
-    given = row[[metric for metric in ("top1", "top5", "accuracy") if metric in row]].dropna().to_numpy(float)
-    fits = [w for w in WORKERS if (np.abs(_means(w, decisions) - given[:, None]).min(axis=1) < 0.0051).all()]
+    given = row[[metric for metric in ("top1", "top5", "accuracy") if metric in row]].dropna().to_numpy(float) / 100
+    fits = [w for w in WORKERS if all(_can_be(share, w, decisions) for share in given)]
     return tuple(fits) or WORKERS
 
 
-@cache
-def _means(workers: int, decisions: int) -> np.ndarray:
-    """All values, in percent, that a mean over the authors' batches can take, of so many yes-or-no decisions a clip."""
-    sizes, counts = np.unique([len(part) for part in batches(TEST_CLIPS, workers)], return_counts=True)
-    unit = np.lcm.reduce(sizes)
-    sums = np.zeros(1, dtype=int)
-    for size, count in zip(sizes, counts, strict=True):
-        sums = np.unique(np.add.outer(sums, np.arange(size * count * decisions + 1) * (unit // size)))
-    return 100 * sums / (unit * decisions * counts.sum())
+def _can_be(share: float, workers: int, decisions: int) -> bool:
+    """Whether a share, given to two decimals of a percent, can be a mean over the authors' batches of yes-or-no decisions."""
+    sizes = np.array([len(part) for part in batches(TEST_CLIPS, workers)])
+    short = np.zeros(1)  # what the batches that are not full can add up to
+    for size in sizes[sizes < BATCH]:
+        short = np.unique(np.add.outer(short, np.arange(size * decisions + 1) / (size * decisions)).round(9))
+    # What is left over must be a whole number of right decisions in full batches.
+    hits = (share * len(sizes) - short) * BATCH * decisions
+    whole = hits.round().clip(0, (sizes == BATCH).sum() * BATCH * decisions)
+    return bool((np.abs(hits - whole) < 0.000051 * len(sizes) * BATCH * decisions).any())
 
 
 def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> pd.DataFrame:
