@@ -65,7 +65,7 @@ def test_sixteen_exercises_have_sixteen_marks_without_colour():
 def test_coverage_has_a_row_for_each_metric_and_a_mark_for_each_way():
     rows = pd.MultiIndex.from_tuples([("exercise", "top1"), ("mgap", "auc")])
     shares = pd.DataFrame({"over sources": [0.95, 0.94], "over clips": [0.86, 0.8]}, index=rows)
-    (ax,) = comparisons.coverage(shares).axes
+    (ax,) = comparisons.coverage(shares, 100).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["top-1 (exercise)", "AUC (mgap)"]
     assert [line.get_xdata().tolist() for line in ax.get_lines()] == [[95, 94], [86, 80]]
     faces = {line.get_label(): line.get_markerfacecolor() for line in ax.get_lines()}

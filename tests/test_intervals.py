@@ -101,7 +101,8 @@ def test_of_twenty_runs_that_are_equally_good_few_are_called_worse(clips, monkey
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["exercise", "mgap"])
-def test_95_percent_intervals_cover_the_truth_95_times_of_100_and_those_over_clips_do_not(task):
-    found = intervals.coverage(task, sources=96, trials=1000).loc[HEADLINE[task]]
+@pytest.mark.parametrize("sources", [48, 96])
+def test_95_percent_intervals_cover_the_truth_95_times_of_100_and_those_over_clips_do_not(task, sources):
+    found = intervals.coverage(task, sources, trials=1000).loc[HEADLINE[task]]
     assert 0.93 <= found["over sources"] <= 0.97
     assert found["over clips"] < 0.90

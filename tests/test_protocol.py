@@ -76,7 +76,12 @@ def test_equals_the_calls_of_the_authors_on_every_batch(task, workers):
         end = start + N // workers + (worker < N % workers)
         batches += [order[first : min(first + 8, end)] for first in range(start, end, 8)]
         start = end
-    expected = pd.DataFrame([referee(truth[batch], probabilities[batch]) for batch in batches]).mean()
+    each = pd.DataFrame([referee(truth[batch], probabilities[batch]) for batch in batches])
+    for batch, (_, expected) in zip(batches, each.iterrows(), strict=True):
+        assert protocol.protocol_metrics(truth, probabilities, [batch]).to_dict() == pytest.approx(
+            expected.to_dict(), abs=1e-6
+        )
+    expected = each.mean()
     found = protocol.protocol_metrics(truth, probabilities, protocol.batches(N, workers, order=order))
     assert set(found.index) == set(protocol.METRICS[task])
     assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)

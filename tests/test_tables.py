@@ -47,7 +47,7 @@ def test_a_row_meets_its_runs_and_says_what_differs(clip_set):
     cells = tables.cells(clip_set, "quick")
     row = of(cells, 2, "X3D-m", "pretrained", "top1")
     assert (row["ours"], row["runs"]) == (75, f"exercise/{found.name}")
-    assert row["differs"] == "data sample; init scratch; preset quick" and pd.isna(row["difference"])
+    assert row["differs"] == "data sample; init scratch; preset quick" and pd.isna(row["difference_low"])
     row = of(cells, 7, "X3D-m", "scratch", "top1")
     assert (row["ours"], row["differs"]) == (75, "data sample; preset quick")
     row = of(cells, 7, "X3D-s", "scratch", "top1")
@@ -69,15 +69,15 @@ def test_a_difference_stands_only_where_nothing_differs(clip_set):
     runs.write_run(kaggle, "kaggle", preset="paper", init="kinetics400", epochs=50)
     cells = tables.cells(kaggle, "paper")
     row = of(cells, 7, "X3D-m", "scratch", "top1")
-    assert row["differs"] == "" and row["difference"] == row["protocol_low"] - 36.25
+    assert row["differs"] == "" and row["difference_low"] == row["difference_high"] == row["protocol_low"] - 36.25
     assert row["interval_low"] < row["ours"] < row["interval_high"]
     row = of(cells, 7, "X3D-m", "scratch", "f1")
     (run,) = tables.runs_of(kaggle, "paper")[:1]
     batched = 100 * protocol.score(run, kaggle.table(), "exercise").loc[10, "f1"]  # this row had 10 workers
     assert row["ours"] < row["protocol_low"] == row["protocol_high"] == pytest.approx(batched)
-    assert row["difference"] == row["protocol_low"] - 69.37
+    assert row["difference_low"] == row["protocol_low"] - 69.37
     row = of(cells, 7, "X3D-m", "pretrained", "top1")  # the paper's has 30 epochs
-    assert row["differs"] == "epochs 50" and pd.isna(row["difference"])
+    assert row["differs"] == "epochs 50" and pd.isna(row["difference_low"])
 
 
 def test_betas_fine_tuning_and_ensembles_meet_their_own_rows(clip_set):
@@ -197,12 +197,12 @@ def as_read(row: pd.DataFrame) -> list[list[str]]:
         ),
     ]
     sure = f"[{row['interval_low'].iloc[0]:.1f} to {row['interval_high'].iloc[0]:.1f}]"  # top-1 stands first
-    if row["difference"].notna().all():
+    if row["difference_low"].notna().all():
         return [
             paper_line,
             ["ours", f"{ours[0]} {sure}", *ours[1:]],
             batched,
-            ["difference", *(f"{value:+.2f}" for value in row["difference"])],
+            ["difference", *(f"{value:+.2f}" for value in row["difference_low"])],
         ]
     if seeds == 1:
         return [paper_line, ["ours\xa0†", f"{ours[0]} {sure}", *ours[1:]], batched]

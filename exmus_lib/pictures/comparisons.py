@@ -173,17 +173,21 @@ def simulations(curves: pd.DataFrame, rows: pd.DataFrame, x: str, y: str) -> Fig
     for (name, values), line, colour in zip(curves.items(), LINES, sns.color_palette("colorblind"), strict=False):
         ax.plot(100 * curves.index, 100 * values, linestyle=line, color=colour, label=name)
     ax.plot(rows[x], rows[y], "o", ms=6, mfc="white", mec="black", label="the paper's rows")
-    ax.set(xlabel=f"{NAMES[x]} (%)", ylabel=f"{NAMES[y]} (%)")
+    ax.set(xlabel=f"{NAMES[x]} (%)", ylabel=f"{NAMES[y]} (%)", title=f"{NAMES[y]} that follows from {NAMES[x]}")
     ax.grid(**GRID)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
 @mpl.rc_context(STYLE)
-def coverage(shares: pd.DataFrame) -> Figure:
-    """How often 95 % intervals hold the truth (scores.intervals.coverage): a row for each metric, a mark for each column."""
+def coverage(shares: pd.DataFrame, trials: int) -> Figure:
+    """How often 95 % intervals hold the truth (scores.intervals.coverage): a row for each metric, a mark for each column.
+
+    The band is where so many trials of intervals that keep their word lie.
+    """
     figure, ax = plt.subplots(figsize=(6.5, 0.9 + 0.26 * len(shares)))
-    ax.axvspan(93, 97, color="#e4e4e4", linewidth=0)
+    chance = 196 * np.sqrt(0.95 * 0.05 / trials)
+    ax.axvspan(95 - chance, min(100, 95 + chance), color="#e4e4e4", linewidth=0)
     for (name, values), mark, face in zip(shares.items(), MARKERS, (SHADES[0], "white"), strict=False):
         ax.plot(100 * values, range(len(values)), mark, color=SHADES[0], mfc=face, ms=5.5, label=name)
     ax.set_yticks(range(len(shares)), [f"{NAMES[metric]} ({task})" for task, metric in shares.index])

@@ -103,7 +103,9 @@ def _row(row: pd.DataFrame, marks: dict[str, str]) -> dict:
         "paper": [f"{value:.2f}" for value in row["paper"]],
         "mark": marks.get(first["differs"], ""),
         "protocol": [_span(*ends) for ends in zip(row["protocol_low"], row["protocol_high"], strict=True)],
-        "difference": [f"{value:+.2f}" for value in row["difference"]] if row["difference"].notna().all() else None,
+        "difference": [_span(*ends, "+") for ends in zip(row["difference_low"], row["difference_high"], strict=True)]
+        if row["difference_low"].notna().all()
+        else None,
         **_ours(row, "{:.2f}"),
     }
 
@@ -124,8 +126,13 @@ def _ours(row: pd.DataFrame, form: str) -> dict:
     return {"runs": names, "seeds": len(names.split(", ")), "ours": values if names else None}
 
 
-def _span(low: float, high: float) -> str:
-    return f"{low:.2f}" if low == high else f"{low:.1f} to {high:.1f}"
+def _span(low: float, high: float, sign: str = "") -> str:
+    return f"{low:{sign}.2f}" if low == high else f"{low:{sign}.1f} to {high:{sign}.1f}"
+
+
+def _interval(low: float, high: float) -> str:
+    """Nothing where there is none, as of one source."""
+    return f"{low:.1f} to {high:.1f}" if np.isfinite(low) else ""
 
 
 def _beyond(beyond: pd.DataFrame, task: str) -> dict:
@@ -142,10 +149,10 @@ def _ranking(ranking: pd.DataFrame, task: str) -> dict:
         {
             "name": row.name,
             "value": f"{row.value:.1f}",
-            "interval": f"{row.low:.1f} to {row.high:.1f}",
+            "interval": _interval(row.low, row.high),
             "behind": ""
             if np.isnan(row.behind)
-            else f"{row.behind:.1f} ({row.behind_low:.1f} to {row.behind_high:.1f})",
+            else f"{row.behind:.1f} ({_interval(row.behind_low, row.behind_high)})",
             "p": "" if np.isnan(row.p) else f"{row.p:.3f}",
             "verdict": row.verdict,
         }

@@ -19,8 +19,9 @@ FEWEST = (
 
 
 def calibrated(table: pd.DataFrame, clips: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The predictions table with logits that make better probabilities; the order of the clips for a label does not change.
+    """The predictions table with logits that make better probabilities.
 
+    The order of a clip's labels stays (exercise), or that of the clips for a label (mgap).
     Exercises: all logits divided by one temperature (Guo et al. 2017). Muscles: each logit scaled and shifted (Platt 1999).
     """
     if task == "exercise":

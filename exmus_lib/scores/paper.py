@@ -34,13 +34,14 @@ HEADINGS = {
 ONE = "{:.1f} "  # one decimal, in line with the paper's two
 NAME, VALUE = 64, 8  # widths of the columns of the printed table: 64 + 7 * 8 = 120
 PROTOCOL = """\
-Ours are pooled over the whole test split. The paper's are means over batches of 8, in which an absent exercise counts
-as 1 and an absent muscle as 0, so that even a perfect network would have a muscle F1 of about 65 %. "By the paper's
-protocol" says what ours would be that way, with as many loader workers as the paper's row was made with (its own
-values tell; where they leave several, the lowest and the highest score; mean over 20 orders of the clips).
-Differences are taken there, where one number of workers is left. Two things no row of ours repeats: X3D's muscles came
-from a Softmax, which lets one muscle at most pass 50 %, and validation and test clips were probably the same.
-11_protocol_audit shows all of it on data."""
+Ours are pooled over the whole test split, AUC the mean over labels. The paper's are means over batches of 8, in which
+an exercise that is absent or never named counts as 1 and an absent muscle as 0, so that even a perfect network would
+have a muscle F1 of about 65 %; its AUC is over all decisions of a batch at once (micro). "Ours by its protocol" says
+what ours would be that way, with as many loader workers as the paper's row was made with. Its own values tell; where
+they leave several, as they do for all muscles, the lowest and the highest score are given. Differences are taken there.
+No row of ours repeats what else the authors' code did: a cross-entropy over all muscles at once, a Softmax at the end
+of X3D and R(2+1)D, random views of test clips, 112 of 442 test clips dropped, checkpoints chosen on what were probably
+the test clips. 11_protocol_audit shows it on data."""
 
 
 def paper_rows(table: int | None = None) -> pd.DataFrame:
@@ -158,7 +159,8 @@ def beside_paper(runs: Iterable[workspace.Run], clips: pd.DataFrame, views: int 
 
     Row "ours" has a dagger where anything differs from the paper's row below it, and `note` says what; `undefined` is
     that of scores.metrics. Above each row of the paper, ours by its protocol (scores.protocol), with the loader workers of that
-    row. Row "difference", those less the paper's, is there only where nothing differs and the number of workers is known.
+    row. Row "difference", those less the paper's, is there only where nothing differs. Where several numbers of workers are
+    possible, both have a lowest and a highest row.
     `views` says which predictions of the runs (predictions.path). ValueError without runs.
     """
     tables = {run.name: _beside(run, clips, views) for run in runs}
@@ -177,13 +179,14 @@ def _beside(run: workspace.Run, clips: pd.DataFrame, views: int = 1) -> pd.DataF
     rows = {f"ours {DAGGER}" if other else "ours": {**ours, "undefined": scores["undefined"], "note": "; ".join(other)}}
     for row in theirs:
         workers = protocol.possible_workers(row)
-        by = f"ours, by the paper's protocol, {_or(workers)} workers"
+        by = f"ours by Table {row['table']}'s protocol, {_or(workers)} workers"
         ends = {"": "min"} if len(workers) == 1 else {", lowest": "min", ", highest": "max"}
-        rows |= {by + end: {**batched.loc[list(workers)].agg(how), "note": ""} for end, how in ends.items()}
+        batches = {end: batched.loc[list(workers)].agg(how) for end, how in ends.items()}
+        rows |= {by + end: {**found, "note": ""} for end, found in batches.items()}
         values = row.reindex(metrics).astype(float)
         rows[f"paper, {row['variant']} (Table {row['table']})"] = {**values, "note": ""}
-        if not other and len(workers) == 1 and row is theirs[0]:
-            rows["difference"] = {**(batched.loc[workers[0]] - values), "note": ""}
+        if not other and row is theirs[0]:
+            rows |= {f"difference{end}": {**(found - values), "note": ""} for end, found in batches.items()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -238,11 +241,12 @@ def _compared(run: workspace.Run, clips: pd.DataFrame, notes: list[str]) -> list
         notes.append(f"{name}: {ours['undefined']:.0f} labels have no value in some metric, and no part in its mean.")
     metrics = list(METRICS[run.task])
     low, high = (100 * intervals.scores(run, clips, run.task).loc[HEADLINE[run.task], ["low", "high"]]).round()
-    sure = [f"{low:.0f}-{high:.0f} " if metric == HEADLINE[run.task] else "" for metric in metrics]
+    known = [metric == HEADLINE[run.task] and np.isfinite(low) for metric in metrics]  # of one source nothing is
+    sure = [f"{low:.0f}-{high:.0f} " if shown else "" for shown in known]
     lines = [_line(table.index[0].replace("ours", name), _cells(ours[metrics], ONE))]
     lines.append(_line("  95 % interval, over sources", sure))
     for row, values in table.iloc[1:].iterrows():
-        form = "{:+.2f}" if row == "difference" else "{:.2f}"
+        form = "{:+.2f}" if row.startswith("difference") else "{:.2f}"
         lines.append(_line(f"  {row}", _cells(values[metrics], form)))
     return lines
 

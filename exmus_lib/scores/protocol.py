@@ -1,7 +1,8 @@
 """The paper's own protocol, to read its numbers by: every metric per batch, then the unweighted mean over the batches.
 
-Read off the authors' notebooks. A class that a batch lacks counts as 1 (exercise), a muscle that it lacks as 0 (mgap), and each
-loader worker hands out a short last batch of its own; so these values depend on batch size, workers and order of the clips.
+Read off the authors' notebooks. An exercise that a batch lacks has recall 1, and one never named in it precision 1; a muscle
+has 0 for either; AUC is over all decisions of a batch. Each loader worker hands out a short last batch of its own;
+so these values depend on batch size, workers and order of the clips.
 Never choose a network by them: `scores.metrics` has the pooled ones.
 """
 
@@ -88,7 +89,8 @@ def possible_workers(row: pd.Series) -> tuple[int, ...]:
     """The numbers of loader workers with which the shares in a row of the paper can have come about, of `WORKERS`.
 
     A mean over batches of known sizes can take certain values only: over 48 batches of 8, 2 and 1 clips a multiple of 1/384,
-    over 50 batches of 8 and 1 one of 1/400. Top-1 and top-5 often leave one answer, a muscle accuracy seldom does.
+    over 50 batches of 8 and 1 one of 1/400. Top-1 and top-5 often leave one answer, a muscle accuracy always several. All of
+    them where none fits, as of a row that is misprinted or of other clips.
     """
     decisions = 1 if row["task"] == "exercise" else len(LABELS["mgap"])
     given = row[[metric for metric in ("top1", "top5", "accuracy") if metric in row]].dropna().to_numpy(float) / 100

@@ -88,8 +88,8 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
 
     Columns: those of data/paper/tables.csv with `paper` for its value; then ours, low, high (mean and range over seeds; NaN:
     not run), interval_low, interval_high (intervals.scores, of the mean), protocol_low, protocol_high (ours by the paper's
-    protocol: the lowest and the highest score with the numbers of loader workers that the row may have had), difference (of
-    that and the paper's, only where nothing differs and one number fits), differs (what does) and runs (folder names).
+    protocol: the lowest and the highest score with the numbers of loader workers that the row may have had), difference_low,
+    difference_high (of those and the paper's, only where nothing differs), differs (what does) and runs (folder names).
     """
     runs, clips = runs_of(clip_set, preset), clip_set.table("video")
     pooled, batched = cache(partial(_pooled, clips=clips)), cache(partial(_batched, clips=clips))
@@ -102,10 +102,11 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
         names = ", ".join(f"{run.task}/{run.name}" for run in found.runs) if found else ""
         for metric, value in theirs.items():
             ends = by_protocol[metric].min(), by_protocol[metric].max()
-            same = found and not found.differs and len(workers) == 1
+            apart = value if found and not found.differs else np.nan
             lines.append({
                 **row[KEYS], "metric": metric, "paper": value, **ours.loc[metric],
-                "protocol_low": ends[0], "protocol_high": ends[1], "difference": ends[0] - value if same else np.nan,
+                "protocol_low": ends[0], "protocol_high": ends[1],
+                "difference_low": ends[0] - apart, "difference_high": ends[1] - apart,
                 "differs": "; ".join(found.differs) if found else "", "runs": names,
             })  # fmt: skip
     return pd.DataFrame(lines)
