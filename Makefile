@@ -1,5 +1,5 @@
 # ExMus: one command each; `make help` says what they do. Works with GNU make 3.81 and later on Linux and macOS.
-.PHONY: help demo workbook test lint lab lock clean
+.PHONY: help demo workbook test lint lab app lock clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -11,12 +11,16 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PYTHONWARNINGS := ignore::DeprecationWarning,ignore::FutureWarning,ignore::SyntaxWarning
 
+# A video that is uploaded comes as one message, which may be 10 MB large unless this says otherwise.
+UPLOADS := --ServerApp.tornado_settings="{'websocket_max_message_size': 1000000000}"
+
 help:
 	@echo "make demo      the sample data, X3D-M and SlowFast-R50 on both tasks, a table beside the paper's"
 	@echo "make workbook  every notebook with all its networks, on the sample data"
 	@echo "make test      lint, then the tests; every notebook is among them"
 	@echo "make lint      ruff, and no outputs stored in notebooks"
 	@echo "make lab       open the notebooks in JupyterLab, on this machine only"
+	@echo "make app       the explorer as a page of its own, on this machine only"
 	@echo "make lock      bring requirements.lock up to date with pyproject.toml and the newest releases"
 	@echo "make clean     remove data, runs, figures and caches that were made here; keeps .venv"
 	@echo
@@ -35,7 +39,10 @@ lint: $(READY)
 	$(BIN)/nbstripout --verify --keep-id $(wildcard notebooks/[01]*.ipynb)
 
 lab: $(READY)
-	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks
+	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks $(UPLOADS)
+
+app: $(READY)
+	$(BIN)/voila notebooks/09_explore.ipynb --Voila.ip=127.0.0.1 $(subst ServerApp,Voila,$(UPLOADS))
 
 lock: $(READY)
 	@$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --no-annotate \

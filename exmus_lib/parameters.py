@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import MutableMapping
 from dataclasses import asdict
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 from exmus_lib import recipes, workspace
@@ -58,6 +59,10 @@ def _value(name: str, value: object, choices: dict[str, tuple]) -> object:
         return [type(choices[name][0])(word) for word in chosen]
     if name == "runs":
         return [word.strip() for word in str(value).split(",") if word.strip()]
+    if name == "video":
+        if value and not Path(str(value)).expanduser().is_file():
+            raise ValueError(f'video = "{value}" is not an existing file (looked in {Path.cwd()})')
+        return str(value)
     if name == "overwrite":
         return bool(_one_of(name, value, (True, False)))
     if name in NUMBERS:

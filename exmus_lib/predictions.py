@@ -102,8 +102,8 @@ def probabilities(values: np.ndarray, task: str) -> np.ndarray:
 def with_truth(predictions: pd.DataFrame, clips: pd.DataFrame, task: str, split: str | None = "test"):
     """Rows of one split (None: all) joined to the manifest by clip_id: (joined table, truth, logits).
 
-    Truth is (N,) class indices or (N, 11) zeros and ones. A clip that the manifest lacks, or
-    has in another split, is an error: another clip set or split.
+    Truth is (N,) class indices or (N, 11) zeros and ones. Clips marked `unusable` (exmus_lib.review) are left out. A clip that
+    the manifest lacks, or has in another split, is an error: another clip set or split.
     """
     known = clips.set_index("clip_id")
     unknown = sorted(set(predictions["clip_id"]) - set(known.index))
@@ -121,5 +121,7 @@ def with_truth(predictions: pd.DataFrame, clips: pd.DataFrame, task: str, split:
             f"{len(unknown)} predicted clips are not in the manifest (first: {unknown[0]}): not the same clip set"
         )
     rows = predictions if split is None else predictions[predictions["split"] == split]
+    if "unusable" in known:
+        rows = rows[~known["unusable"].loc[rows["clip_id"]].to_numpy()]
     rows = rows.assign(exercise=known["exercise"].loc[rows["clip_id"]].to_numpy())
     return rows, vocabulary.truth(rows["exercise"], task), logits(rows)

@@ -26,7 +26,7 @@ STAGES = (
         Step("05_ensembles"),
         Step("08_tsne", {"networks": "x3d_m,slowfast_r50"}),
     ),
-    (Step("11_protocol_audit", {"epochs": 1}), Step("10_report")),
+    (Step("11_protocol_audit", {"epochs": 1}), Step("10_report"), Step("09_explore")),
 )
 
 

@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss, precision_recall_curve
 from exmus_lib import predictions, vocabulary
 
 BINS = 10
+RIGHT = 0.8  # of the validation clips, from the confidence on at which an answer is called sure
 FEWEST = (
     5  # validation clips that say yes, and that say no; with fewer, probabilities and thresholds are left as they are
 )
@@ -45,6 +46,20 @@ def temperature(table: pd.DataFrame, clips: pd.DataFrame) -> float:
         return log_loss(truth, probabilities, labels=range(len(vocabulary.EXERCISES)))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def sure_above(table: pd.DataFrame, clips: pd.DataFrame, share: float = RIGHT) -> float:
+    """The lowest confidence such that of the validation clips at or above it `share` are right; infinite if there is none.
+
+    Exercises only: an answer below it is better called unsure. At least FEWEST clips must lie above it.
+    """
+    _, truth, logits = predictions.with_truth(table, clips, "exercise", "val")
+    likely = predictions.probabilities(logits, "exercise")
+    order = np.argsort(-likely.max(axis=1), kind="stable")
+    right = (likely.argmax(axis=1) == truth)[order]
+    kept = np.flatnonzero(np.cumsum(right) / np.arange(1, len(right) + 1) >= share)
+    kept = kept[kept >= FEWEST - 1]
+    return float(likely.max(axis=1)[order][kept[-1]]) if len(kept) else np.inf
 
 
 def platt(table: pd.DataFrame, clips: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

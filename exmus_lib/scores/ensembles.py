@@ -38,10 +38,10 @@ def combine(tables: Sequence[pd.DataFrame], x: float) -> pd.DataFrame:
 
     Raises ValueError when x is not within 0 and 1, or the tables hold other clips, splits or labels than one another.
     """
-    return predictions.with_logits(tables[0], _mean(_aligned(tables), x))
+    return predictions.with_logits(tables[0], mean(aligned(tables), x))
 
 
-def _aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
+def aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
     """The logits (tables, clips, labels) of predictions tables, rows in the order of the first one's."""
     first, found = tables[0], [predictions.logits(tables[0])]
     for number, table in enumerate(tables[1:], start=2):
@@ -55,7 +55,7 @@ def _aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
     return np.stack(found)
 
 
-def _mean(logits: np.ndarray, x: float) -> np.ndarray:
+def mean(logits: np.ndarray, x: float) -> np.ndarray:
     """The weighted mean (clips, labels) of logits (tables, clips, labels), as a predictions table stores it."""
     if not 0 <= x <= 1:
         raise ValueError(f"x = {x}: a weight from 0 to 1 is wanted")
@@ -72,10 +72,9 @@ def right(table: pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "tes
 
 def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: str, split: str, steps=STEPS) -> pd.DataFrame:
     """All metrics of a split for each weight x of the first table: one row per x, a column per metric."""
-    kept = (tables[0]["split"] == split).to_numpy()
-    _, truth, _ = predictions.with_truth(tables[0], clips, task, split)
-    logits = _aligned(tables)[:, kept]
-    rows = {x: measure(truth, predictions.probabilities(_mean(logits, x).astype(float), task)).iloc[0] for x in steps}
+    scored, truth, _ = predictions.with_truth(tables[0], clips, task, split)
+    logits = aligned(tables)[:, tables[0].index.get_indexer(scored.index)]
+    rows = {x: measure(truth, predictions.probabilities(mean(logits, x).astype(float), task)).iloc[0] for x in steps}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("x")[list(METRICS[task])]
 
 

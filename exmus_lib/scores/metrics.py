@@ -61,16 +61,21 @@ def scored(
     return rows.iloc[first], truth[first], sums / np.bincount(video)[:, None]
 
 
-def measure(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> pd.DataFrame:
+def measure(
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray | None = None,
+    thresholds: float | np.ndarray = THRESHOLD,
+) -> pd.DataFrame:
     """All metrics of N clips, a row for each row of `weights` (R, N): how often each clip counts (None: once).
 
     Classes (N,) with probabilities (N, 16) have top-1, top-5, macro AUC (each class against the rest), precision, recall and
     F1; of equal probabilities the first counts as higher. Muscles (N, 11), zeros and ones, have `accuracy` over all N x 11
-    decisions at threshold 0.5, `exact_match`, the share of clips with all 11 right, macro AUC, precision, recall, F1 and
-    average precision (`map`). Raises ValueError as `per_label` does.
+    decisions at `thresholds` (one, or one for each muscle), `exact_match`, the share of clips with all 11 right, macro AUC,
+    precision, recall, F1 and average precision (`map`). Raises ValueError as `per_label` does.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
-    present, chosen = _decisions(truth, probabilities)
+    present, chosen = _decisions(truth, probabilities, thresholds)
     weights = np.ones((1, len(truth))) if weights is None else np.asarray(weights, dtype=float)
     labels = _per_label(present, chosen, probabilities, weights)
     if truth.ndim == 1:
@@ -87,7 +92,7 @@ def measure(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | 
     return found.rename(columns={"average_precision": "map"})
 
 
-def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+def per_label(truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray = THRESHOLD) -> pd.DataFrame:
     """One row per exercise, for (N,) class indices, or per muscle, for (N, 11) zeros and ones, in vocabulary order.
 
     Columns: support (clips that have it), predicted (clips said to have it), precision, recall, f1, auc and
@@ -95,7 +100,7 @@ def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     outside 0 to 1.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
-    present, chosen = _decisions(truth, probabilities)
+    present, chosen = _decisions(truth, probabilities, thresholds)
     labels = _per_label(present, chosen, probabilities, np.ones((1, len(truth))))
     task = "exercise" if truth.ndim == 1 else "mgap"
     index = pd.Index(LABELS[task], name="exercise" if task == "exercise" else "muscle")
@@ -103,13 +108,15 @@ def per_label(truth: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({**counts, **{name: values[0] for name, values in labels.items()}}, index=index)
 
 
-def _decisions(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _decisions(
+    truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Which labels each clip has, and which it is said to have: (N, L) booleans each."""
     count = len(LABELS["exercise" if truth.ndim == 1 else "mgap"])
     _check(truth, probabilities, count)
     if truth.ndim == 1:
         return truth[:, None] == np.arange(count), probabilities.argmax(axis=1)[:, None] == np.arange(count)
-    return truth.astype(bool), probabilities > THRESHOLD
+    return truth.astype(bool), probabilities > thresholds
 
 
 def _per_label(

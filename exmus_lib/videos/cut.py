@@ -95,17 +95,20 @@ def _write(video, file: Path, step: int, clips: dict[int, tuple[Path, str]]) -> 
         frames = itertools.islice(read.timed_frames(container, stream), 0, None, step)
         for piece, part in itertools.groupby(frames, piece_of):
             if piece in clips:
-                count += _encode(part, stream.sample_aspect_ratio, round(video.fps / step), *clips[piece])
+                count += encode(part, stream.sample_aspect_ratio, round(video.fps / step), *clips[piece])
                 written.add(piece)
     expected = len(clips) * video.seconds / pieces * video.fps / step
     if written != clips.keys() or count < 0.8 * expected:
         raise read.VideoError(file, f"damaged: only {count} of {expected:.0f} frames can be decoded")
 
 
-def _encode(
+def encode(
     frames: Iterable[tuple[float, VideoFrame]], aspect: Fraction | None, fps: int, path: Path, origin: str
 ) -> int:
-    """Write one clip, its first frame at time 0, and return how many frames it has."""
+    """Write frames (seconds, frame) as one upright clip, the first at time 0, and return how many there were.
+
+    `origin` is written into the file, to know it by; `aspect` is that of the stream's pixels.
+    """
     scaler, output, count = VideoReformatter(), None, 0
     with workspace.atomic(path) as part, av.open(str(part), "w", options={"movflags": "+faststart"}) as container:
         container.metadata["comment"] = origin

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import vocabulary, workspace
+from exmus_lib import review, vocabulary, workspace
 from exmus_lib.videos import kaggle, scan
 from exmus_lib.videos.cut import cut
 from exmus_lib.videos.split import split
@@ -123,7 +123,7 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 
 def load(name: str) -> ClipSet:
-    """The clip set that was prepared under this name, with today's labels: a corrected one moves no clip to another split.
+    """The clip set that was prepared under this name, with today's labels and marks: neither moves a clip to another split.
 
     Raises FileNotFoundError naming those that there are.
     """
@@ -137,7 +137,8 @@ def load(name: str) -> ClipSet:
     videos, clips = (pd.read_parquet(folder / f"{table}.parquet") for table in ("videos", "clips"))
     labels = {video.video_id: vocabulary.FOLDERS.get(video.folder.strip().lower()) for video in videos.itertuples()}
     videos, clips = (table.assign(exercise=table["video_id"].map(labels)) for table in (videos, clips))
-    return ClipSet(name, folder, videos, clips.dropna(subset=["exercise"]).reset_index(drop=True))
+    clips = clips.dropna(subset=["exercise"]).reset_index(drop=True)
+    return ClipSet(name, folder, videos, review.applied(clips, name))
 
 
 def _column(split: str) -> str:

@@ -1,0 +1,153 @@
+"""The explorer on much: `python benchmarks/explorer.py` prints times and memory; wants the networks of `make demo`.
+
+2,112 clips, as many as the paper has: the time to the first page of the gallery, to turn it, and to move the weight. A video of
+five minutes and one of 30 s at 1080p, made of sample clips: time and peak memory of the hybrid of both tasks, each in a process
+of its own; and how long cancel takes.
+"""
+
+import multiprocessing
+import os
+import resource
+import tempfile
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from exmus_lib import predictions, workspace
+from exmus_lib.videos import prepare
+
+CLIPS, LONG, SHORT = 2112, 300, 30  # clips, seconds, seconds
+
+
+def main() -> None:
+    for work, arguments in (
+        (gallery, ()), (long_video, (SHORT,)), (long_video, (LONG,)), (cancel, ()),
+    ):  # fmt: skip
+        process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit(f"{work.__name__} failed")
+
+
+def gallery() -> None:
+    """A clip set of 2,112 clips, each a link to one of the sample's, with two runs of made-up predictions."""
+    sample = prepare.load("sample")
+    runs = [workspace.find_runs("sample", "exercise")[0].facts() | {"network": n} for n in ("x3d_m", "slowfast_r50")]
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["EXMUS_HOME"] = home
+        clips = pd.concat([sample.clips.assign(copy=i) for i in range(-(-CLIPS // len(sample.clips)))])[:CLIPS]
+        folder = workspace.clips_dir("many")
+        folder.mkdir(parents=True)
+        names = [f"{clip.clip_id}-{clip.copy}" for clip in clips.itertuples()]
+        for name, path in zip(names, clips["path"], strict=True):
+            (folder / f"{name}.mp4").symlink_to(sample.folder / path)
+        sides = np.repeat(["train", "val", "test"], [1227, 443, 442])
+        clips = clips.assign(clip_id=names, path=[f"{name}.mp4" for name in names], split_video=sides)
+        clips.drop(columns=["copy", "unusable"]).to_parquet(folder / "clips.parquet")
+        sample.videos.to_parquet(folder / "videos.parquet")
+        many, random = prepare.load("many"), np.random.default_rng(0)
+        for facts in runs:
+            run = workspace.Run("many", "exercise", f"{facts['network']}-made-up")
+            run.write_facts(facts | {"clip_set": many.hash(), "preset": "quick"})
+            table = predictions.table(many.table(), random.normal(size=(CLIPS, 16)), "exercise")
+            predictions.write(predictions.path(run), table, "exercise")
+        from exmus_lib.pictures.explorer.browse import Browser
+
+        start = time.perf_counter()
+        browser = Browser("many")
+        print(f"{CLIPS} clips, first page of the gallery          {time.perf_counter() - start:6.2f} s")
+        browser.split.value = "train"
+        start = time.perf_counter()
+        browser.gallery.page = 1
+        print(f"the next page, pictures made                      {time.perf_counter() - start:6.2f} s")
+        browser.split.value = "test"
+        took, shown, filtered = [], [], browser._filter
+        browser._filter = lambda: (shown.append(time.perf_counter()), filtered())  # the gallery comes last
+        for x in np.arange(0.02, 1, 0.02):
+            start = time.perf_counter()
+            browser.x.value = x
+            took.append((1000 * (shown[-1] - start), 1000 * (time.perf_counter() - start)))
+        for what, some in zip(("scores, matrix, labels", "and the gallery"), np.transpose(took), strict=True):
+            print(f"another weight, 442 clips: {what:25} {np.median(some):4.0f} ms, {max(some):.0f} ms at most")
+        print(f"kernel memory at most                             {peak():6.0f} MB", flush=True)
+
+
+def video_of(seconds: int, path: Path) -> Path:
+    """A 1080p video of so many seconds, of sample clips one after the other, scaled up."""
+    import av
+
+    from exmus_lib.videos import read
+
+    sample = prepare.load("sample")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast", "g": "60"})
+        stream.width, stream.height, stream.pix_fmt, count = 1920, 1080, "yuv420p", 0
+        while count < 30 * seconds:
+            for clip in sample.clips.itertuples():
+                with read.opened(sample.folder / clip.path) as (source, video):
+                    for _, frame in read.timed_frames(source, video):
+                        large = frame.reformat(1920, 1080, "yuv420p")
+                        large.pts, large.time_base, large.pict_type = count, Fraction(1, 30), 0
+                        container.mux(stream.encode(large))
+                        count += 1
+                if count >= 30 * seconds:
+                    break
+        container.mux(stream.encode(None))
+    return path
+
+
+def made(seconds: int) -> Path:
+    """The video, made once, by a process of its own: its memory is not counted."""
+    path = workspace.outputs_dir("own") / f"benchmark-{seconds}.mp4"
+    if not path.exists():
+        process = multiprocessing.get_context("spawn").Process(target=video_of, args=(seconds, path))
+        process.start()
+        process.join()
+    return path
+
+
+def long_video(seconds: int) -> None:
+    video = made(seconds)
+    from exmus_lib.pictures.explorer.own import OwnVideo
+
+    own = OwnVideo("sample")
+    own.path.value = str(video)
+    start = time.perf_counter()
+    own.start()
+    own.wait()
+    print(
+        f"{seconds:3} s of 1080p: {len(own.table)} windows in {time.perf_counter() - start:.0f} s, {peak():.0f} MB at most",
+        flush=True,
+    )
+
+
+def cancel() -> None:
+    video = made(LONG)
+    from exmus_lib.pictures.explorer.own import OwnVideo
+
+    for share in (0.1, 0.5):  # while reading, and while recognising
+        own, heard = OwnVideo("sample"), threading.Event()
+        own.path.value = str(video)
+        own.progress.observe(lambda change, share=share, heard=heard: change["new"] > share and heard.set(), "value")
+        own.start()
+        heard.wait()
+        start = time.perf_counter()
+        own.cancel.click()
+        own.wait()
+        print(
+            f"cancel at {share:.0%} is obeyed after {time.perf_counter() - start:.2f} s: {own.message.value}",
+            flush=True,
+        )
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

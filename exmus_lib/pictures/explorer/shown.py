@@ -1,0 +1,75 @@
+"""Pieces of HTML and pictures that the explorer shows of one clip, or one window of a video."""
+
+import base64
+import io
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from exmus_lib import workspace
+from exmus_lib.pictures import body
+from exmus_lib.videos.prepare import ClipSet
+from exmus_lib.videos.read import VideoError, read_frames
+from exmus_lib.vocabulary import EXERCISES, MUSCLES, truth
+
+THUMBNAIL = 96  # pixels of the shorter side
+MOST = 5  # labels with bars
+
+
+def bars(likely: Mapping[str, np.ndarray], labels: Sequence[str], true: Sequence[str] = (), most: int = MOST) -> str:
+    """A table of bars for each entry of `likely` (name -> probabilities (labels,)): the likeliest labels, and what is true."""
+    parts = []
+    for name, values in likely.items():
+        ranked = [labels[i] for i in np.argsort(-values)]
+        shown = [label for i, label in enumerate(ranked) if i < most or label in true]
+        share = dict(zip(labels, values, strict=True))
+        lines = "".join(
+            f'<tr><th class="{"true" if label in true else ""}">{escape(label)}{" ✓" if label in true else ""}</th>'
+            f'<td class="bar"><i style="width:{100 * share[label]:.1f}%"></i></td>'
+            f'<td class="share">{100 * share[label]:.0f} %</td></tr>'
+            for label in shown
+        )
+        parts.append(f'<table class="exmus-bars"><caption>{escape(name)}</caption>{lines}</table>')
+    return "".join(parts)
+
+
+def muscles_of(likely: np.ndarray) -> np.ndarray:
+    """Probabilities (11,) of muscles out of those (16,) of exercises: the sum over the exercises that work each."""
+    return likely @ truth(EXERCISES, "mgap")
+
+
+def muscles(values: np.ndarray, true: Sequence[str] = ()) -> str:
+    """The muscles on a body, and in words below it for those who do not see the colours."""
+    share = dict(zip(MUSCLES, values.tolist(), strict=True))
+    return body.svg(share, true) + f"<details><summary>in words</summary>{escape(body.words(share, true))}</details>"
+
+
+def thumbnails(clip_set: ClipSet, clips: pd.DataFrame) -> list[str]:
+    """The middle frame of each clip as a data URL (JPEG), "" where it cannot be read; kept in the clip set's folder."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda clip: _thumbnail(clip_set.folder, clip), clips.itertuples()))
+
+
+def _thumbnail(folder: Path, clip) -> str:
+    file = folder / "thumbnails" / f"{clip.clip_id}.jpg"
+    if not file.exists():
+        try:
+            frame = read_frames(folder / clip.path, [clip.seconds / 2], side=THUMBNAIL)[0]
+        except (VideoError, OSError):  # a clip that is gone stays in the gallery, without a picture
+            return ""
+        with workspace.atomic(file) as part:
+            Image.fromarray(frame).save(part, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
+
+
+def picture(data_url: str) -> np.ndarray:
+    """The pixels (height, width, 3) of a thumbnail; one grey pixel for none."""
+    if not data_url:
+        return np.full((1, 1, 3), 200, np.uint8)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2]))))

@@ -1,0 +1,42 @@
+"""The three parts that ipywidgets lacks: a gallery that is paged, a matrix that can be clicked, a player with a playhead.
+
+Their JavaScript and style lie beside this file; nothing is fetched from elsewhere.
+"""
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+HERE = Path(__file__).parent
+STYLE = (HERE / "explorer.css").read_text(encoding="utf-8")
+
+
+class Gallery(anywidget.AnyWidget):
+    """A page of clips: `items` have id, title, note, right and picture (a data URL); a click sets `chosen` to an id."""
+
+    _esm, _css = (HERE / "gallery.js").read_text(encoding="utf-8"), STYLE
+    items = traitlets.List([]).tag(sync=True)
+    page = traitlets.Int(0).tag(sync=True)
+    pages = traitlets.Int(0).tag(sync=True)
+    total = traitlets.Int(0).tag(sync=True)
+    chosen = traitlets.Unicode("").tag(sync=True)
+
+
+class Matrix(anywidget.AnyWidget):
+    """`counts` of clips by row and column name; a click sets `cell` to [row, column], a second one to []."""
+
+    _esm, _css = (HERE / "matrix.js").read_text(encoding="utf-8"), STYLE
+    rows = traitlets.List([]).tag(sync=True)
+    columns = traitlets.List([]).tag(sync=True)
+    counts = traitlets.List([]).tag(sync=True)
+    cell = traitlets.List([]).tag(sync=True)
+
+
+class Player(anywidget.AnyWidget):
+    """A video (bytes of an MP4) and what holds during each of its `windows`: start and end in seconds, said and body as HTML,
+    colour and muscles (shares) of its piece of the timeline."""
+
+    _esm, _css = (HERE / "player.js").read_text(encoding="utf-8"), STYLE
+    video = traitlets.Bytes(b"").tag(sync=True)
+    windows = traitlets.List([]).tag(sync=True)

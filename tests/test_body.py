@@ -1,0 +1,39 @@
+"""The body map: every muscle a named region on either side, shaded by probability, outlined where true, said in words."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from exmus_lib.pictures import body
+from exmus_lib.vocabulary import MUSCLES
+
+LIKELY = {muscle: i / 10 for i, muscle in enumerate(MUSCLES)}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_every_muscle_is_a_region_shaded_by_its_probability():
+    root = ElementTree.fromstring(body.svg(LIKELY, ["glutes"]))
+    regions = {region.get("data-muscle"): region for region in root.iter(f"{SVG}g") if region.get("data-muscle")}
+    assert set(regions) == set(MUSCLES)
+    assert [regions[m].get("fill") for m in MUSCLES] == [body.shade(LIKELY[m]) for m in MUSCLES]
+    assert [m for m in MUSCLES if regions[m].get("stroke") == body.TRUE] == ["glutes"]
+    assert regions["glutes"].find(f"{SVG}title").text == "glutes 40%, worked"
+    assert len(regions["quads"].findall(f".//{SVG}path")) == 2  # left and right
+    assert root.get("aria-label") == body.words(LIKELY, ["glutes"])
+
+
+def test_darker_is_likelier_in_grey_too():
+    grey = [sum(int(body.shade(p / 10)[i : i + 2], 16) for i in (1, 3, 5)) for p in range(11)]
+    assert grey == sorted(grey, reverse=True) and len(set(grey)) == 11
+
+
+def test_in_words_the_likeliest_comes_first():
+    said = body.words(LIKELY, ["abs", "quads"])
+    assert said.startswith("Muscles: hamstrings 100%, lower back 90%") and said.endswith("Worked: quads, abs.")
+
+
+def test_what_is_no_muscle_or_has_no_probability_is_named():
+    with pytest.raises(ValueError, match="'neck'.*are not among the muscles"):
+        body.svg(LIKELY | {"neck": 1.0})
+    with pytest.raises(ValueError, match="no probability for triceps"):
+        body.svg({m: p for m, p in LIKELY.items() if m != "triceps"})

@@ -1,0 +1,198 @@
+"""09_explore in a real browser, in JupyterLab and as a page of Voila: it runs to its end, and what is pressed does as it says."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import papermill
+import pytest
+
+from exmus_lib import predictions, review, workspace
+from exmus_lib.networks import fit
+from exmus_lib.sample import make
+from exmus_lib.sample.film import Take
+from exmus_lib.scores import ensembles
+from exmus_lib.scores.metrics import score
+from exmus_lib.videos import prepare
+from exmus_lib.vocabulary import TASKS, truth
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-quic"]
+SECONDS = 1000  # milliseconds
+WORKBOOK = workspace.REPOSITORY / "notebooks" / "09_explore.ipynb"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The small sample with trained networks, whose predictions for exercises are made such that the weight matters."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXMUS_HOME", str(home))
+        clips = prepare.prepare("sample", "smoke")
+        random = np.random.default_rng(0)
+        for network in ("x3d_m", "slowfast_r50"):
+            for task in TASKS:
+                run = fit.train(clips, network, task, "smoke")
+            table = predictions.read(run := workspace.find_runs(clips.name, "exercise")[-1])
+            right = np.eye(16)[truth(clips.table().set_index("clip_id").loc[table["clip_id"], "exercise"], "exercise")]
+            soft = predictions.with_logits(table, 2 * right + random.normal(size=right.shape))
+            predictions.write(predictions.path(run), soft, "exercise")
+        yield home
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip(f"none of {', '.join(NAMES)} is installed: on Debian and Ubuntu, apt install chromium")
+    playwright.expect.set_options(timeout=60 * SECONDS)
+    with playwright.sync_playwright() as engine:
+        started = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module", params=["lab", "voila"])
+def page(request, home, browser, tmp_path_factory) -> Iterator:
+    """The notebook, run to its end."""
+    folder = tmp_path_factory.mktemp(request.param)
+    # JupyterLab draws only the cells in sight unless told otherwise, and asks whether it may fetch news.
+    for file, said in (
+        ("notebook-extension/tracker", {"windowingMode": "none"}),
+        ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
+    ):
+        settings = folder / "settings" / "@jupyterlab" / f"{file}.jupyterlab-settings"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(json.dumps(said))
+    papermill.execute_notebook(
+        WORKBOOK, folder / "09.ipynb", {"preset": "smoke"}, prepare_only=True, progress_bar=False
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = {
+        "lab": [
+            "lab",
+            "--allow-root",
+            "--LabApp.expose_app_in_browser=True",
+            "--no-browser",
+            "--IdentityProvider.token=",
+            f"--notebook-dir={folder}",
+        ],
+        "voila": ["voila", str(folder / "09.ipynb"), "--no-browser", "--Voila.ip=127.0.0.1"],
+    }[request.param]
+    environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", *(["jupyter"] if request.param == "lab" else []), *command, f"--port={port}"],
+        cwd=folder, env=environment, stdout=(folder / "log").open("w"), stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        wait_for(f"http://127.0.0.1:{port}/", folder / "log")
+        opened = browser.new_page(viewport={"width": 1280, "height": 1000})
+        opened.set_default_timeout(120 * SECONDS)
+        opened.goto(f"http://127.0.0.1:{port}/" + ("lab/tree/09.ipynb" if request.param == "lab" else ""))
+        if request.param == "lab":
+            opened.locator(".jp-Notebook-cell").first.wait_for()
+            opened.wait_for_function("window.jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel")
+            opened.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        opened.locator("text=/reel-.*windows/").last.wait_for()
+        yield opened
+        opened.close()
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+def wait_for(address: str, log: Path) -> None:
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(address, timeout=60).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"no server after a minute:\n{log.read_text()[-2000:]}")
+
+
+def test_the_weight_slider_shows_the_score_of_that_weight(page):
+    slider = page.locator(".widget-hslider", has_text="weight x").first
+    shown = page.locator(".exmus-scores td").first
+    clips = prepare.load("sample-smoke")
+    tables = [predictions.read(run) for run in workspace.find_runs(clips.name, "exercise")]
+    seen = set()
+    for key, x in (("Home", 0.0), ("End", 1.0)):
+        slider.locator(".noUi-handle").press(key)
+        expected = 100 * score(ensembles.combine(tables, x), clips.table(), "exercise")["top1"]
+        playwright.expect(shown).to_have_text(f"{expected:.1f}")
+        seen.add(expected)
+    assert len(seen) == 2
+
+
+def test_a_confusion_cell_filters_the_gallery_and_a_clip_plays(page):
+    cell = page.locator(".exmus-matrix button").last
+    count = cell.inner_text()
+    cell.click()
+    playwright.expect(page.locator(".exmus-gallery .exmus-bar").first).to_contain_text(f"{count} clips")
+    page.locator(".exmus-card").first.click()
+    playwright.expect(page.locator(".exmus-said").first).to_contain_text("%")
+    before = page.evaluate("document.querySelector('.exmus-player video').currentTime")
+    page.wait_for_function(f"document.querySelector('.exmus-player video').currentTime > {before} + 0.3")
+    cell.click()
+    playwright.expect(page.locator(".exmus-gallery .exmus-bar").first).not_to_contain_text(f", {count} clips")
+
+
+def test_a_mark_is_on_disk(page):
+    page.locator(".exmus-card").nth(1).click()
+    page.get_by_role("button", name="mark: unusable").click()
+    kept = page.locator(".widget-dropdown", has_text="marked").locator("select")
+    playwright.expect(kept).to_contain_text(": unusable")
+    ((clip, mark),) = review.marks("sample-smoke").items()
+    assert mark == "unusable" and clip in kept.inner_text()
+    page.get_by_role("button", name="take mark away").click()
+    playwright.expect(kept).not_to_contain_text(clip)
+    assert review.marks("sample-smoke") == {}
+
+
+def test_an_uploaded_video_gives_a_timeline_or_says_why_not(page, tmp_path):
+    films = {"upright.mp4": (Take("squat", 24, 5.0, 128, 96), 0), "turned.mp4": (Take("push-up", 24, 5.0, 96, 128), 90)}
+    for file, (take, degrees) in films.items():
+        make.encode(tmp_path / file, take, degrees, False, np.random.default_rng(0))
+        if degrees:
+            make.set_display_matrix(tmp_path / file, degrees, take.height)
+    (tmp_path / "not-a-video.mp4").write_text("no film at all")
+    page.get_by_placeholder("/path/to/video.mp4").fill("")
+    player = "[...document.querySelectorAll('.exmus-player')].at(-1)"
+    video = f"{player}.querySelector('video')"
+    for file, tall in (("upright.mp4", False), ("turned.mp4", True), ("not-a-video.mp4", None)):
+        with page.expect_file_chooser() as chooser:
+            page.locator(".jupyter-widgets.widget-upload").click()
+        chooser.value.set_files(tmp_path / file)
+        page.get_by_role("button", name="recognise").click()
+        said = page.locator(f"text=/{re.escape(file)}: /").first
+        if tall is None:
+            playwright.expect(said).to_contain_text("choose another video")
+        else:
+            playwright.expect(said).to_contain_text("3 windows")
+            page.wait_for_function(
+                f"{video}.videoWidth && ({video}.videoHeight > {video}.videoWidth) === {str(tall).lower()}"
+            )
+            page.wait_for_function(f"{player}.querySelector('canvas').clientWidth > 0")
+
+
+@pytest.mark.parametrize("page", ["voila"], indirect=True)  # JupyterLab's own side bar leaves a phone no room
+def test_nothing_is_cut_off_on_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.exmus-gallery, .exmus-player')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    )
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    assert wide == 0
