@@ -24,7 +24,7 @@ from exmus_lib.sample.film import Take
 from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
 from exmus_lib.videos import prepare
-from exmus_lib.vocabulary import TASKS, truth
+from exmus_lib.vocabulary import truth
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -42,10 +42,10 @@ def home(tmp_path_factory):
         patch.setenv("EXMUS_HOME", str(home))
         clips = prepare.prepare("sample", "smoke")
         random = np.random.default_rng(0)
+        fit.train(clips, "x3d_m", "mgap", "smoke")
         for network in ("x3d_m", "slowfast_r50"):
-            for task in TASKS:
-                run = fit.train(clips, network, task, "smoke")
-            table = predictions.read(run := workspace.find_runs(clips.name, "exercise")[-1])
+            run = fit.train(clips, network, "exercise", "smoke")
+            table = predictions.read(run)
             right = np.eye(16)[truth(clips.table().set_index("clip_id").loc[table["clip_id"], "exercise"], "exercise")]
             soft = predictions.with_logits(table, 2 * right + random.normal(size=right.shape))
             predictions.write(predictions.path(run), soft, "exercise")
@@ -75,9 +75,10 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
         settings = folder / "settings" / "@jupyterlab" / f"{file}.jupyterlab-settings"
         settings.parent.mkdir(parents=True)
         settings.write_text(json.dumps(said))
-    papermill.execute_notebook(
-        WORKBOOK, folder / "09.ipynb", {"preset": "smoke"}, prepare_only=True, progress_bar=False
-    )
+    clips = prepare.load("sample-smoke")
+    clip = clips.path(clips.clips.iloc[0])
+    parameters = {"preset": "smoke", "video": str(clip)}
+    papermill.execute_notebook(WORKBOOK, folder / "09.ipynb", parameters, prepare_only=True, progress_bar=False)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -106,7 +107,7 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
             opened.locator(".jp-Notebook-cell").first.wait_for()
             opened.wait_for_function("window.jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel")
             opened.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        opened.locator("text=/reel-.*windows/").last.wait_for()
+        opened.locator(f"text=/{re.escape(clip.name)}: 1 window/").last.wait_for()
         yield opened
         opened.close()
     finally:

@@ -99,7 +99,7 @@ def test_slowfast_learns_with_every_beta(inverse_beta):
     torch.manual_seed(0)
     net = compute.prepare(build("slowfast_r50", "exercise", how)).train()
     view, target = torch.randn(2, 3, how.frames, how.side, how.side), torch.arange(2)
-    optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-3, fused=True)
     losses = []
     for _ in range(20):
         loss = torch.nn.functional.cross_entropy(net(view), target)

@@ -149,7 +149,8 @@ class OwnVideo(ipw.VBox):
         self.message.value = f'<p role="status">{text}</p>'
 
     def _show(self, name: str, video: bytes, limit: float) -> None:
-        self._say(f"{name}: {len(self.table)} windows. {self._how_sure(limit)}")
+        count = len(self.table)
+        self._say(f"{name}: {count} window{'s' * (count > 1)}. {self._how_sure(limit)}")
         with self.player.hold_sync():
             self.player.video, self.player.windows = video, [self._window(row) for _, row in self.table.iterrows()]
         figure = timeline.timeline(self.table, name)
