@@ -1,5 +1,7 @@
 """Browse and weigh: the clips of a data set, what runs say of them, and what other weights and thresholds would."""
 
+from html import escape
+
 import ipywidgets as ipw
 import numpy as np
 import pandas as pd
@@ -29,17 +31,29 @@ def names(runs: list[workspace.Run]) -> dict[str, workspace.Run]:
     said = {}
     for run in runs:
         facts = run.facts()
-        parts = [NETWORKS.get(facts["network"], run.name), facts.get("init"), f"seed {facts.get('seed', 0)}"]
+        parts = [
+            NETWORKS.get(facts["network"], run.name),
+            facts.get("init"),
+            facts.get("head"),
+            f"seed {facts.get('seed', 0)}",
+        ]
         parts += [f"{facts['recipe']['epochs']} epochs"] if "recipe" in facts else []
         name = ", ".join(filter(None, parts))
         said[name if name not in said else run.name] = run
     return said
 
 
+def usual(found: dict[str, workspace.Run]) -> list[workspace.Run]:
+    """The hybrid's two runs among those found: of each network the lowest seed, the newest of these."""
+    ranked = sorted(found.values(), key=lambda run: -run.facts().get("seed", 0))
+    best = {run.facts()["network"]: run for run in ranked if "head" not in run.facts()}
+    return [best[network] for network in ("x3d_m", "slowfast_r50") if network in best]
+
+
 class Browser(ipw.VBox):
     """Clips of a data set with their predictions: filters, a gallery, a player, a confusion matrix, sliders, marks.
 
-    `dataset` is a prepared data set's name; `runs` those to begin with, else the newest of X3D-M and SlowFast-R50 at `preset`.
+    `dataset` is a prepared data set's name; `runs` those to begin with, else X3D-M and SlowFast-R50 at `preset`.
     """
 
     def __init__(
@@ -127,11 +141,10 @@ class Browser(ipw.VBox):
         ]
         found = names(kept)
         wanted = [name for name, run in found.items() if self.first and run in self.first]
-        newest = {run.facts()["network"]: name for name, run in found.items()}
-        chosen = wanted or [newest[network] for network in ("x3d_m", "slowfast_r50") if network in newest]
+        chosen = [found[name] for name in wanted] or usual(found)
         self._found, self.state, self._settled = found, None, False
         self.runs.options = found  # which empties `value`
-        self.runs.value = tuple(found[name] for name in chosen)
+        self.runs.value = tuple(chosen)
         self._settled = True
         self._load()
 
@@ -172,7 +185,7 @@ class Browser(ipw.VBox):
     def _say(self, text: str) -> None:
         rendered = self.dataset.value.startswith("sample")
         words = "The clips are rendered: these networks know no real people." if rendered else ""
-        self.message.value = f'<p role="status">{text or words}</p>'
+        self.message.value = f'<p role="status">{escape(text or words)}</p>'
 
     def _weigh(self) -> None:
         """Another weight or threshold: scores, matrix and gallery follow."""
@@ -183,16 +196,13 @@ class Browser(ipw.VBox):
         cells = "".join(f"<td>{100 * value:.1f}</td>" for value in scores)
         heads = "".join(f"<th>{HEADINGS.get(name, name)}</th>" for name in scores.index)
         self.scores.value = (
-            f'<table class="exmus-scores" style="font-variant-numeric:tabular-nums;text-align:right;border-spacing:8px 0">'
+            f'<table class="exmus-numbers exmus-scores">'
             f"<tr>{heads}</tr><tr>{cells}</tr></table>{len(self.state.rows)} clips, percent, pooled"
         )
         with self.matrix.hold_sync():
             self.matrix.rows, self.matrix.columns = list(counts.index), list(counts.columns)
             self.matrix.counts = counts.to_numpy().tolist()
-        shares = ["precision", "recall", "f1"]
-        self.labels.value = table.assign(**100 * table[shares]).to_html(
-            float_format="{:.0f}".format, na_rep="", border=0
-        )
+        self.labels.value = shown.by_label(table)
         self._filter()
 
     def _set_threshold(self) -> None:

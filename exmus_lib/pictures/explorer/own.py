@@ -4,6 +4,7 @@ import base64
 import io
 import tempfile
 import threading
+from html import escape
 from pathlib import Path
 
 import ipywidgets as ipw
@@ -14,7 +15,7 @@ import pandas as pd
 from exmus_lib import predictions, workspace
 from exmus_lib.pictures import timeline
 from exmus_lib.pictures.explorer import analysis, shown
-from exmus_lib.pictures.explorer.browse import RENDERED, ROOM, WIDE, names
+from exmus_lib.pictures.explorer.browse import RENDERED, ROOM, WIDE, names, usual
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.widgets import Player
 from exmus_lib.scores import calibration
@@ -58,10 +59,8 @@ class OwnVideo(ipw.VBox):
                 if (f := r.facts()).get("preset") == preset and "recipe" in f
             ]
             found = names([run for run in kept if (run.folder / "weights.safetensors").exists()])
-            newest = {run.facts()["network"]: run for run in found.values() if "head" not in run.facts()}
-            chosen = tuple(newest[n] for n in ("x3d_m", "slowfast_r50") if n in newest)
             self.runs[task] = ipw.SelectMultiple(
-                options=found, value=chosen, rows=3, description=task, style=WIDE, layout=ROOM
+                options=found, value=usual(found), rows=3, description=task, style=WIDE, layout=ROOM
             )
         self._stop, self._thread, self._newest = threading.Event(), None, None
         for widget in (self.path, self.upload):  # whichever was used last counts
@@ -146,7 +145,7 @@ class OwnVideo(ipw.VBox):
         return said
 
     def _say(self, text: str) -> None:
-        self.message.value = f'<p role="status">{text}</p>'
+        self.message.value = f'<p role="status">{escape(text)}</p>'
 
     def _show(self, name: str, video: bytes, limit: float) -> None:
         count = len(self.table)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from exmus_lib import workspace
 from exmus_lib.pictures import body
+from exmus_lib.scores.paper import HEADINGS
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.videos.read import VideoError, read_frames
 from exmus_lib.vocabulary import EXERCISES, MUSCLES, truth
@@ -37,6 +38,20 @@ def bars(likely: Mapping[str, np.ndarray], labels: Sequence[str], true: Sequence
         )
         parts.append(f'<table class="exmus-bars"><caption>{escape(name)}</caption>{lines}</table>')
     return "".join(parts)
+
+
+def by_label(table: pd.DataFrame) -> str:
+    """State.per_label as a table: counts, and shares in percent; empty where a label was never predicted."""
+    heads = "".join(f"<th>{HEADINGS.get(name, name)}</th>" for name in table)
+    lines = "".join(
+        f"<tr><th>{escape(label)}</th>"
+        + "".join(
+            f"<td>{'' if np.isnan(v) else f'{v:.0f}'}</td>" for v in [*row[:2], *(100 * np.array(row[2:], float))]
+        )
+        + "</tr>"
+        for label, *row in table.itertuples()
+    )
+    return f'<table class="exmus-numbers"><tr><th></th>{heads}</tr>{lines}</table>'
 
 
 def muscles_of(likely: np.ndarray) -> np.ndarray:
