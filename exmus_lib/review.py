@@ -52,5 +52,10 @@ def applied(clips: pd.DataFrame, dataset: str) -> pd.DataFrame:
     return clips.assign(exercise=clips["exercise"].mask(relabelled, said), unusable=said.eq(UNUSABLE))
 
 
+def usable(clips: pd.DataFrame) -> pd.DataFrame:
+    """The clips but for those marked unusable."""
+    return clips[~clips["unusable"]] if "unusable" in clips else clips
+
+
 def _read() -> pd.DataFrame:
     return pd.read_csv(path(), dtype=str) if path().exists() else pd.DataFrame(columns=COLUMNS, dtype=str)

@@ -43,6 +43,11 @@ def raw_dir(dataset: str) -> Path:
     return home() / "data" / "raw" / dataset
 
 
+def is_rendered(dataset: str) -> bool:
+    """Whether a data set is the rendered sample, whole or small: its networks know no real people."""
+    return dataset in ("sample", "sample-smoke")
+
+
 def clips_dir(dataset: str) -> Path:
     """videos.parquet, clips.parquet and the clips of a data set."""
     return home() / "data" / "clips" / dataset

@@ -1,4 +1,4 @@
-"""09_explore in a real browser, in JupyterLab and as a page of Voila: it runs to its end, and what is pressed does as it says."""
+"""09_explore with trained networks, in a real browser, in JupyterLab and as a page of Voila: what is pressed does as it says."""
 
 import json
 import os
@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import papermill
 import pytest
 
-from exmus_lib import predictions, review, workspace
+from exmus_lib import predict, predictions, review, workspace
 from exmus_lib.networks import fit
+from exmus_lib.pictures.explorer.own import OwnVideo
 from exmus_lib.sample import make
 from exmus_lib.sample.film import Take
 from exmus_lib.scores import ensembles
@@ -50,6 +52,28 @@ def home(tmp_path_factory):
             soft = predictions.with_logits(table, 2 * right + random.normal(size=right.shape))
             predictions.write(predictions.path(run), soft, "exercise")
         yield home
+
+
+def test_a_window_says_what_the_network_says_of_that_clip(home):
+    clips = prepare.load("sample-smoke")
+    clip = clips.path(clips.clips.iloc[0])
+    video = OwnVideo(clips.name, "smoke")
+    video.runs["exercise"].value = ()
+    video.start(clip)
+    video.wait()
+    expected = predict(clip, *(run.folder for run in video.runs["mgap"].value))
+    found = pd.read_csv(home / "outputs" / "own" / f"{clip.stem}.csv").iloc[0]
+    assert video.take_away.value.count("download=") == 2 and found["answer"] == "muscles only"
+    assert [found[f"mgap/{muscle}"] for muscle in expected] == pytest.approx(list(expected.values()), abs=0.03)
+
+
+def test_cancel_leaves_no_result(home):
+    clips = prepare.load("sample-smoke")
+    video = OwnVideo(clips.name, "smoke")
+    video.start(clips.path(clips.clips.iloc[0]))
+    video.cancel.click()
+    video.wait()
+    assert "Cancelled" in video.message.value and video.table is None and not video.go.disabled
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,15 @@
 """What the explorer shows are the numbers of scores/; filters, windows and uploads, without a browser."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import runs
 
-from exmus_lib import predictions
+from exmus_lib import predictions, review
 from exmus_lib.pictures import timeline
-from exmus_lib.pictures.explorer import analysis, own
+from exmus_lib.pictures.explorer import analysis, choice, own
 from exmus_lib.pictures.explorer.browse import Browser
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.scores import calibration, ensembles, metrics
@@ -98,18 +100,97 @@ def test_the_browser_follows_its_sliders_filters_and_marks(pair):
     browser.matrix.cell = []
     browser.right.value = "wrong"
     assert browser.gallery.total == 4
-    chosen = browser.gallery.items[0]["id"]
-    browser.gallery.chosen = chosen
-    assert "gone.mp4 is gone" in browser.message.value
-    browser._mark("unusable")
-    assert browser.gallery.total == 3 and browser.marked.value == chosen
-    assert "<td>90.3</td>" in browser.scores.value  # 28 of 31
-    browser._unmark()
-    assert browser.gallery.total == 4 and browser.marked.value is None
+    browser.gallery.chosen = browser.gallery.items[0]["id"]
+    assert "gone.mp4 is gone" in browser.message.value and browser.unusable.disabled
     browser.task.value = "mgap"
     assert browser.state.task == "mgap" and len(browser.matrix.columns) == 4
-    browser.runs.value = ()
-    assert "No run is chosen" in browser.message.value
+
+
+@pytest.fixture
+def playing(pair):
+    """A browser on muscles in which the worst clip plays."""
+    clip_set, made = pair
+    (clip_set.folder / "film.mp4").write_bytes(b"film")
+    clip_set.clips.assign(path="film.mp4").to_parquet(clip_set.folder / "clips.parquet")
+    runs.to_disk("other", clip_set.videos, clip_set.clips)
+    browser = Browser("sample", "mgap")
+    browser.gallery.chosen = browser.gallery.items[0]["id"]
+    assert browser.player.video == b"film" and not browser.unusable.disabled
+    return browser
+
+
+def test_a_mark_is_for_the_clip_that_plays_and_leaves_thresholds_alone(playing):
+    clip, label = playing.playing[1], playing.correct.value
+    assert playing.relabel.disabled  # it has this label
+    playing.correct.value = "Squat" if label != "Squat" else "Deadlift"
+    assert not playing.relabel.disabled
+    playing.thresholds.slider.value = 0.8
+    playing.unusable.click()
+    assert review.marks("sample") == {clip: "unusable"} and playing.marked.value == clip
+    assert playing.state.thresholds.tolist() == [0.8] * 11 and playing.gallery.total == 31
+    playing.unusable.click()
+    assert review.marks("sample") == {clip: "unusable"}
+    playing.unmark.click()
+    assert review.marks("sample") == {} and playing.gallery.total == 32
+
+
+def test_another_data_set_leaves_nothing_of_the_one_before(playing):
+    playing.dataset.value = "other"  # which has no runs
+    assert playing.gallery.items == [] and playing.scores.value == "" and playing.player.video == b""
+    assert "No run is chosen" in playing.message.value and "02_x3d" in playing.message.value
+    playing.unusable.click()
+    playing.x.value = 0.3
+    playing.gallery.page = 1
+    assert review.marks("other") == {}
+
+
+def test_looking_at_a_threshold_does_not_change_it(playing):
+    values = np.linspace(0.4011, 0.6, 11)
+    playing.thresholds.set(values)
+    playing.thresholds.muscle.value = "quads"
+    assert playing.thresholds.slider.value == pytest.approx(values[MUSCLES.index("quads")])
+    playing.thresholds.muscle.value = "all muscles"
+    assert playing.thresholds.slider.description == "differ, mean"
+    assert playing.state.thresholds.tolist() == values.tolist()
+
+
+def test_what_cannot_be_done_is_said(playing, monkeypatch):
+    def full(*_):
+        raise PermissionError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(review, "mark", full)
+        playing.unusable.click()
+    assert "no room" in playing.message.value and playing.playing
+    for clip in playing.state.rows["clip_id"]:
+        review.mark("sample", clip, "unusable")
+    playing._load()
+    assert "no clips to show in split &quot;test&quot;" in playing.message.value and playing.gallery.items == []
+
+
+def test_the_hybrid_is_that_of_02_and_03_whatever_else_was_trained(pair):
+    clip_set, made = pair
+    runs.write_run(clip_set, network="slowfast_r50", inverse_beta=16)
+    runs.write_run(clip_set, network="slowfast_r50", seed=1)
+    runs.write_run(clip_set, network="x3d_m", clips_hash="gone00")
+    found = choice.offered(clip_set, "exercise", "quick")
+    assert len(found) == 4 and "SlowFast-R50, scratch, 1/β 16, seed 0, 3 epochs" in found
+    assert choice.hybrid(found.values(), "exercise", "quick") == tuple(made["exercise"])
+    with pytest.raises(
+        FileNotFoundError, match=r"papermill 02_x3d.ipynb out.ipynb -p dataset sample -p task mgap -p preset smoke"
+    ):
+        choice.check_runs(SimpleNamespace(task="mgap", preset="smoke", dataset="sample"), clip_set)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("", "Choose a video"), (".", "is a folder"), ("<b>gone</b>.mp4", "&lt;b&gt;gone&lt;/b&gt;.mp4 is not there")],
+)
+def test_a_path_that_is_no_video_is_named(pair, path, said):
+    video = own.OwnVideo("sample")
+    video.start(path)
+    video.wait()
+    assert said in video.message.value and video.table is None
 
 
 @pytest.mark.parametrize(

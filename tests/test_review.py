@@ -29,6 +29,7 @@ def test_marks_relabel_and_mask_wherever_scores_are_computed(home):
     table = predictions.read(run)
     curve = ensembles.curve([table, table], masked.table(), "exercise", "test", [0.5])
     assert curve["top1"].tolist() == [1] and intervals.scores(run, masked.table(), "exercise").loc["top1", "value"] == 1
+    assert "c32" not in set(review.usable(masked.clips)["clip_id"]) and len(review.usable(masked.clips)) == 63
     assert before.hash() == relabelled.hash() == masked.hash()  # no run becomes another one
     review.mark("sample", "c32", None)
     pd.testing.assert_frame_equal(prepare.load("sample").clips, before.clips)

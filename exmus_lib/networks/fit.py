@@ -19,7 +19,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
 from tqdm.auto import tqdm
 
-from exmus_lib import workspace
+from exmus_lib import review, workspace
 from exmus_lib.networks import compute, predict, weights
 from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.recipes import INITS, Recipe, init_of, recipe
@@ -95,7 +95,8 @@ def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
 
 def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict) -> None:
     task, split, name = parameters["task"], parameters["split"], parameters["network"]
-    facts = {**parameters, **workspace.provenance(), "device": compute.describe(name)}
+    marks = len(review.marks(clip_set.name))
+    facts = {**parameters, **workspace.provenance(), "marks": marks, "device": compute.describe(name)}
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
     network = build(name, task, how, softmax="head" in parameters)
@@ -106,9 +107,10 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     network = compute.prepare(network)
 
     clips = clip_set.table(split)
+    learned = review.usable(clips)
     cache = view_cache(clips, clip_set.folder, how, clip_set.hash("video"))
     parts = {
-        part: ClipDataset(clips[clips["split"] == part], clip_set.folder, how, task, part == "train", cache)
+        part: ClipDataset(learned[learned["split"] == part], clip_set.folder, how, task, part == "train", cache)
         for part in ("train", "val")
     }
     if not len(parts["train"]):

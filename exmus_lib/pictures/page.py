@@ -61,7 +61,7 @@ def write(
         test=(clip_set.table()["split"] == "test").sum(),
         made=date.today().isoformat(),
         commit=workspace.provenance()["commit"],
-        rendered=name.startswith("sample"),
+        rendered=workspace.is_rendered(name),
         protocol=PROTOCOL,
         vocabulary=_vocabulary(),
         numbers=_tables(cells),

@@ -56,10 +56,11 @@ def sure_above(table: pd.DataFrame, clips: pd.DataFrame, share: float = RIGHT) -
     _, truth, logits = predictions.with_truth(table, clips, "exercise", "val")
     likely = predictions.probabilities(logits, "exercise")
     order = np.argsort(-likely.max(axis=1), kind="stable")
-    right = (likely.argmax(axis=1) == truth)[order]
-    kept = np.flatnonzero(np.cumsum(right) / np.arange(1, len(right) + 1) >= share)
+    confidence, right = likely.max(axis=1)[order], (likely.argmax(axis=1) == truth)[order]
+    last_of_equals = np.append(confidence[1:] < confidence[:-1], True)[: len(right)]
+    kept = np.flatnonzero(last_of_equals & (np.cumsum(right) / np.arange(1, len(right) + 1) >= share))
     kept = kept[kept >= FEWEST - 1]
-    return float(likely.max(axis=1)[order][kept[-1]]) if len(kept) else np.inf
+    return float(confidence[kept[-1]]) if len(kept) else np.inf
 
 
 def platt(table: pd.DataFrame, clips: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -226,7 +226,7 @@ def report(dataset: str) -> str:
             notes.append(
                 f"Left out for {task}: {len(runs) - len(kept)} of {len(runs)} runs, on other clips or another split."
             )
-    if dataset.startswith("sample"):
+    if workspace.is_rendered(dataset):
         notes.append("The sample is rendered: what is trained on it knows no real people.")
     return "\n".join([*lines, rule, *dict.fromkeys(notes), PROTOCOL])
 

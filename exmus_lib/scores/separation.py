@@ -10,6 +10,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
+from exmus_lib import review
 from exmus_lib.workspace import Run
 
 NEIGHBOURS = 10
@@ -18,11 +19,11 @@ NEIGHBOURS = 10
 def embeddings(run: Run, clips: pd.DataFrame, split: str = "test") -> tuple[np.ndarray, np.ndarray]:
     """The embeddings (N, D) of a split, each of the D values scaled to unit deviation, and the exercises (N,) of their clips."""
     clip_id, splits, values = run.embeddings()
-    kept = splits == split
+    known = review.usable(clips).set_index("clip_id")["exercise"]
+    kept = (splits == split) & pd.Index(clip_id).isin(known.index)
     if kept.sum() < 3:
         raise ValueError(f'{run.name}: {kept.sum()} clips in split "{split}"; a picture of embeddings needs 3 or more')
-    exercises = clips.set_index("clip_id")["exercise"].loc[clip_id[kept]].to_numpy()
-    return StandardScaler().fit_transform(values[kept]), exercises
+    return StandardScaler().fit_transform(values[kept]), known.loc[clip_id[kept]].to_numpy()
 
 
 def tsne(values: np.ndarray, perplexity: float = 20, seed: int = 0) -> np.ndarray:

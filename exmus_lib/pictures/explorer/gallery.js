@@ -22,11 +22,14 @@ function render({ model, el }) {
     model.set("page", page);
     model.save_changes();
   }
-  function draw() {
+  function count() {
     const page = model.get("page"), pages = model.get("pages");
     where.textContent = pages ? `page ${page + 1} of ${pages}, ${model.get("total")} clips` : "no clip is left by these filters";
     back.disabled = page <= 0;
     next.disabled = page >= pages - 1;
+  }
+  function draw() {
+    count();
     grid.replaceChildren(...model.get("items").map(card));
   }
   function card(item) {
@@ -34,9 +37,10 @@ function render({ model, el }) {
     made.className = "exmus-card" + (item.id === model.get("chosen") ? " chosen" : "");
     made.dataset.clip = item.id;
     made.title = item.id;
+    made.setAttribute("aria-pressed", item.id === model.get("chosen"));
     const picture = document.createElement("img");
     picture.src = item.picture;
-    picture.alt = item.title;
+    picture.alt = "";  // the title below says it
     picture.loading = "lazy";
     const title = document.createElement("strong");
     title.textContent = item.title;
@@ -48,9 +52,14 @@ function render({ model, el }) {
     return made;
   }
   function mark() {
-    for (const made of grid.children) made.classList.toggle("chosen", made.dataset.clip === model.get("chosen"));
+    for (const made of grid.children) {
+      const chosen = made.dataset.clip === model.get("chosen");
+      made.classList.toggle("chosen", chosen);
+      made.setAttribute("aria-pressed", chosen);
+    }
   }
   model.on("change:items", draw);
+  for (const number of ["page", "pages", "total"]) model.on(`change:${number}`, count);
   model.on("change:chosen", mark);
   draw();
 }

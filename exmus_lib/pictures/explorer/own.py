@@ -4,6 +4,7 @@ import base64
 import io
 import tempfile
 import threading
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -12,10 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from exmus_lib import predictions, workspace
+from exmus_lib import workspace
 from exmus_lib.pictures import timeline
-from exmus_lib.pictures.explorer import analysis, shown
-from exmus_lib.pictures.explorer.browse import RENDERED, ROOM, WIDE, names, usual
+from exmus_lib.pictures.explorer import analysis, choice, shown
+from exmus_lib.pictures.explorer.browse import ROOM, WIDE
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.widgets import Player
 from exmus_lib.scores import calibration
@@ -23,7 +24,10 @@ from exmus_lib.videos import prepare
 from exmus_lib.videos.read import VideoError
 from exmus_lib.vocabulary import EXERCISES, MUSCLES, TASKS
 
-STAYS = "The video stays on the machine that runs this notebook's kernel (on Colab that is one of Google's); nothing is sent on."
+STAYS = (
+    "The video stays on the machine that runs this notebook's kernel (on Colab that is one of Google's); nothing is sent on."
+    " Uploads over 10 MB need a server started by <code>make lab</code> or <code>make app</code>; a path always works."
+)
 
 
 def uploaded(value) -> tuple[str, bytes] | None:
@@ -36,15 +40,24 @@ def uploaded(value) -> tuple[str, bytes] | None:
     return value[-1]["name"], bytes(value[-1]["content"])
 
 
+@dataclass(frozen=True)
+class Job:
+    """What was asked for when the button was pressed: later clicks do not change it. `content` is an upload's."""
+
+    video: Path
+    content: bytes | None
+    runs: dict[str, tuple[workspace.Run, ...]]
+
+
 class OwnVideo(ipw.VBox):
     """A video by upload or path, any length; the networks of `dataset` trained at `preset`, both tasks.
 
-    `table` has the windows of the last video (analysis.analyse), with `sure`, whether the exercise is above the confidence at
-    which validation clips were mostly right.
+    `table` has the windows of the last video (analysis.analyse), None where it failed, with `sure`, whether the exercise is
+    above the confidence at which validation clips were mostly right.
     """
 
     def __init__(self, dataset: str, preset: str = "quick"):
-        self.dataset, self.table = dataset, None
+        self.clip_set, self.table = prepare.load(dataset), None
         self.path = ipw.Text(placeholder="/path/to/video.mp4", description="path", style=WIDE, layout=ROOM)
         self.upload = ipw.FileUpload(accept="", multiple=False, description="or upload")
         self.go = ipw.Button(description="recognise", button_style="primary")
@@ -53,22 +66,22 @@ class OwnVideo(ipw.VBox):
         self.message, self.take_away, self.player = ipw.HTML(), ipw.HTML(), Player()
         self.runs = {}
         for task in TASKS:
-            kept = [
-                r
-                for r in workspace.find_runs(dataset, task)
-                if (f := r.facts()).get("preset") == preset and "recipe" in f
-            ]
-            found = names([run for run in kept if (run.folder / "weights.safetensors").exists()])
+            found = {
+                name: run
+                for name, run in choice.offered(self.clip_set, task, preset).items()
+                if (run.folder / "weights.safetensors").exists()
+            }
             self.runs[task] = ipw.SelectMultiple(
-                options=found, value=usual(found), rows=3, description=task, style=WIDE, layout=ROOM
-            )
+                options=found, value=choice.hybrid(found.values(), task, preset), rows=3, description=task, style=WIDE,
+                layout=ROOM,
+            )  # fmt: skip
         self._stop, self._thread, self._newest = threading.Event(), None, None
         for widget in (self.path, self.upload):  # whichever was used last counts
             widget.observe(lambda change: setattr(self, "_newest", change["owner"]), "value")
         self.go.on_click(lambda _: self.start())
         self.cancel.on_click(lambda _: self._stop.set())
         wrap = ipw.Layout(display="flex", flex_flow="row wrap", width="100%")
-        banner = RENDERED if dataset.startswith("sample") else ""
+        banner = choice.RENDERED if workspace.is_rendered(dataset) else ""
         super().__init__([
             ipw.HTML(f"{banner}<p>{STAYS}</p>"),
             ipw.Box([ipw.VBox([self.path, self.upload]), ipw.VBox(list(self.runs.values()))], layout=wrap),
@@ -76,35 +89,42 @@ class OwnVideo(ipw.VBox):
             self.message, self.player, self.take_away,
         ])  # fmt: skip
 
-    def start(self) -> None:
-        """Begin in a thread of its own, so that cancel is heard."""
+    def start(self, video: str | Path | None = None) -> None:
+        """Begin with a video, else with the one that was chosen last, in a thread of its own, so that cancel is heard."""
         if self._thread and self._thread.is_alive():
             return
-        chosen = uploaded(self.upload.value) if self._newest is self.upload else None
-        if not chosen and not self.path.value.strip():
+        if video is not None:
+            self.path.value, self._newest = str(video), self.path
+        upload = uploaded(self.upload.value) if self._newest is not self.path else None
+        name, content = upload or (self.path.value.strip(), None)
+        job = Job(Path(name).expanduser(), content, {task: w.value for task, w in self.runs.items() if w.value})
+        self.table, self.player.video, self.player.windows, self.take_away.value = None, b"", [], ""
+        if not name:
             self._say("Choose a video: upload one, or give its path.")
-            return
-        if not any(widget.value for widget in self.runs.values()):
-            self._say("Choose at least one run. None there? `make demo` trains some.")
-            return
-        self._stop.clear()
-        self.go.disabled, self.cancel.disabled = True, False
-        self._thread = threading.Thread(target=self._work, args=(chosen,), daemon=True)
-        self._thread.start()
+        elif content is None and not job.video.is_file():
+            what = "is a folder, not a video" if job.video.is_dir() else "is not there"
+            self._say(f"{job.video.absolute()} {what}. Upload a video, or give its path.")
+        elif not job.runs:
+            self._say("Choose at least one run. None there? `make demo`, 02_x3d and 03_slowfast train some.")
+        else:
+            self._stop.clear()
+            self.go.disabled, self.cancel.disabled = True, False
+            self._thread = threading.Thread(target=self._work, args=(job,), daemon=True)
+            self._thread.start()
 
     def wait(self) -> None:
         """Until the video that was begun is done."""
         if self._thread:
             self._thread.join()
 
-    def _work(self, chosen: tuple[str, bytes] | None) -> None:
+    def _work(self, job: Job) -> None:
         try:
             with tempfile.TemporaryDirectory() as folder:
-                video = Path(self.path.value.strip()).expanduser()
-                if chosen:
-                    video = Path(folder) / Path(chosen[0]).name
-                    video.write_bytes(chosen[1])
-                self._recognise(video, Path(folder) / "copy.mp4")
+                video = job.video
+                if job.content is not None:
+                    video = Path(folder) / video.name
+                    video.write_bytes(job.content)
+                self._recognise(video, Path(folder) / "copy.mp4", job.runs)
         except VideoError as error:
             self._say(f"{Path(error.path).name}: {error.reason}. Nothing was lost; choose another video.")
         except analysis.Cancelled:
@@ -113,26 +133,24 @@ class OwnVideo(ipw.VBox):
             self._say(f"{type(error).__name__}: {error}")
         finally:
             self.go.disabled, self.cancel.disabled, self.progress.value = False, True, 0.0
+            self.progress.description = ""
 
-    def _recognise(self, video: Path, copy: Path) -> None:
+    def _recognise(self, video: Path, copy: Path, runs: dict[str, tuple[workspace.Run, ...]]) -> None:
         self._say(f"{video.name}: reading")
         facts = analysis.small_copy(video, copy, self._progress(0.0, 0.4), self._stop.is_set)
-        hybrids, limit = [], 0.0
-        clip_set = prepare.load(self.dataset)
-        for task, widget in self.runs.items():
-            if widget.value:
-                state = State(clip_set, task, widget.value, self._split_of(widget.value))
-                best = state.best_weight()
-                state.x = 0.5 if best is None else best
-                hybrids.append(analysis.Hybrid(task, widget.value, state.x))
-                if task == "exercise":
-                    limit = calibration.sure_above(state.mixture(), state.clips)
+        clip_set = prepare.load(self.clip_set.name)  # with today's marks
+        split = "val" if clip_set.table()["split"].eq("val").any() else "train"
+        hybrids, limit = [], None
+        for task, chosen in runs.items():
+            state = State(clip_set, task, chosen, split)
+            best = state.best_weight()
+            state.x = 0.5 if best is None else best
+            hybrids.append(analysis.Hybrid(task, state.runs, state.x))
+            if task == "exercise" and split == "val":
+                limit = calibration.sure_above(state.mixture(), state.clips)
         table = analysis.analyse(copy, facts, hybrids, self._progress(0.4, 1.0), self._stop.is_set)
-        self.table = with_answer(table, limit)
-        self._show(video.name, copy.read_bytes(), limit)
-
-    def _split_of(self, runs) -> str:
-        return "val" if predictions.read(runs[0])["split"].eq("val").any() else "train"
+        self.table = with_answer(table, np.inf if limit is None else limit)
+        self._show(video.name, copy.read_bytes(), self._how_sure(limit, "exercise" in runs))
 
     def _progress(self, low: float, high: float):
         last = [-1.0]
@@ -147,11 +165,11 @@ class OwnVideo(ipw.VBox):
     def _say(self, text: str) -> None:
         self.message.value = f'<p role="status">{escape(text)}</p>'
 
-    def _show(self, name: str, video: bytes, limit: float) -> None:
+    def _show(self, name: str, video: bytes, how_sure: str) -> None:
         count = len(self.table)
-        self._say(f"{name}: {count} window{'s' * (count > 1)}. {self._how_sure(limit)}")
         with self.player.hold_sync():
-            self.player.video, self.player.windows = video, [self._window(row) for _, row in self.table.iterrows()]
+            self.player.video, self.player.figure = video, shown.figure()
+            self.player.windows = [_window(row) for _, row in self.table.iterrows()]
         figure = timeline.timeline(self.table, name)
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=150)
@@ -166,35 +184,34 @@ class OwnVideo(ipw.VBox):
         for file, (kind, content) in files.items():
             with workspace.atomic(folder / file) as part:
                 part.write_bytes(content)
-            links.append(
-                f'<a download="{file}" href="data:{kind};base64,{base64.b64encode(content).decode()}">{file}</a>'
-            )
-        self.take_away.value = f"Take away: {', '.join(links)} (also in {folder})"
+            data = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+            links.append(f'<a download="{escape(file)}" href="{data}">{escape(file)}</a>')
+        self.take_away.value = f"Take away: {', '.join(links)} (also in {escape(str(folder))})"
+        self._say(f"{name}: {count} window{'s' * (count > 1)}. {how_sure}")
 
-    def _how_sure(self, limit: float) -> str:
+    def _how_sure(self, limit: float | None, exercises: bool) -> str:
         share = f"{calibration.RIGHT:.0%} of the validation clips are right"
-        if not any(run for run in self.runs["exercise"].value):
+        if not exercises:
             return "Muscles only: no run of the exercises is chosen."
-        if limit > 1:
+        if limit is None:
+            return "There are no validation clips to learn from when these networks are sure: all windows are grey."
+        if np.isinf(limit):
             return f"At no confidence {share}: these networks are too weak to be sure, and all windows are grey."
         return (
             f"{self.table['sure'].sum()} are above {limit:.0%}, the confidence from which {share}; the others are grey."
         )
 
-    def _window(self, row: pd.Series) -> dict:
-        said, figure, muscles = f"<b>{row.start:.1f} to {row.end:.1f} s: {row.answer}</b>", "", []
-        columns = {
-            task: [f"{task}/{label}" for label in labels]
-            for task, labels in (("exercise", EXERCISES), ("mgap", MUSCLES))
-        }
-        if columns["exercise"][0] in row:
-            said += shown.bars({"exercise": row[columns["exercise"]].to_numpy(float)}, EXERCISES, most=3)
-        if columns["mgap"][0] in row:
-            likely = row[columns["mgap"]].to_numpy(float)
-            said += shown.bars({"muscles": likely}, MUSCLES, most=3)
-            figure, muscles = shown.muscles(likely), likely.round(2).tolist()
-        colour = timeline.colour(row.answer)
-        return {"start": row.start, "end": row.end, "said": said, "body": figure, "muscles": muscles, "colour": colour}
+
+def _window(row: pd.Series) -> dict:
+    """A row of the table as the player takes it: the answer, and the top three of each task."""
+    said, muscles = f"<b>{row.start:.1f} to {row.end:.1f} s: {row.answer}</b>", None
+    if f"exercise/{EXERCISES[0]}" in row:
+        likely = row[[f"exercise/{exercise}" for exercise in EXERCISES]].to_numpy(float)
+        said += shown.bars({"exercise": likely}, EXERCISES, most=3)
+    if f"mgap/{MUSCLES[0]}" in row:
+        muscles = row[[f"mgap/{muscle}" for muscle in MUSCLES]].to_numpy(float)
+        said += shown.bars({"muscles": muscles}, MUSCLES, most=3)
+    return shown.window(row.start, row.end, said, muscles, answer=row.answer, colour=timeline.colour(row.answer))
 
 
 def with_answer(table: pd.DataFrame, limit: float) -> pd.DataFrame:

@@ -1,49 +1,87 @@
 // A video with what was predicted of it: bars and muscles, and for a longer one a timeline; all follow the playhead.
+const DARK = [11, 61, 110]; // as body.shade
+const STRIP = 26, ROW = 5; // pixels of the timeline: the exercises, and each muscle below them
+
 function render({ model, el }) {
   el.classList.add("exmus-player");
   const left = division("exmus-left"), video = document.createElement("video"), line = document.createElement("canvas");
   const right = division("exmus-right"), said = division("exmus-said"), body = division("exmus-figure");
+  const legend = division("exmus-legend"), inWords = document.createElement("details"), words = document.createElement("p");
   video.controls = video.muted = video.playsInline = true;
-  left.append(video, line);
+  line.setAttribute("role", "img");
+  line.setAttribute("aria-label", "timeline; the video's own control moves along it");
+  inWords.innerHTML = "<summary>in words</summary>";
+  inWords.append(words);
+  left.append(video, line, legend);
   right.append(said, body);
   el.append(left, right);
-  let address = null, shown = -1, frame = 0;
+  let address = null, shown = -1, drawn = "", frame = 0;
 
   function division(name) { const made = document.createElement("div"); made.className = name; return made; }
   function load() {
     if (address) URL.revokeObjectURL(address);
     const bytes = model.get("video");
     address = bytes && bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "video/mp4" })) : null;
-    if (!address) { video.removeAttribute("src"); return; }
+    left.hidden = !address;
+    if (!address) { video.removeAttribute("src"); video.load(); return; }
     video.src = address;
     video.play().catch(() => {}); // a browser may want a click first
   }
-  function renew() { shown = -1; video.loop = model.get("windows").length < 2; }
+  function renew() {
+    const windows = model.get("windows"), several = windows.length > 1;
+    shown = -1;
+    drawn = "";
+    video.loop = !several;
+    line.hidden = legend.hidden = !several;
+    body.innerHTML = windows.length && Object.keys(windows[0].shares).length ? model.get("figure") : "";
+    if (body.innerHTML) body.append(inWords);
+    said.replaceChildren();
+    legend.replaceChildren(...(several ? [...new Map(windows.map((w) => [w.answer, w.colour]))].map(key) : []));
+    if (several && body.innerHTML) legend.append(`blue, from above: ${Object.keys(windows[0].shares).join(", ")}`);
+  }
+  function key([answer, colour]) {
+    const made = document.createElement("span"), patch = document.createElement("i");
+    patch.style.background = colour;
+    made.append(patch, answer);
+    return made;
+  }
   function follow() {
     const windows = model.get("windows"), time = video.currentTime;
     // Windows overlap: the one whose middle is nearest is shown.
     let now = windows.length ? 0 : -1;
     windows.forEach((w, i) => { if (Math.abs(middle(w) - time) < Math.abs(middle(windows[now]) - time)) now = i; });
-    if (now !== shown) { shown = now; said.innerHTML = now < 0 ? "" : windows[now].said; body.innerHTML = now < 0 ? "" : windows[now].body; }
-    draw(windows);
+    if (now !== shown) { shown = now; if (now >= 0) describe(windows[now]); }
+    const look = `${time} ${line.clientWidth}`;
+    if (look !== drawn && windows.length > 1) { drawn = look; draw(windows); }
     frame = requestAnimationFrame(follow);
   }
   function middle(w) { return (w.start + w.end) / 2; }
+  function describe(w) {
+    said.innerHTML = w.said;
+    words.textContent = w.words;
+    for (const muscle of body.querySelectorAll("[data-muscle]")) {
+      const share = w.shares[muscle.dataset.muscle], title = muscle.querySelector("title");
+      muscle.setAttribute("fill", `rgb(${DARK.map((dark) => Math.round(255 + share * (dark - 255)))})`);
+      title.textContent = title.textContent.replace(/\d+%/, `${Math.round(100 * share)}%`);
+    }
+    body.querySelector("svg")?.setAttribute("aria-label", w.words);
+  }
   function draw(windows) {
-    line.hidden = windows.length < 2;
-    if (line.hidden) return;
     const width = (line.width = line.clientWidth), end = windows[windows.length - 1].end, pen = line.getContext("2d");
-    line.height = 64;
+    line.height = STRIP + 3 + ROW * Object.keys(windows[0].shares).length;
     windows.forEach((w, i) => {
       const from = i ? (middle(windows[i - 1]) + middle(w)) / 2 : 0;
       const to = i + 1 < windows.length ? (middle(w) + middle(windows[i + 1])) / 2 : end;
       const x = (from / end) * width, wide = ((to - from) / end) * width;
       pen.fillStyle = w.colour;
-      pen.fillRect(x, 2, wide, 26);
-      w.muscles.forEach((share, m) => { pen.fillStyle = `rgba(11, 61, 110, ${share})`; pen.fillRect(x, 31 + m * 3, wide, 3); });
+      pen.fillRect(x, 0, wide, STRIP);
+      Object.values(w.shares).forEach((share, m) => {
+        pen.fillStyle = `rgba(${DARK}, ${share})`;
+        pen.fillRect(x, STRIP + 3 + m * ROW, wide, ROW);
+      });
     });
     pen.fillStyle = "#d95f02";
-    pen.fillRect((video.currentTime / end) * width - 1, 0, 2, 64);
+    pen.fillRect((video.currentTime / end) * width - 1, 0, 2, line.height);
   }
   line.addEventListener("click", (event) => {
     const windows = model.get("windows");

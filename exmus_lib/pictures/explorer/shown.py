@@ -41,7 +41,7 @@ def bars(likely: Mapping[str, np.ndarray], labels: Sequence[str], true: Sequence
 
 
 def by_label(table: pd.DataFrame) -> str:
-    """State.per_label as a table: counts, and shares in percent; empty where a label was never predicted."""
+    """State.per_label as a table: counts, and shares in percent; empty where one is undefined."""
     heads = "".join(f"<th>{HEADINGS.get(name, name)}</th>" for name in table)
     lines = "".join(
         f"<tr><th>{escape(label)}</th>"
@@ -59,10 +59,18 @@ def muscles_of(likely: np.ndarray) -> np.ndarray:
     return likely @ truth(EXERCISES, "mgap")
 
 
-def muscles(values: np.ndarray, true: Sequence[str] = ()) -> str:
-    """The muscles on a body, and in words below it for those who do not see the colours."""
-    share = dict(zip(MUSCLES, values.tolist(), strict=True))
-    return body.svg(share, true) + f"<details><summary>in words</summary>{escape(body.words(share, true))}</details>"
+def figure(true: Sequence[str] = ()) -> str:
+    """The body as the player is given it, once; it shades the muscles itself, by the `shares` of each window."""
+    return body.svg(dict.fromkeys(MUSCLES, 0.0), true)
+
+
+def window(
+    start: float, end: float, said: str, muscles: np.ndarray | None = None, true: Sequence[str] = (), **more: str
+) -> dict:
+    """What the player shows from `start` to `end` (seconds): HTML, and the probabilities (11,) of the muscles, if any."""
+    shares = {} if muscles is None else dict(zip(MUSCLES, muscles.astype(float).round(3).tolist(), strict=True))
+    words = body.words(shares, true) if shares else ""
+    return {"start": start, "end": end, "said": said, "shares": shares, "words": words, **more}
 
 
 def thumbnails(clip_set: ClipSet, clips: pd.DataFrame) -> list[str]:
@@ -73,13 +81,14 @@ def thumbnails(clip_set: ClipSet, clips: pd.DataFrame) -> list[str]:
 
 def _thumbnail(folder: Path, clip) -> str:
     file = folder / "thumbnails" / f"{clip.clip_id}.jpg"
-    if not file.exists():
+    clip_file = folder / clip.path
+    if not file.exists() or (clip_file.exists() and clip_file.stat().st_mtime > file.stat().st_mtime):
         try:
-            frame = read_frames(folder / clip.path, [clip.seconds / 2], side=THUMBNAIL)[0]
+            frame = read_frames(clip_file, [clip.seconds / 2], side=THUMBNAIL)[0]
+            with workspace.atomic(file) as part:
+                Image.fromarray(frame).save(part, "JPEG", quality=80)
         except (VideoError, OSError):  # a clip that is gone stays in the gallery, without a picture
             return ""
-        with workspace.atomic(file) as part:
-            Image.fromarray(frame).save(part, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
 
 

@@ -10,7 +10,7 @@ from exmus_lib.scores import ensembles, metrics
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.vocabulary import LABELS, MUSCLES
 
-OUTCOMES = ("named rightly", "missed", "named wrongly", "rightly not named")  # of a muscle on a clip
+OUTCOMES = ("true positive", "false negative", "false positive", "true negative")  # of a muscle on a clip
 SMALLEST = 1e-12
 
 
@@ -28,6 +28,8 @@ class State:
         self.clips = clip_set.table(runs[0].facts()["split"])
         self.tables = [predictions.read(run) for run in runs]
         rows, self.truth, _ = metrics.scored(self.tables[0], self.clips, task, split)
+        if rows.empty:
+            raise ValueError(f'no clips to show in split "{split}": it has none, or all are marked unusable')
         place = self.tables[0].index.get_indexer(rows.index)
         self.logits = ensembles.aligned(self.tables)[:, place]
         self.rows = self.clips.set_index("clip_id").loc[rows["clip_id"]].reset_index()
@@ -56,7 +58,11 @@ class State:
         return found[["support", "predicted", "precision", "recall", "f1"]]
 
     def table(self) -> pd.DataFrame:
-        """A row per clip: clip_id, exercise, said (what is predicted), right, confidence and loss, at the present weight."""
+        """A row per clip: clip_id, exercise, said (what is predicted), right, confidence and loss, at the present weight.
+
+        Exercise: right is top-1, confidence the greatest probability, loss the cross-entropy. Mgap: right is an exact match of
+        all muscles, confidence that of the least sure muscle (max(p, 1 - p)), loss the mean binary cross-entropy.
+        """
         likely = self.mixed()
         if self.task == "exercise":
             first = likely.argmax(axis=1)

@@ -34,9 +34,12 @@ class Matrix(anywidget.AnyWidget):
 
 
 class Player(anywidget.AnyWidget):
-    """A video (bytes of an MP4) and what holds during each of its `windows`: start and end in seconds, said and body as HTML,
-    colour and muscles (shares) of its piece of the timeline."""
+    """A video (bytes of an MP4), a body (SVG), and what holds during each of the `windows`, as shown.window makes them.
+
+    Windows of a timeline have `answer` and `colour` beside that.
+    """
 
     _esm, _css = (HERE / "player.js").read_text(encoding="utf-8"), STYLE
     video = traitlets.Bytes(b"").tag(sync=True)
+    figure = traitlets.Unicode("").tag(sync=True)
     windows = traitlets.List([]).tag(sync=True)
