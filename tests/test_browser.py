@@ -64,7 +64,7 @@ def test_a_window_says_what_the_network_says_of_that_clip(home):
     expected = predict(clip, *(run.folder for run in video.runs["mgap"].value))
     found = pd.read_csv(home / "outputs" / "own" / f"{clip.stem}.csv").iloc[0]
     assert video.take_away.value.count("download=") == 2 and found["answer"] == "muscles only"
-    assert [found[f"mgap/{muscle}"] for muscle in expected] == pytest.approx(list(expected.values()), abs=0.03)
+    assert [found[f"mgap/{muscle}"] for muscle in expected.index] == pytest.approx(expected.tolist(), abs=0.03)
 
 
 def test_cancel_leaves_no_result(home):
