@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -126,6 +127,8 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
         wait_for(f"http://127.0.0.1:{port}/", folder / "log")
         opened = browser.new_page(viewport={"width": 1280, "height": 1000})
         opened.set_default_timeout(120 * SECONDS)
+        opened.scripts = []  # Voila's own page asks for icons, a style sheet, from elsewhere, and does without
+        opened.on("request", lambda r: opened.scripts.append(r.url) if r.resource_type == "script" else None)
         opened.goto(f"http://127.0.0.1:{port}/" + ("lab/tree/09.ipynb" if request.param == "lab" else ""))
         if request.param == "lab":
             opened.locator(".jp-Notebook-cell").first.wait_for()
@@ -221,3 +224,8 @@ def test_nothing_is_cut_off_on_a_phone(page):
     )
     page.set_viewport_size({"width": 1280, "height": 1000})
     assert wide == 0
+
+
+def test_no_code_comes_from_another_machine(page):
+    assert {urlsplit(address).hostname for address in page.scripts} <= {"127.0.0.1", None}  # None: data and blob URLs
+    assert page.scripts
