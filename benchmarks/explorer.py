@@ -8,6 +8,7 @@ of its own; and how long cancel takes.
 import multiprocessing
 import os
 import resource
+import sys
 import tempfile
 import threading
 import time
@@ -146,7 +147,7 @@ def cancel() -> None:
 
 
 def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,11 @@ def colour(answer: str) -> str:
     return mpl.colors.to_hex(sns.husl_palette(len(EXERCISES), l=0.6)[EXERCISES.index(answer) * 7 % len(EXERCISES)])
 
 
+def number(answer: str) -> str:
+    """The exercise's number, as in Table 3, which tells pieces apart in grey too; "" for what is none."""
+    return str(EXERCISES.index(answer)) if answer in EXERCISES else ""
+
+
 @mpl.rc_context(STYLE)
 def timeline(table: pd.DataFrame, title: str) -> Figure:
     """Windows with start, end, answer and, where there are any, mgap/<muscle> probabilities: a strip, and a map below it."""
@@ -38,16 +43,15 @@ def timeline(table: pd.DataFrame, title: str) -> Figure:
     runs = table["answer"].ne(table["answer"].shift()).cumsum()
     for _, part in table.groupby(runs):
         first, last = part.index[0] - table.index[0], part.index[-1] - table.index[0]
-        width = edges[last + 1] - edges[first]
-        if width > 0.02 * len(part["answer"].iloc[0]) * (edges[-1] - edges[0]):
-            strip.text(
-                (edges[first] + edges[last + 1]) / 2, 0, part["answer"].iloc[0], ha="center", va="center", fontsize=8
-            )
+        share = (edges[last + 1] - edges[first]) / (edges[-1] - edges[0])
+        answer = part["answer"].iloc[0]
+        fitting = next((text for text in (answer, number(answer)) if share > 0.02 * len(text)), "")
+        strip.text((edges[first] + edges[last + 1]) / 2, 0, fitting, ha="center", va="center", fontsize=8)
     strip.set(yticks=[], ylim=(-0.5, 0.5), xlim=(edges[0], edges[-1]))
     strip.set_title(title)
     shown = [answer for answer in dict.fromkeys(table["answer"])]
     strip.legend(
-        handles=[Patch(color=colour(answer), label=answer) for answer in shown], loc="upper left",
+        handles=[Patch(color=colour(answer), label=f"{number(answer)} {answer}".strip()) for answer in shown], loc="upper left",
         bbox_to_anchor=(1.01, 1.4), fontsize=7.5,
     )  # fmt: skip
     if has_muscles:

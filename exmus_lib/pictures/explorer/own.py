@@ -211,7 +211,8 @@ def _window(row: pd.Series) -> dict:
     if f"mgap/{MUSCLES[0]}" in row:
         muscles = row[[f"mgap/{muscle}" for muscle in MUSCLES]].to_numpy(float)
         said += shown.bars({"muscles": muscles}, MUSCLES, most=3)
-    return shown.window(row.start, row.end, said, muscles, answer=row.answer, colour=timeline.colour(row.answer))
+    drawn = {"answer": row.answer, "number": timeline.number(row.answer), "colour": timeline.colour(row.answer)}
+    return shown.window(row.start, row.end, said, muscles, **drawn)
 
 
 def with_answer(table: pd.DataFrame, limit: float) -> pd.DataFrame:

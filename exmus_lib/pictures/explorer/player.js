@@ -36,13 +36,13 @@ function render({ model, el }) {
     body.innerHTML = windows.length && Object.keys(windows[0].shares).length ? model.get("figure") : "";
     if (body.innerHTML) body.append(inWords);
     said.replaceChildren();
-    legend.replaceChildren(...(several ? [...new Map(windows.map((w) => [w.answer, w.colour]))].map(key) : []));
+    legend.replaceChildren(...(several ? [...new Map(windows.map((w) => [w.answer, w])).values()].map(key) : []));
     if (several && body.innerHTML) legend.append(`blue, from above: ${Object.keys(windows[0].shares).join(", ")}`);
   }
-  function key([answer, colour]) {
+  function key(w) {
     const made = document.createElement("span"), patch = document.createElement("i");
-    patch.style.background = colour;
-    made.append(patch, answer);
+    patch.style.background = w.colour;
+    made.append(patch, `${w.number} ${w.answer}`);
     return made;
   }
   function follow() {
@@ -69,12 +69,17 @@ function render({ model, el }) {
   function draw(windows) {
     const width = (line.width = line.clientWidth), end = windows[windows.length - 1].end, pen = line.getContext("2d");
     line.height = STRIP + 3 + ROW * Object.keys(windows[0].shares).length;
+    pen.font = "11px system-ui, sans-serif";
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
     windows.forEach((w, i) => {
       const from = i ? (middle(windows[i - 1]) + middle(w)) / 2 : 0;
       const to = i + 1 < windows.length ? (middle(w) + middle(windows[i + 1])) / 2 : end;
       const x = (from / end) * width, wide = ((to - from) / end) * width;
       pen.fillStyle = w.colour;
       pen.fillRect(x, 0, wide, STRIP);
+      pen.fillStyle = "#1a1a1a";
+      if (wide > 16) pen.fillText(w.number, x + wide / 2, STRIP / 2);
       Object.values(w.shares).forEach((share, m) => {
         pen.fillStyle = `rgba(${DARK}, ${share})`;
         pen.fillRect(x, STRIP + 3 + m * ROW, wide, ROW);

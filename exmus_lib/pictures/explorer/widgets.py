@@ -36,7 +36,7 @@ class Matrix(anywidget.AnyWidget):
 class Player(anywidget.AnyWidget):
     """A video (bytes of an MP4), a body (SVG), and what holds during each of the `windows`, as shown.window makes them.
 
-    Windows of a timeline have `answer` and `colour` beside that.
+    Windows of a timeline have `answer`, its `number` and `colour` beside that.
     """
 
     _esm, _css = (HERE / "player.js").read_text(encoding="utf-8"), STYLE
