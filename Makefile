@@ -14,6 +14,9 @@ export PYTHONWARNINGS := ignore::DeprecationWarning,ignore::FutureWarning,ignore
 # A video that is uploaded comes as one message, which may be 10 MB large unless this says otherwise.
 UPLOADS := --ServerApp.tornado_settings="{'websocket_max_message_size': 1000000000}"
 
+# A page that is closed or loaded anew leaves its kernel behind: such a one is ended after two minutes.
+CULLED := --MappingKernelManager.cull_interval=30 --MappingKernelManager.cull_idle_timeout=120
+
 help:
 	@echo "make demo      the sample data, X3D-M and SlowFast-R50 on both tasks, a table beside the paper's"
 	@echo "make workbook  every notebook with all its networks, on the sample data"
@@ -42,7 +45,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks $(UPLOADS)
 
 app: $(READY)
-	$(BIN)/voila notebooks/09_explore.ipynb --Voila.ip=127.0.0.1 $(subst ServerApp,Voila,$(UPLOADS))
+	$(BIN)/voila notebooks/09_explore.ipynb --Voila.ip=127.0.0.1 $(CULLED) $(subst ServerApp,Voila,$(UPLOADS))
 
 lock: $(READY)
 	@$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --no-annotate \

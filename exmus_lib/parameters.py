@@ -122,7 +122,7 @@ def finished_run(
         options["epochs"] = how.epochs
     raise FileNotFoundError(
         f"no finished run of {network} for {dataset}/{p.task} with {', '.join(f'{k} {v}' for k, v in facts.items())},"
-        f" {how.epochs} epochs, on the present clips. Make it first: papermill {notebook}.ipynb out.ipynb"
+        f" {how.epochs} epochs, on the present clips. Make it first: papermill notebooks/{notebook}.ipynb out.ipynb"
         f" {' '.join(f'-p {name} {shlex.quote(str(value))}' for name, value in options.items())}"
     )
 

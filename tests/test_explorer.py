@@ -177,7 +177,8 @@ def test_the_hybrid_is_that_of_02_and_03_whatever_else_was_trained(pair):
     assert len(found) == 4 and "SlowFast-R50, scratch, 1/β 16, seed 0, 3 epochs" in found
     assert choice.hybrid(found.values(), "exercise", "quick") == tuple(made["exercise"])
     with pytest.raises(
-        FileNotFoundError, match=r"papermill 02_x3d.ipynb out.ipynb -p dataset sample -p task mgap -p preset smoke"
+        FileNotFoundError,
+        match=r"papermill notebooks/02_x3d.ipynb out.ipynb -p dataset sample -p task mgap -p preset smoke",
     ):
         choice.check_runs(SimpleNamespace(task="mgap", preset="smoke", dataset="sample"), clip_set)
 

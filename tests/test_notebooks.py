@@ -79,7 +79,7 @@ def test_01_leaves_tables_clips_and_figures(home):
 
 
 @pytest.mark.parametrize(
-    ("figure", "network"), [("fig4-x3d-stages", "x3d_m"), ("fig5-slowfast-stages", "slowfast_r50")]
+    ("figure", "network"), [("fig4-x3d-stages-exercise", "x3d_m"), ("fig5-slowfast-stages-exercise", "slowfast_r50")]
 )
 def test_02_and_03_leave_complete_runs(home, figure, network):
     (run,) = runs_of(home, "exercise", f"{network}-scratch-s0")
@@ -129,7 +129,9 @@ def test_11_leaves_its_figures_and_a_network_that_ends_in_a_softmax(home):
 def test_a_notebook_that_trains_nothing_stops_with_the_command_that_makes_what_it_misses(home):
     result = papermill(home, "05_ensembles", "preset", "smoke", "seed", "7")
     assert result.returncode != 0 and "seed 7" in result.stderr
-    assert "Make it first: papermill 02_x3d.ipynb out.ipynb -p dataset sample -p task exercise" in result.stderr
+    assert (
+        "Make it first: papermill notebooks/02_x3d.ipynb out.ipynb -p dataset sample -p task exercise" in result.stderr
+    )
 
 
 def runs_of(home: Path, task: str, start: str) -> list[Path]:

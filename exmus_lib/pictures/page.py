@@ -116,7 +116,7 @@ def _ours(row: pd.DataFrame, form: str) -> dict:
     values = [
         {
             "mean": form.format(cell.ours),
-            "range": f"{cell.low:.1f} to {cell.high:.1f}" if ", " in names else "",
+            "range": f"{cell.low:.1f} to {cell.high:.1f}" if cell.low < cell.high else "",
             "interval": f"{cell.interval_low:.1f} to {cell.interval_high:.1f}"
             if cell.metric == HEADLINE[cell.task]
             else "",

@@ -132,7 +132,7 @@ def load(name: str) -> ClipSet:
         known = sorted(path.parent.name for path in folder.parent.glob("*/clips.parquet"))
         raise FileNotFoundError(
             f'no data set "{name}" in {folder.parent}.{vocabulary.nearest(name, known)} There:'
-            f" {', '.join(known) or 'none; make one with 01_data_prep.ipynb'}"
+            f" {', '.join(known) or 'none'}. 01_data_prep.ipynb makes it, with the same dataset and preset."
         )
     videos, clips = (pd.read_parquet(folder / f"{table}.parquet") for table in ("videos", "clips"))
     labels = {video.video_id: vocabulary.FOLDERS.get(video.folder.strip().lower()) for video in videos.itertuples()}

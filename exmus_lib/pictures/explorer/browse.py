@@ -55,6 +55,7 @@ class Browser(ipw.VBox):
         self.unusable = ipw.Button(description="mark: unusable")
         self.marked = ipw.Dropdown(options=[], description="marked", style=WIDE, layout=ROOM)
         self.unmark = ipw.Button(description="take mark away")
+        self.marking = ipw.HTML()  # beside its buttons: the message above the filters may be out of sight
         self.state: State | None = None
         self.playing: tuple[str, str] | None = None  # data set and clip_id
         self._order, self._own_doing = pd.DataFrame(), False
@@ -105,7 +106,7 @@ class Browser(ipw.VBox):
             ),
             self.gallery,
             self.player,
-            ipw.Box([self.correct, self.relabel, self.unusable, self.marked, self.unmark], layout=wrap),
+            ipw.Box([self.correct, self.relabel, self.unusable, self.marked, self.unmark, self.marking], layout=wrap),
             ipw.Box(
                 [block("Confusion: press a number to see its clips", self.matrix), block("By label", self.labels)],
                 layout=wrap,
@@ -134,10 +135,8 @@ class Browser(ipw.VBox):
                     f" {self.preset}; `make demo`, 02_x3d and 03_slowfast make them."
                 )
             self.clip_set = prepare.load(self.dataset.value)
-            networks = list(NETWORKS)
-            runs = sorted(
-                self.runs.value, key=lambda run: networks.index(n) if (n := run.facts()["network"]) in networks else 99
-            )
+            order = [*NETWORKS, *sorted({run.facts()["network"] for run in self.runs.value} - {*NETWORKS})]
+            runs = sorted(self.runs.value, key=lambda run: order.index(run.facts()["network"]))
             self.state = State(self.clip_set, self.task.value, runs, self.split.value)
         except (ValueError, OSError) as error:
             self._clear()
@@ -150,7 +149,9 @@ class Browser(ipw.VBox):
         self._list_marks()
         best = self.state.best_weight()
         self.x.disabled = len(runs) < 2
-        self.best.value = "" if best is None else f'<span class="exmus-best">validation chooses x = {best:.2f}</span>'
+        share = f"x is the share of {self.run_names()[0]}" if len(runs) > 1 else ""
+        chosen = f"; validation chooses {best:.2f}" if best is not None else ""
+        self.best.value = f'<div class="exmus-best">{escape(share + chosen)}</div>'
         self.thresholds.layout.display = None if self.task.value == "mgap" else "none"
         with self.matrix.hold_sync():
             self.matrix.cell = []
@@ -290,9 +291,10 @@ class Browser(ipw.VBox):
             review.mark(dataset, clip_id, what)
             self._stop_playing()
             self._load()
-            self._say(f"{clip_id} is marked: {what}. Scores heed it at once; `take mark away` undoes it.")
+            self.marking.value = f"{escape(clip_id)} is marked: {what}. Scores heed it at once."
 
     def _unmark(self) -> None:
         if self.marked.value:
             review.mark(self.clip_set.name, self.marked.value, None)
             self._load()
+            self.marking.value = "The mark is taken away."

@@ -31,7 +31,7 @@ def check_runs(p: SimpleNamespace, clip_set: ClipSet) -> None:
         options = f"-p dataset {shlex.quote(str(p.dataset))} -p task {p.task} -p preset {p.preset}"
         raise FileNotFoundError(
             f"no finished run of {p.task} for {clip_set.name} at {p.preset}, on the present clips. Make one or both first:"
-            f" papermill 02_x3d.ipynb out.ipynb {options}; papermill 03_slowfast.ipynb out.ipynb {options}"
+            f" papermill notebooks/02_x3d.ipynb out.ipynb {options}; papermill notebooks/03_slowfast.ipynb out.ipynb {options}"
         )
 
 
