@@ -88,8 +88,8 @@ def test_a_finished_run_is_found_by_all_that_makes_its_numbers(monkeypatch, tmp_
     p.seed, p.dataset = 2, "my videos"
     with pytest.raises(FileNotFoundError, match="seed 2") as error:
         finished_run(p, "sample", present, "x3d_m", epochs=40)
-    command = "papermill notebooks/02_x3d.ipynb out.ipynb -p dataset 'my videos' -p task exercise -p networks x3d_m -p preset quick"
-    assert f"{command} -p split video -p seed 2 -p epochs 40" in str(error.value)
+    command = "papermill notebooks/02_x3d.ipynb out.ipynb -p dataset 'my videos' -p task exercise -p networks x3d_m"
+    assert f"{command} -p preset quick -p split video -p seed 2 -p epochs 40" in str(error.value)
     run.remove()
     p.seed = 0
     with pytest.raises(FileNotFoundError, match="Make it first"):

@@ -206,7 +206,8 @@ def as_read(row: pd.DataFrame) -> list[list[str]]:
         ]
     if seeds == 1:
         return [paper_line, ["ours\xa0†", f"{ours[0]} {sure}", *ours[1:]], batched]
-    ranges = [f"{mean} {r.low:.1f} to {r.high:.1f}" for mean, r in zip(ours, row.itertuples(), strict=True)]
+    spans = [f" {r.low:.1f} to {r.high:.1f}" if r.low < r.high else "" for r in row.itertuples()]
+    ranges = [mean + span for mean, span in zip(ours, spans, strict=True)]
     return [paper_line, [f"ours\xa0† {seeds} seeds", f"{ranges[0]} {sure}", *ranges[1:]], batched]
 
 
