@@ -20,8 +20,7 @@ from exmus_lib.vocabulary import EXERCISES, MUSCLES_OF, TASKS
 
 A_PAGE = 24
 ANY = "all"
-WIDE = {"description_width": "110px"}
-ROOM = ipw.Layout(width="auto", max_width="420px")
+LOOK = {"style": {"description_width": "110px"}, "layout": ipw.Layout(width="auto", max_width="420px")}
 
 
 class Browser(ipw.VBox):
@@ -33,27 +32,21 @@ class Browser(ipw.VBox):
     def __init__(self, dataset: str, task: str = "exercise", preset: str = "quick"):
         self.preset = preset
         known = sorted(path.parent.name for path in workspace.clips_dir(dataset).parent.glob("*/clips.parquet"))
-        self.dataset = ipw.Dropdown(options=known, value=dataset, description="data set", style=WIDE, layout=ROOM)
-        self.task = ipw.Dropdown(options=TASKS, value=task, description="task", style=WIDE, layout=ROOM)
-        self.runs = ipw.SelectMultiple(options=[], rows=4, description="runs", style=WIDE, layout=ROOM)
-        self.split = ipw.Dropdown(
-            options=predictions.SPLITS, value="test", description="split", style=WIDE, layout=ROOM
-        )
-        self.exercise = ipw.Dropdown(options=[ANY, *EXERCISES], description="exercise", style=WIDE, layout=ROOM)
-        self.right = ipw.Dropdown(options=[ANY, "wrong", "right"], description="answer", style=WIDE, layout=ROOM)
-        self.confidence = ipw.FloatRangeSlider(
-            value=(0, 1), min=0, max=1, step=0.01, description="confidence", style=WIDE, layout=ROOM
-        )
-        self.x = ipw.FloatSlider(value=0.5, min=0, max=1, step=0.01, description="weight x", style=WIDE, layout=ROOM)
-        self.thresholds = Thresholds(
-            lambda: self._safely(self._weigh), self._fitted_thresholds, style=WIDE, layout=ROOM
-        )
+        self.dataset = ipw.Dropdown(options=known, value=dataset, description="data set", **LOOK)
+        self.task = ipw.Dropdown(options=TASKS, value=task, description="task", **LOOK)
+        self.runs = ipw.SelectMultiple(options=[], rows=4, description="runs", **LOOK)
+        self.split = ipw.Dropdown(options=predictions.SPLITS, value="test", description="split", **LOOK)
+        self.exercise = ipw.Dropdown(options=[ANY, *EXERCISES], description="exercise", **LOOK)
+        self.right = ipw.Dropdown(options=[ANY, "wrong", "right"], description="answer", **LOOK)
+        self.confidence = ipw.FloatRangeSlider(value=(0, 1), min=0, max=1, step=0.01, description="confidence", **LOOK)
+        self.x = ipw.FloatSlider(value=0.5, min=0, max=1, step=0.01, description="weight x", **LOOK)
+        self.thresholds = Thresholds(lambda: self._safely(self._weigh), self._fitted_thresholds, **LOOK)
         self.best, self.message, self.scores, self.labels = ipw.HTML(), ipw.HTML(), ipw.HTML(), ipw.HTML()
         self.matrix, self.gallery, self.player = Matrix(), Gallery(), Player()
-        self.correct = ipw.Dropdown(options=EXERCISES, description="it shows", style=WIDE, layout=ROOM)
+        self.correct = ipw.Dropdown(options=EXERCISES, description="it shows", **LOOK)
         self.relabel = ipw.Button(description="mark: wrong label")
         self.unusable = ipw.Button(description="mark: unusable")
-        self.marked = ipw.Dropdown(options=[], description="marked", style=WIDE, layout=ROOM)
+        self.marked = ipw.Dropdown(options=[], description="marked", **LOOK)
         self.unmark = ipw.Button(description="take mark away")
         self.marking = ipw.HTML()  # beside its buttons: the message above the filters may be out of sight
         self.state: State | None = None
@@ -87,10 +80,10 @@ class Browser(ipw.VBox):
             self._say(str(error))
 
     def _parts(self) -> list[ipw.Widget]:
-        def block(title: str, *parts: ipw.Widget) -> ipw.Widget:
+        def block(title: str, *parts: ipw.Widget, room: str = "330px") -> ipw.Widget:
             return ipw.VBox(
                 [ipw.HTML(f"<b>{title}</b>"), *parts],
-                layout=ipw.Layout(flex="1 1 330px", min_width="0", padding="0 10px 0 0"),
+                layout=ipw.Layout(flex=f"1 1 {room}", min_width="0", padding="0 10px 0 0"),
             )
 
         wrap = ipw.Layout(display="flex", flex_flow="row wrap", width="100%")
@@ -108,7 +101,10 @@ class Browser(ipw.VBox):
             self.player,
             ipw.Box([self.correct, self.relabel, self.unusable, self.marked, self.unmark, self.marking], layout=wrap),
             ipw.Box(
-                [block("Confusion: press a number to see its clips", self.matrix), block("By label", self.labels)],
+                [
+                    block("Confusion: press a number to see its clips", self.matrix, room="590px"),
+                    block("By label", self.labels),
+                ],
                 layout=wrap,
             ),
         ]

@@ -16,7 +16,7 @@ import pandas as pd
 from exmus_lib import workspace
 from exmus_lib.pictures import timeline
 from exmus_lib.pictures.explorer import analysis, choice, shown
-from exmus_lib.pictures.explorer.browse import ROOM, WIDE
+from exmus_lib.pictures.explorer.browse import LOOK
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.widgets import Player
 from exmus_lib.scores import calibration
@@ -58,11 +58,11 @@ class OwnVideo(ipw.VBox):
 
     def __init__(self, dataset: str, preset: str = "quick"):
         self.clip_set, self.table = prepare.load(dataset), None
-        self.path = ipw.Text(placeholder="/path/to/video.mp4", description="path", style=WIDE, layout=ROOM)
+        self.path = ipw.Text(placeholder="/path/to/video.mp4", description="path", **LOOK)
         self.upload = ipw.FileUpload(accept="", multiple=False, description="or upload")
         self.go = ipw.Button(description="recognise", button_style="primary")
         self.cancel = ipw.Button(description="cancel", disabled=True)
-        self.progress = ipw.FloatProgress(min=0, max=1, layout=ROOM)
+        self.progress = ipw.FloatProgress(min=0, max=1, layout=LOOK["layout"])
         self.message, self.take_away, self.player = ipw.HTML(), ipw.HTML(), Player()
         self.runs = {}
         for task in TASKS:
@@ -71,10 +71,8 @@ class OwnVideo(ipw.VBox):
                 for name, run in choice.offered(self.clip_set, task, preset).items()
                 if (run.folder / "weights.safetensors").exists()
             }
-            self.runs[task] = ipw.SelectMultiple(
-                options=found, value=choice.hybrid(found.values(), task, preset), rows=3, description=task, style=WIDE,
-                layout=ROOM,
-            )  # fmt: skip
+            chosen = choice.hybrid(found.values(), task, preset)
+            self.runs[task] = ipw.SelectMultiple(options=found, value=chosen, rows=3, description=task, **LOOK)
         self._stop, self._thread, self._newest = threading.Event(), None, None
         for widget in (self.path, self.upload):  # whichever was used last counts
             widget.observe(lambda change: setattr(self, "_newest", change["owner"]), "value")
