@@ -12,7 +12,10 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PYTHONWARNINGS := ignore::DeprecationWarning,ignore::FutureWarning,ignore::SyntaxWarning
 
 # A video that is uploaded comes as one message, which may be 10 MB large unless this says otherwise.
-UPLOADS := --ServerApp.tornado_settings="{'websocket_max_message_size': 1000000000}"
+UPLOADS := 'websocket_max_message_size': 1000000000
+
+# Voila's page asks another machine for its icons, and stays empty for minutes where that one does not answer: nothing but ours.
+OURS := 'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob: ws: wss:\"}
 
 # A page that is closed or loaded anew leaves its kernel behind: such a one is ended after two minutes.
 CULLED := --MappingKernelManager.cull_interval=30 --MappingKernelManager.cull_idle_timeout=120
@@ -42,10 +45,10 @@ lint: $(READY)
 	$(BIN)/nbstripout --verify --keep-id $(wildcard notebooks/[01]*.ipynb)
 
 lab: $(READY)
-	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks $(UPLOADS)
+	$(BIN)/jupyter lab --ip 127.0.0.1 --LabApp.default_url /lab/tree/notebooks --ServerApp.tornado_settings="{$(UPLOADS)}"
 
 app: $(READY)
-	$(BIN)/voila notebooks/09_explore.ipynb --Voila.ip=127.0.0.1 $(CULLED) $(subst ServerApp,Voila,$(UPLOADS))
+	$(BIN)/voila notebooks/09_explore.ipynb --Voila.ip=127.0.0.1 $(CULLED) --Voila.tornado_settings="{$(UPLOADS), $(OURS)}"
 
 lock: $(READY)
 	@$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --no-annotate \
