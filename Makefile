@@ -15,7 +15,8 @@ export PYTHONWARNINGS := ignore::DeprecationWarning,ignore::FutureWarning,ignore
 UPLOADS := 'websocket_max_message_size': 1000000000
 
 # Voila's page asks another machine for its icons, and stays empty for minutes where that one does not answer: nothing but ours.
-OURS := 'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob: ws: wss:\"}
+# Nor may a page from elsewhere hold ours in a frame, as Jupyter's own policy has it.
+OURS := 'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob: ws: wss:; frame-ancestors 'self'\"}
 
 # A page that is closed or loaded anew leaves its kernel behind: such a one is ended after two minutes.
 CULLED := --MappingKernelManager.cull_interval=30 --MappingKernelManager.cull_idle_timeout=120
@@ -45,7 +46,7 @@ lint: $(READY)
 	$(BIN)/nbstripout --verify --keep-id $(wildcard notebooks/[01]*.ipynb)
 
 lab: $(READY)
-	$(BIN)/jupyter lab --ip 127.0.0.1 --LabApp.default_url /lab/tree/notebooks --ServerApp.tornado_settings="{$(UPLOADS)}"
+	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks --ServerApp.tornado_settings="{$(UPLOADS)}"
 
 app: $(READY)
 	$(BIN)/voila notebooks/09_explore.ipynb --Voila.ip=127.0.0.1 $(CULLED) --Voila.tornado_settings="{$(UPLOADS), $(OURS)}"

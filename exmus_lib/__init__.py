@@ -1,10 +1,5 @@
 """ExMus: exercises and the muscles they work, recognised from plain phone video."""
 
-import warnings
-
-# PyTorchVideo scripts its activations on import; its users cannot change that.
-warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated", category=FutureWarning)
-
 __version__ = "0.1.0"
 
 

@@ -102,9 +102,9 @@ def browser(nobody):
         started.close()
 
 
-@pytest.fixture(scope="module", params=["lab", "voila"])
+@pytest.fixture(scope="module", params=["lab", "app"])
 def page(request, home, browser, tmp_path_factory) -> Iterator:
-    """The notebook, run to its end."""
+    """The notebook, run to its end: in JupyterLab as `make lab` has it, and in Voila as `make app` has it."""
     folder = tmp_path_factory.mktemp(request.param)
     # JupyterLab draws only the cells in sight unless told otherwise, and asks whether it may fetch news.
     for file, said in (
@@ -121,9 +121,8 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    target = {"lab": "lab", "voila": "app"}[request.param]
-    make_target = ["make", "-n", "--no-print-directory", "-o", ".venv/ready", target]
-    words = shlex.split(subprocess.check_output(make_target, cwd=workspace.REPOSITORY, text=True))
+    making = ["make", "-n", "--no-print-directory", "-o", ".venv/ready", request.param]
+    words = shlex.split(subprocess.check_output(making, cwd=workspace.REPOSITORY, text=True))
     command = {
         "lab": [
             "jupyter",
@@ -132,7 +131,7 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
             "--LabApp.expose_app_in_browser=True",
             "--IdentityProvider.token=",
         ],
-        "voila": ["voila", str(folder / "09.ipynb"), *words[2:]],
+        "app": ["voila", str(folder / "09.ipynb"), *words[2:]],
     }[request.param]
     environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTER_PREFER_ENV_PATH": "1"}
     server = subprocess.Popen(
@@ -232,7 +231,7 @@ def test_an_uploaded_video_gives_a_timeline_or_says_why_not(page, tmp_path):
             page.wait_for_function(f"{player}.querySelector('canvas').clientWidth > 0")
 
 
-@pytest.mark.parametrize("page", ["voila"], indirect=True)  # JupyterLab's own side bar leaves a phone no room
+@pytest.mark.parametrize("page", ["app"], indirect=True)  # JupyterLab's own side bar leaves a phone no room
 def test_nothing_is_cut_off_on_a_phone(page):
     page.set_viewport_size({"width": 390, "height": 844})
     wide = page.evaluate(

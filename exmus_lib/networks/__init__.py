@@ -1,0 +1,4 @@
+import warnings
+
+# PyTorchVideo scripts its activations on import; its users cannot change that.
+warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated", category=FutureWarning)
