@@ -1,54 +1,59 @@
 """The narrow waist: one table of logits per run, one row per clip, that every score, figure and widget reads.
 
-Columns: clip_id, video_id, split (train, val or test), then logit/<label> in vocabulary order. Always logits, never truth:
+Columns: clip_id, video_id, split (train, val or test), then logit/<label> in label order. Always logits, never truth:
 truth is joined from the clip manifest by clip_id, so a corrected label needs no network to run again.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, softmax
 
-from exmus_lib import vocabulary, workspace
+from exmus_lib import workspace
+from exmus_lib.labels import nearest
+from exmus_lib.tasks import Task, as_task, task
 
 KEYS = ["clip_id", "video_id", "split"]
 SPLITS = ("train", "val", "test")
 
 
-def columns(task: str) -> list[str]:
-    """The logit columns of a task, in vocabulary order."""
-    return [f"logit/{label}" for label in vocabulary.LABELS[task]]
+def table(clips: pd.DataFrame, logits: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
+    """A predictions table from the manifest rows of N clips and their (N, L) logits, in the same order, of L labels."""
+    names = _names(names)  # TODO goes with vocabulary.py
+    columns = [f"logit/{name}" for name in names]
+    values = pd.DataFrame(np.asarray(logits, dtype=np.float32), columns=columns, index=clips.index)
+    return check(pd.concat([clips[KEYS], values], axis=1).reset_index(drop=True), names)
 
 
-def table(clips: pd.DataFrame, logits: np.ndarray, task: str) -> pd.DataFrame:
-    """A predictions table from the manifest rows of N clips and their (N, L) logits, in the same order."""
-    values = pd.DataFrame(np.asarray(logits, dtype=np.float32), columns=columns(task), index=clips.index)
-    return check(pd.concat([clips[KEYS], values], axis=1).reset_index(drop=True), task)
+def names_of(predictions: pd.DataFrame) -> tuple[str, ...]:
+    """The labels of a predictions table, in its order."""
+    return tuple(column.removeprefix("logit/") for column in predictions if column.startswith("logit/"))
 
 
-def check(predictions: pd.DataFrame, task: str, name: str = "predictions") -> pd.DataFrame:
-    """The table itself when it is sound; ValueError naming `name` and what is wrong otherwise."""
-    wanted = KEYS + columns(task)
-    if list(predictions.columns) != wanted:
-        raise ValueError(f"{name}: columns {list(predictions.columns)} are not those of task {task}: {wanted}")
+def check(predictions: pd.DataFrame, names: Sequence[str], source: str = "predictions") -> pd.DataFrame:
+    """The table itself when it is sound and of these labels; ValueError naming `source` and what is wrong otherwise."""
+    names = _names(names)  # TODO goes with vocabulary.py
+    expected = [*KEYS, *(f"logit/{name}" for name in names)]
+    if list(predictions.columns) != expected:
+        raise ValueError(f"{source}: columns {list(predictions.columns)} are not those of these labels: {expected}")
     if predictions["clip_id"].duplicated().any():
         raise ValueError(
-            f"{name}: clips listed twice: {list(predictions.clip_id[predictions.clip_id.duplicated()][:5])}"
+            f"{source}: clips listed twice: {list(predictions.clip_id[predictions.clip_id.duplicated()][:5])}"
         )
     if not set(predictions["split"]) <= set(SPLITS):
-        raise ValueError(f"{name}: splits {sorted(set(predictions['split']))} are not among {SPLITS}")
+        raise ValueError(f"{source}: splits {sorted(set(predictions['split']))} are not among {SPLITS}")
     broken = ~np.isfinite(logits(predictions)).all(axis=1)
     if broken.any():
         raise ValueError(
-            f"{name}: logits that are not numbers for {list(predictions.clip_id[broken][:5])}; was training diverging?"
+            f"{source}: logits that are not numbers for {list(predictions.clip_id[broken][:5])}; was training diverging?"
         )
     return predictions
 
 
-def write(path: Path, predictions: pd.DataFrame, task: str) -> None:
+def write(path: Path, predictions: pd.DataFrame, names: Sequence[str]) -> None:
     """Write the checked table; it appears whole or not at all."""
-    check(predictions, task, str(path))
+    check(predictions, names, str(path))
     with workspace.atomic(path) as part:
         predictions.to_parquet(part, index=False)
 
@@ -64,22 +69,28 @@ def read(run: workspace.Run, views: int = 1) -> pd.DataFrame:
     if not file.exists():
         known = [r.name for r in workspace.find_runs(run.dataset, run.task)]
         raise FileNotFoundError(
-            f'no complete run "{run.name}" for {run.dataset}/{run.task}.{vocabulary.nearest(run.name, known)}'
+            f'no complete run "{run.name}" for {run.dataset}/{run.task}.{nearest(run.name, known)}'
             f" Complete runs: {known or 'none; train one with 02_x3d.ipynb or 03_slowfast.ipynb'}"
         )
-    return check(pd.read_parquet(file), run.task, str(file))
+    return check(pd.read_parquet(file), task_of(run).names, str(file))
 
 
-def store(dataset: str, task: str, name: str, predictions: pd.DataFrame, facts: dict) -> workspace.Run:
+def task_of(run: workspace.Run) -> Task:
+    """The task of a run, with the labels that it was made with."""
+    return task(run.task, run.labels())
+
+
+def store(dataset: str, task: Task, name: str, predictions: pd.DataFrame, facts: dict) -> workspace.Run:
     """A complete run made without training (a baseline, an ensemble), called <name>-<six hex over `facts`>.
 
     `facts` (its run.json) say what it was made from. Made again from members that were trained anew, it is replaced.
     """
-    run = workspace.Run(dataset, task, f"{name}-{workspace.six_hex(facts)}")
-    check(predictions, task, name)
+    task = as_task(task)  # TODO goes with vocabulary.py
+    run = workspace.Run(dataset, task.name, f"{name}-{workspace.six_hex(facts)}")
+    names = names_of(check(predictions, names_of(predictions), name))
     if not (run.complete and read(run).equals(predictions.reset_index(drop=True))):
-        run.write_facts({"task": task, **facts, **workspace.provenance()})
-        write(run.folder / "predictions.parquet", predictions, task)
+        run.write_facts({"task": task.name, "labels": task.labels.to_json(), **facts, **workspace.provenance()})
+        write(run.folder / "predictions.parquet", predictions, names)
     return run
 
 
@@ -94,34 +105,46 @@ def with_logits(predictions: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
     return predictions.assign(**dict(zip(columns, values.astype(np.float32).T, strict=True)))
 
 
-def probabilities(values: np.ndarray, task: str) -> np.ndarray:
-    """Logits (N, L) to probabilities: softmax over the 16 exercises, a sigmoid for each of the 11 muscles."""
-    return softmax(values, axis=1) if task == "exercise" else expit(values)
-
-
-def with_truth(predictions: pd.DataFrame, clips: pd.DataFrame, task: str, split: str | None = "test"):
+def with_truth(
+    predictions: pd.DataFrame, clips: pd.DataFrame, task: Task, split: str | None = "test"
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Rows of one split (None: all) joined to the manifest by clip_id: (joined table, truth, logits).
 
-    Truth is (N,) class indices or (N, 11) zeros and ones. Clips marked `unusable` (exmus_lib.review) are left out. A clip that
-    the manifest lacks, or has in another split, is an error: another clip set or split.
+    Truth is (N,) class indices or (N, L) zeros and ones, in the order of the table's labels; what an exercise works is what
+    `task` says today. Clips marked `unusable` (exmus_lib.review) are left out. A clip that the manifest lacks, or has in another
+    split, one of the split that the predictions lack, and a true label that they do not have are errors.
     """
+    task = as_task(task)  # TODO goes with vocabulary.py
     known = clips.set_index("clip_id")
     unknown = sorted(set(predictions["clip_id"]) - set(known.index))
-    if "split" in known and not unknown:
-        now = known["split"].loc[predictions["clip_id"]].to_numpy()
-        moved = predictions[predictions["split"].to_numpy() != now]
+    if unknown:
+        raise ValueError(
+            f"{len(unknown)} predicted clips are not in the manifest (first: {unknown[0]}): not the same clip set"
+        )
+    if "split" in known:
+        present = known["split"].loc[predictions["clip_id"]].to_numpy()
+        moved = predictions[predictions["split"].to_numpy() != present]
         if len(moved):
             first = moved.iloc[0]
             raise ValueError(
                 f"{len(moved)} predicted clips stand in another split in the manifest (first: {first.clip_id}, predicted as"
                 f" {first.split}, there {known['split'][first.clip_id]}): not the same split"
             )
-    if unknown:
-        raise ValueError(
-            f"{len(unknown)} predicted clips are not in the manifest (first: {unknown[0]}): not the same clip set"
-        )
+        lacking = known.index[known["split"].eq(split) | (split is None)].difference(predictions["clip_id"])
+        if len(lacking):
+            raise ValueError(
+                f"no prediction for {len(lacking)} clips of the manifest (first: {lacking[0]}): predict them before scoring"
+            )
     rows = predictions if split is None else predictions[predictions["split"] == split]
     if "unusable" in known:
         rows = rows[~known["unusable"].loc[rows["clip_id"]].to_numpy()]
     rows = rows.assign(exercise=known["exercise"].loc[rows["clip_id"]].to_numpy())
-    return rows, vocabulary.truth(rows["exercise"], task), logits(rows)
+    return rows, task.truth(rows["exercise"], names_of(rows)), logits(rows)
+
+
+def probabilities(values: np.ndarray, task: Task) -> np.ndarray:  # TODO goes with vocabulary.py
+    return as_task(task).probabilities(values)
+
+
+def _names(names) -> Sequence[str]:  # TODO goes with vocabulary.py
+    return as_task(names).names if isinstance(names, str | Task) else names

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from exmus_lib.vocabulary import nearest
+from exmus_lib.labels import nearest
 
 PRESETS = ("smoke", "quick", "paper", "prose")
 INITS = ("kinetics400", "scratch")

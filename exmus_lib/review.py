@@ -4,11 +4,13 @@ A mark says that a clip shows another exercise, or that it is of no use. Predict
 clip_id, so a mark counts at once, and no network runs again.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import vocabulary, workspace
+from exmus_lib import workspace
+from exmus_lib.labels import Labels, nearest
 
 COLUMNS = ["dataset", "clip_id", "mark"]
 UNUSABLE = "unusable"
@@ -20,36 +22,32 @@ def path() -> Path:
 
 
 def marks(dataset: str) -> dict[str, str]:
-    """clip_id -> mark, the right exercise or "unusable", of a data set. ValueError names a mark that is neither."""
+    """clip_id -> mark, the right exercise or "unusable", of a data set."""
     table = _read()
-    unknown = sorted(set(table["mark"]) - {*vocabulary.EXERCISES, UNUSABLE})
-    if unknown:
-        close = vocabulary.nearest(unknown[0], (*vocabulary.EXERCISES, UNUSABLE))
-        raise ValueError(f'{path()}: unknown mark "{unknown[0]}".{close}')
-    own = table[table["dataset"] == dataset]
-    return dict(zip(own["clip_id"], own["mark"], strict=True))
+    marked = table[table["dataset"] == dataset]
+    return dict(zip(marked["clip_id"], marked["mark"], strict=True))
 
 
-def mark(dataset: str, clip_id: str, what: str | None) -> None:
+def mark(dataset: str, clip_id: str, value: str | None, labels: Labels) -> None:
     """Mark a clip with its right exercise or as "unusable"; None takes its mark away. Raises ValueError for anything else."""
-    if what not in (*vocabulary.EXERCISES, UNUSABLE, None):
-        raise ValueError(
-            f'"{what}" is neither an exercise nor "{UNUSABLE}".{vocabulary.nearest(what, vocabulary.EXERCISES)}'
-        )
+    if value is not None:
+        _check([value], labels)
     with workspace.alone(path()):
         table = _read()
         rest = table[(table["dataset"] != dataset) | (table["clip_id"] != clip_id)]
-        own = pd.DataFrame([[dataset, clip_id, what]] if what else [], columns=COLUMNS, dtype=str)
-        table = pd.concat([rest, own], ignore_index=True)
+        added = pd.DataFrame([[dataset, clip_id, value]] if value else [], columns=COLUMNS, dtype=str)
+        table = pd.concat([rest, added], ignore_index=True)
         with workspace.atomic(path()) as part:
             table.to_csv(part, index=False)
 
 
-def applied(clips: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """The clips with the exercises that marks give them, and a column `unusable`."""
-    said = clips["clip_id"].map(marks(dataset)).astype(object)
-    relabelled = said.isin(vocabulary.EXERCISES)
-    return clips.assign(exercise=clips["exercise"].mask(relabelled, said), unusable=said.eq(UNUSABLE))
+def applied(clips: pd.DataFrame, dataset: str, labels: Labels) -> pd.DataFrame:
+    """The clips with the exercises that marks give them, and a column `unusable`. ValueError names a mark that is neither."""
+    given = marks(dataset)
+    _check(given.values(), labels)
+    marked = clips["clip_id"].map(given).astype(object)
+    relabelled = marked.isin(labels.exercises)
+    return clips.assign(exercise=clips["exercise"].mask(relabelled, marked), unusable=marked.eq(UNUSABLE))
 
 
 def usable(clips: pd.DataFrame) -> pd.DataFrame:
@@ -59,3 +57,11 @@ def usable(clips: pd.DataFrame) -> pd.DataFrame:
 
 def _read() -> pd.DataFrame:
     return pd.read_csv(path(), dtype=str) if path().exists() else pd.DataFrame(columns=COLUMNS, dtype=str)
+
+
+def _check(marks: Iterable[str], labels: Labels) -> None:
+    known = (*labels.exercises, UNUSABLE)
+    for unknown in sorted(set(marks) - set(known)):
+        raise ValueError(
+            f'{path()}: mark "{unknown}" is neither an exercise nor "{UNUSABLE}".{nearest(unknown, known)}'
+        )

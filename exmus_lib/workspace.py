@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from exmus_lib.vocabulary import nearest
+from exmus_lib import labels
+from exmus_lib.labels import Labels, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATASETS = ("sample", "kaggle")  # built in: rendered here, and the paper's
@@ -152,6 +153,11 @@ class Run:
     def facts(self) -> dict[str, object]:
         """run.json: every parameter, the seed, versions, commit, clip-set hash, device and wall time."""
         return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+
+    def labels(self) -> Labels:
+        """The labels that the run was made with; the default ones for a run of before they were kept."""
+        kept = self.facts().get("labels")
+        return Labels.from_json(kept) if kept else labels.read()
 
     def remove(self) -> None:
         """Delete the run's folder, if there is one."""

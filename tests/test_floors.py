@@ -9,7 +9,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 # Ground floor first: a module imports only from its own floor or from one listed before it.
 FLOORS = (
-    *("vocabulary", "recipes", "workspace", "review", "predictions", "parameters"),
+    *("labels", "tasks", "vocabulary", "recipes", "workspace", "review", "predictions", "parameters"),
     *("sample", "videos", "networks", "scores", "pictures", "workbook"),
 )
 # Only these may import torch, or a package that does.

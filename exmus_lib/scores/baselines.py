@@ -15,6 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from exmus_lib import predictions, vocabulary
+from exmus_lib.labels import Labels
+from exmus_lib.tasks import Muscles
 from exmus_lib.workspace import Run
 
 SURE = 30.0  # the largest logit of a look-up: finite, and a probability of 1 to twelve digits
@@ -48,6 +50,11 @@ def lookup(exercises: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(divide="ignore"):
         muscles = [logsumexp(values[:, w], axis=1) - logsumexp(values[:, ~w], axis=1) for w in works]
     return predictions.table(exercises, np.clip(np.stack(muscles, axis=1), -SURE, SURE), "mgap")
+
+
+def muscles_of(probabilities: np.ndarray, labels: Labels) -> np.ndarray:
+    """Probabilities (N, muscles) or (muscles,) out of those of the exercises: the sum over the exercises that work each."""
+    return probabilities @ Muscles(labels).truth(labels.exercises)
 
 
 def probe(run: Run, clips: pd.DataFrame, task: str) -> pd.DataFrame:

@@ -108,6 +108,13 @@ def per_label(truth: np.ndarray, probabilities: np.ndarray, thresholds: float | 
     return pd.DataFrame({**counts, **{name: values[0] for name, values in labels.items()}}, index=index)
 
 
+def confusion_counts(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """How many clips of each class (row) were taken for which (column): (L, L), of classes (N,) and probabilities (N, L)."""
+    counts = np.zeros((probabilities.shape[1],) * 2, dtype=int)
+    np.add.at(counts, (truth, probabilities.argmax(axis=1)), 1)
+    return counts
+
+
 def _decisions(
     truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

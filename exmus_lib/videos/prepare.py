@@ -1,12 +1,14 @@
 """From a data set's name to clips that networks can be trained on: made when missing, completed when interrupted."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import review, vocabulary, workspace
+from exmus_lib import labels, review, vocabulary, workspace
+from exmus_lib.labels import Labels
+from exmus_lib.tasks import Task, task
 from exmus_lib.videos import kaggle, scan
 from exmus_lib.videos.cut import cut
 from exmus_lib.videos.split import split
@@ -20,6 +22,11 @@ class ClipSet:
     folder: Path
     videos: pd.DataFrame
     clips: pd.DataFrame
+    labels: Labels = field(default_factory=labels.read)
+
+    def task(self, name: str) -> Task:
+        """The task of this name, with the labels of the data set."""
+        return task(name, self.labels)
 
     def path(self, clip) -> Path:
         """The file of a clip, given as a row of `clips`."""
@@ -135,10 +142,10 @@ def load(name: str) -> ClipSet:
             f" {', '.join(known) or 'none'}. 01_data_prep.ipynb makes it, with the same dataset and preset."
         )
     videos, clips = (pd.read_parquet(folder / f"{table}.parquet") for table in ("videos", "clips"))
-    labels = {video.video_id: vocabulary.FOLDERS.get(video.folder.strip().lower()) for video in videos.itertuples()}
-    videos, clips = (table.assign(exercise=table["video_id"].map(labels)) for table in (videos, clips))
+    exercise = {video.video_id: vocabulary.FOLDERS.get(video.folder.strip().lower()) for video in videos.itertuples()}
+    videos, clips = (table.assign(exercise=table["video_id"].map(exercise)) for table in (videos, clips))
     clips = clips.dropna(subset=["exercise"]).reset_index(drop=True)
-    return ClipSet(name, folder, videos, review.applied(clips, name))
+    return ClipSet(name, folder, videos, review.applied(clips, name, labels.read()))
 
 
 def _column(split: str) -> str:

@@ -284,13 +284,13 @@ class Browser(ipw.VBox):
     def _mark(self, what: str) -> None:
         if self.playing:
             dataset, clip_id = self.playing
-            review.mark(dataset, clip_id, what)
+            review.mark(dataset, clip_id, what, self.clip_set.labels)
             self._stop_playing()
             self._load()
             self.marking.value = f"{escape(clip_id)} is marked: {what}. Scores heed it at once."
 
     def _unmark(self) -> None:
         if self.marked.value:
-            review.mark(self.clip_set.name, self.marked.value, None)
+            review.mark(self.clip_set.name, self.marked.value, None, self.clip_set.labels)
             self._load()
             self.marking.value = "The mark is taken away."

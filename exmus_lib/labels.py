@@ -1,0 +1,105 @@
+"""Labels as a value: exercises, muscles, which exercise works which muscles, and the folder names that lead to an exercise.
+
+The paper's are the default (data/labels/exercises.csv; Tables 1 and 3). A data set's folder may hold an `exercises.csv` of its own,
+which then counts for it. Muscles are looked up by exercise; nobody measured them on the people in the videos.
+"""
+
+import csv
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_FILE = Path(__file__).resolve().parents[1] / "data" / "labels" / "exercises.csv"
+FILE_NAME = "exercises.csv"  # in a data set's folder
+COLUMNS = ("folder", "exercise", "muscles")
+# The order of the paper's muscle label vector; muscles of other names follow in the order of their file.
+PAPER_MUSCLES = (
+    "triceps", "lats", "biceps", "quads", "glutes", "shoulders", "abs", "obliques", "chest", "lower back", "hamstrings",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Labels:
+    """`muscles_of`: exercise -> the muscles it works, in label order; `folders`: class folder in lower case -> exercise,
+    None where it has no label (plank). An exercise's own name is a folder name too."""
+
+    muscles_of: Mapping[str, tuple[str, ...]]
+    folders: Mapping[str, str | None] = field(default_factory=dict, compare=False)
+
+    @property
+    def exercises(self) -> tuple[str, ...]:
+        """All exercises in label order, which is that of their first lines (the paper's: of its Table 3)."""
+        return tuple(self.muscles_of)
+
+    @property
+    def muscles(self) -> tuple[str, ...]:
+        """All muscles in label order."""
+        worked = dict.fromkeys(muscle for muscles in self.muscles_of.values() for muscle in muscles)
+        return tuple(m for m in PAPER_MUSCLES if m in worked) + tuple(m for m in worked if m not in PAPER_MUSCLES)
+
+    def exercise_of(self, folder: str) -> str | None:
+        """The exercise of a class folder, in any case; None for one without a label. KeyError for an unknown folder."""
+        known = {exercise.lower(): exercise for exercise in self.exercises} | dict(self.folders)
+        return known[folder.strip().lower()]
+
+    def to_json(self) -> dict[str, list[str]]:
+        """As run.json keeps them: exercise -> muscles, both in label order."""
+        return {exercise: list(muscles) for exercise, muscles in self.muscles_of.items()}
+
+    @classmethod
+    def from_json(cls, muscles_of: Mapping[str, Iterable[str]]) -> "Labels":
+        return cls({exercise: tuple(muscles) for exercise, muscles in muscles_of.items()})
+
+
+def read(path: Path = DEFAULT_FILE) -> Labels:
+    """The labels of a CSV file with the columns folder, exercise and muscles.
+
+    UTF-8 with or without a byte order mark, separated by commas or semicolons; muscles of any name, separated by semicolons (or
+    commas). An empty exercise means that the folder has no label. Raises ValueError naming the line and what is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8 and try again.") from None
+    heading = text.partition("\n")[0]
+    rows = csv.reader(text.splitlines(), delimiter=";" if heading.count(";") > heading.count(",") else ",")
+    names = [name.strip().lower() for name in next(rows, [])]
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise ValueError(f"{path}: no column {', '.join(missing)}. Its first line must be {','.join(COLUMNS)}")
+    folders, muscles_of, spelled = {}, {}, {muscle: muscle for muscle in PAPER_MUSCLES}
+    for line, row in enumerate(rows, start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+        *cells, last = [*row, *[""] * (len(names) - len(row))][: len(names) - 1] + [";".join(row[len(names) - 1 :])]
+        cell = dict(zip(names, (text.strip() for text in (*cells, last)), strict=True))
+        folder, exercise = cell["folder"].lower(), cell["exercise"]
+        if not (folder or exercise):
+            raise ValueError(f"{path}, line {line}: neither a folder nor an exercise")
+        exercise = next((known for known in muscles_of if known.lower() == exercise.lower()), exercise) or None
+        muscles = [" ".join(muscle.split()) for muscle in re.split("[;,]", cell["muscles"]) if muscle.strip()]
+        muscles = tuple(dict.fromkeys(spelled.setdefault(muscle.lower(), muscle) for muscle in muscles))
+        if exercise and muscles_of.setdefault(exercise, muscles) != muscles:
+            raise ValueError(f'{path}, line {line}: "{exercise}" has other muscles than on an earlier line')
+        if folder and folders.setdefault(folder, exercise) != exercise:
+            raise ValueError(
+                f'{path}, line {line}: folder "{folder}" leads to another exercise than on an earlier line'
+            )
+    if not muscles_of:
+        raise ValueError(f"{path} names no exercise")
+    return Labels(muscles_of, folders)
+
+
+def paper() -> Labels:
+    """The paper's own 16 exercises and 11 muscles (data/paper/exercise_muscles.csv), whatever a data set's are."""
+    with (DEFAULT_FILE.parents[1] / "paper" / "exercise_muscles.csv").open(newline="", encoding="utf-8") as file:
+        return Labels({r["exercise_table3"]: tuple(r["muscles"].split(";")) for r in csv.DictReader(file)})
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """A hint for error messages: ' Did you mean "…"?' where a known word is a likely slip away, else nothing."""
+    lowered = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(str(word).lower(), lowered, n=1)
+    return f' Did you mean "{lowered[close[0]]}"?' if close else ""
