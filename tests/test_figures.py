@@ -122,7 +122,7 @@ def test_confusion_matrix_counts_clips_and_shades_by_row():
     assert texts(ax) == ["3", "1", "1"]
     assert names(ax)[0] == "Bench Press (4)" and names(ax)[12] == "Squat (1)" and names(ax)[1] == "Bicep Curl (0)"
     assert [label.get_text() for label in ax.get_xticklabels()] == list(EXERCISES)
-    assert ax.get_title("left") == "a run" and ax.get_title("right") == "3 of 5 clips right"
+    assert ax.get_title("left") == "a run" and ax.get_xlabel() == "predicted exercise (3 of 5 clips right)"
 
 
 def test_label_bars_show_scores_support_and_what_is_undefined():

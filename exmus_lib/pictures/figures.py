@@ -207,18 +207,16 @@ def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, names: Sequen
     """
     counts = metrics.confusion_counts(truth, probabilities)
     support = counts.sum(axis=1, keepdims=True)
-    side = 1.6 + 0.35 * len(names)
     ax = sns.heatmap(
-        100 * counts / np.maximum(support, 1), ax=plt.subplots(figsize=(side, side - 1))[1],
+        100 * counts / np.maximum(support, 1), ax=plt.subplots(figsize=(3.4 + 0.24 * len(names), 2.6 + 0.225 * len(names)))[1],
         annot=np.where(counts > 0, counts.astype(str), ""), fmt="", annot_kws={"fontsize": 7.5},
         cmap="Blues", vmin=0, vmax=100, square=True, linewidths=0.4, linecolor="#dddddd",
-        cbar_kws={"label": "share of the true exercise's clips (%)", "shrink": 0.7},
+        cbar_kws={"label": "share of the row (%)", "shrink": 0.7},
         xticklabels=names, yticklabels=[f"{name} ({n})" for name, n in zip(names, support[:, 0], strict=True)],
     )  # fmt: skip
-    ax.set(xlabel="predicted exercise", ylabel="true exercise (clips)")
-    ax.set_title(title)
-    ax.set_title(f"{np.trace(counts)} of {counts.sum()} clips right", loc="right", fontsize=8.5, fontweight="normal")
-    ax.tick_params(length=0)
+    right = f"{np.trace(counts)} of {counts.sum()} clips right"
+    ax.set(xlabel=f"predicted exercise ({right})", ylabel="true exercise (clips)", title=title)
+    ax.tick_params(length=0, labelrotation=0)
     plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
     return ax
 

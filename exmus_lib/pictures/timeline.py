@@ -1,6 +1,7 @@
 """A video's windows as a picture: the exercise along time, and each muscle's probability below it."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import matplotlib as mpl
 import numpy as np
@@ -55,10 +56,10 @@ def timeline(table: pd.DataFrame, title: str) -> Figure:
         strip.text((edges[first] + edges[last]) / 2, 0, fitting, ha="center", va="center", fontsize=8)
     strip.set(yticks=[], ylim=(-0.5, 0.5), xlim=(edges[0], edges[-1]))
     heading = {"loc": "left", "fontsize": 10, "fontweight": "bold", "parse_math": False}  # a file may be called $x$
-    strip.set_title("\n".join(filter(None, (title, warning))), color="#8a3b00" if warning else "black", **heading)
+    strip.set_title("\n".join([title, *wrap(warning, 70)]), color="#8a3b00" if warning else "black", **heading)
     keys = [(colour(a, exercises), f"{number(a, exercises)} {a}".strip()) for a in dict.fromkeys(answers)]
     patches = [Patch(color=shade, label=text) for shade, text in keys]
-    strip.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.01, 1.4), fontsize=7.5, frameon=False)
+    figure.legend(handles=patches, loc="outside right upper", fontsize=7.5, frameon=False)
     for ax in below:
         shares = 100 * table[list(muscles.values())].to_numpy().T
         look = {"cmap": "Greys" if warning else "Blues", "vmin": 0, "vmax": 100}
