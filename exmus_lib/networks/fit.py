@@ -110,7 +110,9 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     learned = review.usable(clips)
     cache = view_cache(clips, clip_set.folder, how, clip_set.hash("video"))
     parts = {
-        part: ClipDataset(learned[learned["split"] == part], clip_set.folder, how, task, part == "train", cache)
+        part: ClipDataset(
+            learned[learned["split"] == part], clip_set.folder, how, clip_set.task(task), part == "train", cache
+        )
         for part in ("train", "val")
     }
     if not len(parts["train"]):

@@ -1,6 +1,6 @@
 """From trained weights to the predictions table and embeddings, and to the answer for one video."""
 
-from math import ceil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +12,22 @@ from exmus_lib import predictions, workspace
 from exmus_lib.networks import compute, weights
 from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.recipes import Recipe
-from exmus_lib.videos.cut import SIDE
-from exmus_lib.videos.dataset import ClipDataset, ViewCache, view_of, view_times, window_of
+from exmus_lib.videos import windows
+from exmus_lib.videos.cut import small_copy
+from exmus_lib.videos.dataset import ClipDataset, ViewCache, view_of
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.videos.read import VideoError, info, read_frames
-from exmus_lib.videos.scan import SHORTEST
-from exmus_lib.vocabulary import LABELS
+from exmus_lib.videos.read import read_frames
 
-MOST = 0.8  # of a clip: the longest of several views of it
+MAX_SHARE = 0.8  # of a clip: the longest of several views of it
 
 
 def predict_clips(
     run: workspace.Run, network: VideoNetwork, clips: pd.DataFrame, folder: Path, how: Recipe, cache: ViewCache | None
 ) -> None:
     """Write embeddings.npz and then predictions.parquet, last, for the clips of all three splits (column `split`)."""
-    logits, embeddings = _all(run, network, ClipDataset(clips, folder, how, run.task, train=False, cache=cache))
+    logits, embeddings = _all(
+        run, network, ClipDataset(clips, folder, how, predictions.task_of(run), train=False, cache=cache)
+    )
     with workspace.atomic(run.folder / "embeddings.npz") as part:
         np.savez_compressed(
             part,
@@ -40,15 +41,18 @@ def predict_clips(
 def several_views(run: workspace.Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
     """A run's predictions with the logits of several views of each clip averaged, read where they were made before.
 
-    The views are spread evenly over the clip, each as long as the recipe's window but no longer than MOST of the clip, so that
+    The views are spread evenly over the clip, each as long as the recipe's window but no longer than MAX_SHARE of the clip, so that
     there is room to move; one view is the run's own, the centre. Written as predictions-v<views>.parquet.
     """
     path = predictions.path(run, views)
     if views > 1 and not path.exists():
         network, how = restore(run)
         clips, sums = clip_set.table(run.facts()["split"]), 0.0
-        for where in np.linspace(0, 1, views):
-            data = ClipDataset(clips, clip_set.folder, how, run.task, train=False, cache=None, where=where, most=MOST)
+        task = predictions.task_of(run)
+        for position in np.linspace(0, 1, views):
+            data = ClipDataset(
+                clips, clip_set.folder, how, task, train=False, cache=None, position=position, max_share=MAX_SHARE
+            )
             sums = sums + _all(run, network, data)[0]
         predictions.write(path, predictions.table(clips, sums / views, run.task), run.task)
     return predictions.read(run, views)
@@ -87,22 +91,16 @@ def restore(run: workspace.Run) -> tuple[VideoNetwork, Recipe]:
 def predict(video: str | Path, run: workspace.Run | str | Path) -> pd.Series:
     """Probabilities of one video file, label -> probability, highest first. `run` is a Run or the path of its folder.
 
-    Windows as long as clips, 2 <= t < 4 s, are laid over the whole video and their logits averaged. Raises VideoError naming
-    the file and why when it cannot be read or is shorter than a clip.
+    Windows as long as clips are laid over the whole video (videos.windows) and their logits averaged; they are read from a
+    small copy, as the clips were that the network learned from. Raises VideoError naming the file and why when it cannot be
+    read or is shorter than a clip.
     """
     run = run if isinstance(run, workspace.Run) else workspace.Run.at(run)
-    facts = info(video)
-    if facts.seconds < SHORTEST:
-        raise VideoError(video, f"shorter than {SHORTEST:g} s ({facts.seconds:.2f} s)")
-    network, how = restore(run)
-    pieces = max(1, int(facts.seconds // 2))
-    length = facts.seconds / pieces
-    start, window = window_of(length, facts.fps, how)
-    starts = [
-        ceil(i * length * facts.fps - 1e-6) / facts.fps + start for i in range(pieces)
-    ]  # as clips are cut: at a frame
-    times = [view_times(begin, window, how.frames, facts.fps) for begin in starts]
-    name = run.facts()["network"]
-    logits = [forward(network, view_of(read_frames(video, t, side=SIDE), how)[None], name)[0] for t in times]
-    mean = np.mean(logits, axis=0)
-    return pd.Series(predictions.probabilities(mean, run.task)[0], LABELS[run.task]).sort_values(ascending=False)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.mp4"
+        facts = small_copy(Path(video), copy)
+        network, how = restore(run)
+        name, task = run.facts()["network"], predictions.task_of(run)
+        times = [windows.span_times(span, facts, how) for span in windows.spans(facts.seconds)]
+        logits = [forward(network, view_of(read_frames(copy, t), how)[None], name)[0] for t in times]
+    return pd.Series(task.probabilities(np.mean(logits, axis=0))[0], task.names).sort_values(ascending=False)

@@ -5,8 +5,8 @@ import pandas as pd
 
 # Clips of the paper's three sides (section III; its 2,113 is a misprint).
 PROPORTIONS = {"train": 1227, "val": 443, "test": 442}
-# Which side a class that has too few groups for all three does without: rather val than test, rather test than train.
-WORTH = np.array([100.0, 1.0, 10.0])
+# What it costs that an exercise is missing from a side: one with too few groups does rather without val than without test.
+MISSING_COST = np.array([1000.0, 10.0, 100.0])
 
 
 def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -21,11 +21,30 @@ def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def scarce(clips: pd.DataFrame, column: str = "split_video") -> dict[str, int]:
-    """The exercises that are missing from train, val or test for want of groups, each with how many groups it has."""
-    of_exercise = clips.groupby("exercise")
-    missing = of_exercise[column].nunique() < len(PROPORTIONS)
-    return of_exercise["group"].nunique()[missing].to_dict()
+def shortages(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
+    """A sentence for each exercise that is missing from train, val or test, with the cause, and one for a thin validation."""
+    unit, noun = ("group", "group") if column == "split_video" else ("clip_id", "clip")
+    sentences = []
+    for exercise, rows in clips.groupby("exercise"):
+        missing = [side for side in PROPORTIONS if not (rows[column] == side).any()]
+        units = rows[unit].nunique()
+        if units < len(PROPORTIONS):
+            cause = f"it has only {units} {noun}{'s' * (units > 1)}"
+        else:
+            others = set(clips["exercise"][clips[unit].isin(rows[unit])]) - {exercise}
+            cause = f"its {units} groups also hold {', '.join(sorted(others))}, and a group stays on one side"
+        if missing:
+            sentences.append(f"{exercise}: no clip in {' and '.join(missing)}, because {cause}")
+    return sentences + thin_validation(clips, column)
+
+
+def thin_validation(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
+    """A sentence where validation holds half of the exercises or fewer, else none."""
+    present, every = clips["exercise"][clips[column] == "val"].nunique(), clips["exercise"].nunique()
+    sentence = (
+        f"validation holds {present} of {every} exercises, and early stopping and the choice of weights rest on it"
+    )
+    return [sentence] if 2 * present <= every else []
 
 
 def _assign(units: pd.Series, exercises: pd.Series, seed: int) -> pd.Series:
@@ -43,7 +62,7 @@ def _assign(units: pd.Series, exercises: pd.Series, seed: int) -> pd.Series:
     def cost(sides: np.ndarray) -> np.ndarray:
         """Of clips per side and exercise (..., side, exercise): a missing side outweighs any lopsidedness."""
         lopsided = ((sides - target) ** 2 / (target * clips.sum(axis=0))).sum(axis=(-1, -2))
-        return lopsided + ((sides == 0).sum(axis=-1) * WORTH).sum(axis=-1) * 10
+        return lopsided + ((sides == 0).sum(axis=-1) * MISSING_COST).sum(axis=-1)
 
     def moved(sides: np.ndarray, unit: int) -> np.ndarray:
         """The three (side, exercise) arrays after adding the unit to each of the sides."""
