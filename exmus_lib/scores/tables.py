@@ -42,39 +42,40 @@ def runs_of(clip_set: ClipSet, preset: str, folds: bool = False) -> list[workspa
 
     Of ensembles whose weight was chosen, and chosen again after a member was trained anew, the newest alone.
     """
-    chosen = {}
-    for run, facts in _complete(clip_set, preset):
-        if is_folds(facts["split"]) == folds and not _reason(run, facts, clip_set):
-            chosen[(run.task, *facts["members"]) if facts.get("chosen_on_validation") else run.name] = run
-    return list(chosen.values())
+    runs = {}
+    for run, facts, reason in _checked(clip_set, preset):
+        if is_folds(facts["split"]) == folds and not reason:
+            runs[(run.task, *facts["members"]) if facts.get("chosen_on_validation") else run.name] = run
+    return list(runs.values())
 
 
 def left_out(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, str]]:
     """The complete runs of a preset that cannot be scored on the present clips, and why: other labels, clips or split."""
-    reasons = [(run, _reason(run, facts, clip_set)) for run, facts in _complete(clip_set, preset)]
-    return [(run, reason) for run, reason in reasons if reason]
+    return [(run, reason) for run, _, reason in _checked(clip_set, preset) if reason]
 
 
-def _complete(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, dict]]:
+def _checked(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, dict, str]]:
+    """Each complete run of a preset with its facts and why it cannot be scored on the present clips; "" where it can."""
+    present = cache(lambda split: (clip_set.table(split), clip_set.hash(split)))
+
+    def reason(run: workspace.Run, facts: dict) -> str:
+        if facts["split"] != "video" and not is_folds(facts["split"]):
+            return f"another split: by {facts['split']}"
+        clips, clips_hash = present(facts["split"])
+        if facts["clip_set"] != clips_hash:
+            return "other clips"
+        try:
+            task, table = clip_set.task(run.task), predictions.read(run)
+            predictions.with_truth(table, clips, task, None)
+            metrics.scored(table, clips, task)
+        except ValueError as error:  # other labels, a clip without a prediction, no test clip, a damaged table
+            return str(error)
+        return ""
+
     runs = [(run, run.facts()) for task in TASKS for run in workspace.find_runs(clip_set.name, task)]
     # A run with a Softmax head is there to show what that does (11_protocol_audit), and stands for nothing else.
-    return [(run, facts) for run, facts in runs if facts["preset"] == preset and not facts.get("head")]
-
-
-def _reason(run: workspace.Run, facts: dict, clip_set: ClipSet) -> str:
-    """Why a run cannot be scored on the present clips; empty when it can."""
-    split = facts["split"]
-    if split != "video" and not is_folds(split):
-        return f"another split: by {split}"
-    if facts["clip_set"] != clip_set.hash(split):
-        return "other clips"
-    try:
-        task = clip_set.task(run.task)
-        predictions.with_truth(predictions.read(run), clip_set.table(split), task, None)
-        metrics.scored(run, clip_set.table(split), task)
-    except ValueError as error:  # other labels, clips without a prediction, no test clip, a damaged table
-        return str(error)
-    return ""
+    kept = [(run, facts) for run, facts in runs if facts["preset"] == preset and not facts.get("head")]
+    return [(run, facts, reason(run, facts)) for run, facts in kept]
 
 
 def grouped(runs: Iterable[workspace.Run], clip_set: ClipSet) -> list[Group]:
@@ -121,26 +122,33 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     difference_high (of those and the paper's, only where nothing differs), differs (what does), outdated (why they are, if they
     are) and runs (folder names).
     """
-    clips, tasks = clip_set.table("video"), {task.name: task for task in tasks_of(clip_set)}
-    groups, lines = grouped(runs_of(clip_set, preset), clip_set), []
-
-    @cache
-    def measured(runs: tuple[workspace.Run, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return pooled(runs, clips, tasks[runs[0].task]), _batched(runs, clips, tasks[runs[0].task])
-
+    clips, groups, lines = clip_set.table("video"), grouped(runs_of(clip_set, preset), clip_set), []
+    measured = cache(lambda runs: _measured(runs, clips, clip_set.task(runs[0].task)))
     for _, row in paper_rows().iterrows():
         group, other = match(row, groups)
-        theirs, workers = row.drop(KEYS).dropna(), list(protocol.possible_workers(row))
-        nothing = pd.DataFrame(np.nan, theirs.index, OURS), pd.DataFrame(np.nan, workers, theirs.index)
-        ours, batched = measured(group.runs) if group else nothing
-        ends = batched.loc[workers, theirs.index].agg(["min", "max"]).T.set_axis(["low", "high"], axis=1)
-        apart = ends.sub(theirs.where(bool(group) and not other), axis=0).astype(float)
-        lines.append(pd.DataFrame({
-            **row[KEYS], "metric": theirs.index, "paper": theirs.astype(float), **ours.loc[theirs.index],
-            **ends.add_prefix("protocol_"), **apart.add_prefix("difference_"), "differs": "; ".join(other),
-            "outdated": group.outdated if group else "", "runs": group.names if group else "",
-        }))  # fmt: skip
-    return pd.concat(lines, ignore_index=True)
+        lines.append(_beside(row, *(measured(group.runs) if group else (None, None)), not other).assign(
+            **row[KEYS], differs="; ".join(other),
+            outdated=group.outdated if group else "", runs=group.names if group else "",
+        ))  # fmt: skip
+    table = pd.concat(lines, ignore_index=True).dropna(subset="paper", ignore_index=True)
+    return table[[*KEYS, *table.columns.drop(KEYS)]]
+
+
+def _measured(runs: Sequence[workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task) -> tuple:
+    """Of runs that differ in their seed alone: OURS (see `pooled`), and by the paper's protocol a row per number of workers."""
+    return pooled(runs, clips, task), 100 * sum(protocol.score(run, clips, task) for run in runs) / len(runs)
+
+
+def _beside(row: pd.Series, ours: pd.DataFrame | None, batched: pd.DataFrame | None, same: bool) -> pd.DataFrame:
+    """A row of the paper and ours, a line per metric, as in `cells`; `same`: nothing differs, so that differences are given."""
+    if ours is None:
+        ours = pd.DataFrame(np.nan, row.drop(KEYS).dropna().index, OURS)
+        batched = pd.DataFrame(np.nan, protocol.WORKERS, ours.index)
+    paper = row.reindex(ours.index).astype(float)
+    ends = batched.loc[list(protocol.possible_workers(row))].agg(["min", "max"]).T.set_axis(["low", "high"], axis=1)
+    apart = ends.sub(paper if same else paper * np.nan, axis=0)
+    lines = {"paper": paper, **ours, **ends.add_prefix("protocol_"), **apart.add_prefix("difference_")}
+    return pd.DataFrame(lines).loc[ours.index].rename_axis("metric").reset_index()
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
@@ -185,45 +193,35 @@ def pooled(runs: Sequence[workspace.Run | pd.DataFrame], clips: pd.DataFrame, ta
     return 100 * pd.DataFrame({"ours": values.mean(), "low": values.min(), "high": values.max()}).join(sure)
 
 
-def _batched(runs: Sequence[workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """By the paper's protocol, in percent, the mean over runs: a row per number of workers, a column per metric."""
-    return 100 * sum(protocol.score(run, clips, task) for run in runs) / len(runs)
-
-
 def beside_paper(
     runs: Iterable[workspace.Run], clip_set: ClipSet, split: str = "video", views: int = 1
 ) -> pd.DataFrame:
-    """Test scores of runs above the paper's, in percent: a column per metric, `undefined`, `note`.
+    """Test scores of runs above the paper's, in percent: rows (run, row), a column per metric, and `note`.
 
-    Row "ours" has a dagger where anything differs from the paper's row below it, and `note` says what; `undefined` is
-    that of scores.metrics. Above each row of the paper, ours by its protocol (scores.protocol), with the loader workers of that
-    row. Row "difference", those less the paper's, is there only where nothing differs. Where several numbers of workers are
-    possible, both have a lowest and a highest row.
-    `views` says which predictions of the runs (predictions.path). ValueError without runs.
+    Row "ours" has a dagger where anything differs from the paper's row below it, and `note` says what. Above each row of the
+    paper, ours by its protocol (scores.protocol), with the loader workers of that row. Row "difference", those less the
+    paper's, is there only where nothing differs. Where several numbers of workers are possible, both have a lowest and a
+    highest row. `views` says which predictions of the runs (predictions.path). ValueError without runs.
     """
-    tables = {run.name: _beside(run, clip_set, split, views) for run in runs}
+    tables = {}
+    for run in runs:
+        facts, task = run.facts(), clip_set.task(run.task)
+        ours, batched = _measured([predictions.read(run, views)], clip_set.table(split), task)
+        theirs, note = paper_rows_of(facts), outdated(run, clip_set)
+        other = differs(run, facts, theirs[0]) if theirs else ["not in the paper"]
+        other += [f"{views} views of a clip"] if views > 1 else []
+        rows = {f"ours {DAGGER}" if other else "ours": ours["ours"]}
+        for place, row in enumerate(theirs):
+            lines, workers = _beside(row, ours, batched, not other), protocol.possible_workers(row)
+            lines = lines.set_index("metric")
+            ends = {"": "low"} if len(workers) == 1 else {", lowest": "low", ", highest": "high"}
+            by = f"ours by Table {row['table']}'s protocol, {'/'.join(map(str, workers))} workers"
+            rows |= {by + name: lines[f"protocol_{end}"] for name, end in ends.items()}
+            rows[f"paper, {row['variant']} (Table {row['table']})"] = lines["paper"]
+            if not other and not place:
+                rows |= {f"difference{name}": lines[f"difference_{end}"] for name, end in ends.items()}
+        notes = ["; ".join([*other, *([f"outdated: {note}"] if note else [])]), *[""] * (len(rows) - 1)]
+        tables[run.name] = pd.DataFrame(rows).T.assign(note=notes)
     if not tables:
         raise ValueError("no runs to set beside the paper; train one with 02_x3d.ipynb or 03_slowfast.ipynb")
     return pd.concat(tables, names=["run", "row"]).round(2)
-
-
-def _beside(run: workspace.Run, clip_set: ClipSet, split: str, views: int) -> pd.DataFrame:
-    facts, clips, task = run.facts(), clip_set.table(split), clip_set.task(run.task)
-    table, theirs = predictions.read(run, views), paper_rows_of(facts)
-    scores, batched = metrics.score(table, clips, task), _batched([table], clips, task)
-    other = differs(run, facts, theirs[0]) if theirs else ["not in the paper"]
-    other += [f"{views} views of a clip"] if views > 1 else []
-    note, ours = outdated(run, clip_set), 100 * scores[list(task.metrics)]
-    name, notes = f"ours {DAGGER}" if other else "ours", "; ".join([*other, *([f"outdated: {note}"] if note else [])])
-    rows = {name: {**ours, "undefined": scores["undefined"], "note": notes}}
-    for row in theirs:
-        workers = protocol.possible_workers(row)
-        values = row.reindex(list(task.metrics)).astype(float)
-        ends = {"": "min"} if len(workers) == 1 else {", lowest": "min", ", highest": "max"}
-        batches = {end: batched.loc[list(workers)].agg(how) for end, how in ends.items()}
-        by = f"ours by Table {row['table']}'s protocol, {' or '.join(map(str, workers))} workers"
-        rows |= {by + end: {**values, "note": ""} for end, values in batches.items()}
-        rows[f"paper, {row['variant']} (Table {row['table']})"] = {**values, "note": ""}
-        if not other and row is theirs[0]:
-            rows |= {f"difference{end}": {**(batch - values), "note": ""} for end, batch in batches.items()}
-    return pd.DataFrame.from_dict(rows, orient="index")
