@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import runs
 from bs4 import BeautifulSoup
+from runs import EXERCISE, LABELS, MGAP
 
 from exmus_lib import predictions, workspace
 from exmus_lib.pictures import page
@@ -73,7 +74,7 @@ def test_a_difference_stands_only_where_nothing_differs(clip_set):
     assert row["interval_low"] < row["ours"] < row["interval_high"]
     row = of(cells, 7, "X3D-m", "scratch", "f1")
     (run,) = tables.runs_of(kaggle, "paper")[:1]
-    batched = 100 * protocol.score(run, kaggle.table(), "exercise").loc[10, "f1"]  # this row had 10 workers
+    batched = 100 * protocol.score(run, kaggle.table(), EXERCISE).loc[10, "f1"]  # this row had 10 workers
     assert row["ours"] < row["protocol_low"] == row["protocol_high"] == pytest.approx(batched)
     assert row["difference_low"] == row["protocol_low"] - 69.37
     row = of(cells, 7, "X3D-m", "pretrained", "top1")  # the paper's has 30 epochs
@@ -130,7 +131,7 @@ def test_members_trained_anew_replace_their_ensemble_and_a_deleted_one_is_named(
     row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
     assert row["ours"] == 50 and ", " not in row["runs"]
     beyond = tables.beyond(clip_set, "quick").query("metric == 'top1'")
-    assert beyond["what"].tolist() == ["Ensemble, weight chosen on validation: X3D-M, SlowFast-R50 (x = 0.30)"]
+    assert beyond["what"].tolist() == ["X3D-M + SlowFast-R50, weight chosen on validation (x = 0.30)"]
     members[0].remove()
     row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
     assert f"{members[0].name} deleted" in row["differs"]
@@ -140,9 +141,9 @@ def test_seeds_of_what_the_paper_lacks_are_pooled_too(clip_set):
     for seed, wrong in enumerate((0, 8)):
         parent = runs.write_run(clip_set, seed=seed, wrong=wrong)
         said = {name: parent.facts()[name] for name in ("preset", "split", "seed", "clip_set")}
-        baselines.store(parent, "lookup", baselines.lookup(predictions.read(parent)), "sample", "mgap", said)
+        baselines.store(parent, "lookup", baselines.lookup(predictions.read(parent), LABELS), "sample", MGAP, said)
     (row,) = tables.beyond(clip_set, "quick").query("metric == 'exact_match'").itertuples()
-    assert row.what == "Muscles looked up from the exercise run of X3D-M"
+    assert row.what == "Muscles looked up from X3D-M"
     assert (row.ours, row.low, row.high) == (87.5, 75, 100)
 
 
@@ -213,28 +214,28 @@ def as_read(row: pd.DataFrame) -> list[list[str]]:
 
 def test_a_run_is_called_better_only_where_the_interval_excludes_zero(clip_set):
     good, same, bad = (runs.write_run(clip_set, wrong=wrong, seed=wrong) for wrong in (0, 1, 20))
-    table = tables.ranking(clip_set, "quick", "exercise")
+    table = tables.ranking(clip_set, "quick", EXERCISE)
     assert table["name"].tolist() == [good.name, same.name, bad.name]
     assert table["verdict"].tolist() == ["reference", "not told apart", "worse"]
     assert (
         table["behind"].tolist()[1:] == [100 / 32, 100 * 20 / 32]
         and table["behind_low"][2] > 0 >= table["behind_low"][1]
     )
-    assert tables.ranking(clip_set, "quick", "mgap").empty
+    assert tables.ranking(clip_set, "quick", MGAP).empty
 
 
 def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set, home):
     run = runs.write_run(clip_set, wrong=8)
     facts = {"preset": "quick", "split": "video", "seed": 0, "clip_set": clip_set.hash("video")}
-    baselines.store(run, "lookup", baselines.lookup(predictions.read(run)), "sample", "mgap", facts)
+    baselines.store(run, "lookup", baselines.lookup(predictions.read(run), LABELS), "sample", MGAP, facts)
     figure = home / "outputs" / "figures" / "sample" / "fig2-class-balance-exercise.png"
     figure.parent.mkdir(parents=True)
     figure.write_bytes(b"picture")
     cells, beyond = tables.cells(clip_set, "quick"), tables.beyond(clip_set, "quick")
-    rankings = {task: tables.ranking(clip_set, "quick", task) for task in ("exercise", "mgap")}
+    rankings = {task.name: tables.ranking(clip_set, "quick", task) for task in tables.tasks_of(clip_set)}
     path = page.write(clip_set, "quick", cells, beyond, rankings)
     text = path.read_text(encoding="utf-8")
-    assert path == home / "outputs" / "report" / "index.html"
+    assert path == home / "outputs" / "report" / "sample-quick" / "index.html"
     for number in (1, *page.TITLES):
         assert f'id="table{number}"' in text
     for number in page.FIGURES:
@@ -244,7 +245,7 @@ def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set,
     with_run = cells[cells["metric"] == "top1"]["runs"].ne("").sum()
     assert text.count(">not run</td>") == rows - with_run
     assert text.count("no run yet") == 0 and "not told apart" not in text
-    assert f"exercise/{run.name}" in text and "Muscles looked up from the exercise run of X3D-M" in text
+    assert f"exercise/{run.name}" in text and "Muscles looked up from X3D-M" in text
     assert "http" not in text.replace("http-equiv", "")  # nothing to fetch
-    saved = pd.read_csv(home / "outputs" / "tables" / "sample" / "paper.csv")
+    saved = pd.read_csv(home / "outputs" / "tables" / "sample-quick" / "paper.csv")
     assert saved["ours"].tolist() == pytest.approx(cells["ours"].tolist(), nan_ok=True)
