@@ -11,7 +11,7 @@ from exmus_lib import labels, predictions, review
 from exmus_lib.pictures.explorer import choice, still, widgets
 from exmus_lib.pictures.explorer.browse import Browser
 from exmus_lib.pictures.explorer.state import State
-from exmus_lib.pictures.explorer.widgets import Quiet
+from exmus_lib.pictures.explorer.widgets import quiet
 from exmus_lib.scores import ensembles, metrics
 from exmus_lib.videos import prepare
 
@@ -265,15 +265,15 @@ def test_an_error_while_loading_leaves_the_browser_listening(pair, monkeypatch):
     assert "broken" in browser.message.value and browser.state is None
     browser.task.value = "exercise"
     browser.right.value = "wrong"
-    assert browser.state.task.name == "exercise" and browser.gallery.total > 0 and not browser._quiet
+    assert browser.state.task.name == "exercise" and browser.gallery.total > 0 and not browser.quiet
 
 
 def test_quiet_ends_with_an_error():
-    quiet = Quiet()
-    with pytest.raises(KeyError), quiet:
-        assert quiet
+    owner = SimpleNamespace()
+    with pytest.raises(KeyError), quiet(owner):
+        assert owner.quiet
         raise KeyError
-    assert not quiet
+    assert not owner.quiet
 
 
 def test_a_picture_stands_in_for_a_widget_and_goes_where_the_widget_lives(pair):

@@ -11,7 +11,7 @@ from exmus_lib import labels, predictions, workspace
 from exmus_lib.pictures import timeline
 from exmus_lib.pictures.explorer import analysis, choice, own
 from exmus_lib.scores import calibration
-from exmus_lib.videos import prepare, windows
+from exmus_lib.videos import cut, prepare, windows
 from exmus_lib.videos.read import VideoInfo
 
 PAPER = labels.paper()
@@ -34,18 +34,18 @@ def gym(monkeypatch, tmp_path):
 def made_up(monkeypatch):
     """Videos of 6 s of which every network says the second exercise with 90 %; sure begins at 50 %."""
 
-    def small_copy(video, copy, report, stopped):
+    def small_copy(video, copy, report):
         copy.write_bytes(video.read_bytes())
         return VideoInfo(**dict.fromkeys(VideoInfo.__dataclass_fields__, 0))
 
-    def analyse(copy, facts, hybrids, report, stopped):
+    def analyse(copy, facts, hybrids, report):
         rows = pd.DataFrame({"start": [0.0, 1.5, 3.0], "end": [3.0, 4.5, 6.0]})
         for hybrid in hybrids:
             for i, name in enumerate(hybrid.task.names):
                 rows[f"{hybrid.task.name}/{name}"] = 0.9 if i == 1 else 0.01
         return rows
 
-    monkeypatch.setattr(analysis, "small_copy", small_copy)
+    monkeypatch.setattr(cut, "small_copy", small_copy)
     monkeypatch.setattr(analysis, "analyse", analyse)
     monkeypatch.setattr(calibration, "sure_above", lambda *_: 0.5)
 

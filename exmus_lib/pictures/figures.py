@@ -136,12 +136,9 @@ def _sheet(pictures: Sequence[np.ndarray], names: Sequence[str], notes: Sequence
         ax.imshow(picture)
         ax.set_axis_off()
         ax.set_title(name, fontsize=8.5, loc="center", pad=12)
-        ax.text(0.5, 1, note, transform=ax.transAxes + _up(figure, 3), ha="center", fontsize=7, color="#444444")
+        look = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center", "fontsize": 7, "color": "#444444"}
+        ax.annotate(note, (0.5, 1), xycoords="axes fraction", **look)
     return figure
-
-
-def _up(figure: Figure, points: float) -> mpl.transforms.ScaledTranslation:
-    return mpl.transforms.ScaledTranslation(0, points / 72, figure.dpi_scale_trans)
 
 
 def _frames(clips: ClipSet, clip, times: Sequence[float]) -> np.ndarray:
@@ -151,13 +148,9 @@ def _frames(clips: ClipSet, clip, times: Sequence[float]) -> np.ndarray:
 
 def _squared(frame: np.ndarray, side: int = 320) -> np.ndarray:
     """A frame (height, width, 3), whole and centred, on a white square."""
-    height, width = frame.shape[:2]
-    scale = side / max(height, width)
-    frame = cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
-    square = np.full((side, side, 3), 255, dtype=np.uint8)
-    top, left = ((side - size) // 2 for size in frame.shape[:2])
-    square[top : top + frame.shape[0], left : left + frame.shape[1]] = frame
-    return square
+    up, left = ((max(frame.shape) - size) // 2 for size in frame.shape[:2])
+    whole = cv2.copyMakeBorder(frame, up, up, left, left, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    return cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA)
 
 
 @mpl.rc_context(STYLE)

@@ -11,14 +11,10 @@ from exmus_lib import predictions, workspace
 from exmus_lib.networks import predict
 from exmus_lib.scores import ensembles
 from exmus_lib.tasks import Task
-from exmus_lib.videos import cut, read, windows
+from exmus_lib.videos import read, windows
 from exmus_lib.videos.dataset import view_of
 
-Report = Callable[[float, str], None]  # the share done, and what is being done
-
-
-class Cancelled(Exception):
-    """Somebody pressed cancel."""
+Report = Callable[[float], None]  # takes the share that is done
 
 
 @dataclass(frozen=True)
@@ -34,34 +30,16 @@ class Hybrid:
         return predictions.task_of(self.runs[0])
 
 
-def small_copy(video: Path, copy: Path, report: Report, stopped: Callable[[], bool]) -> read.VideoInfo:
-    """Write the video upright, 256 pixels at its shorter side, as clips are cut: what networks see and a browser plays.
+def analyse(copy: Path, facts: read.VideoInfo, hybrids: Sequence[Hybrid], report: Report) -> pd.DataFrame:
+    """What the hybrids predict for each window of a video made by cut.small_copy: a row per window.
 
-    Raises VideoError naming the file and why when it cannot be read or is shorter than a clip, Cancelled when `stopped` says so.
-    """
-
-    def reading(share: float) -> None:
-        if stopped():
-            raise Cancelled
-        report(share, "reading")
-
-    return cut.small_copy(video, copy, reading)
-
-
-def analyse(
-    copy: Path, facts: read.VideoInfo, hybrids: Sequence[Hybrid], report: Report, stopped: Callable[[], bool]
-) -> pd.DataFrame:
-    """What the hybrids predict for each window of a video made by `small_copy`: a row per window.
-
-    Columns: start, end (seconds), and <task>/<label>, probabilities, for the tasks of the hybrids. Raises Cancelled.
+    Columns: start, end (seconds), and <task>/<label>, probabilities, for the tasks of the hybrids. What `report` raises ends it.
     """
     networks = {run: predict.restore(run) for hybrid in hybrids for run in hybrid.runs}
     rows = []
     spans = windows.spans(facts.seconds)
     for number, (start, end) in enumerate(spans):
-        if stopped():
-            raise Cancelled
-        report(number / len(spans), "recognising")
+        report(number / len(spans))
         views, row = {}, {"start": round(start, 3), "end": round(end, 3)}
         for hybrid in hybrids:
             logits = []
@@ -75,5 +53,5 @@ def analyse(
             likely = task.probabilities(mixed.astype(float))[0].tolist()
             row |= {f"{task.name}/{label}": p for label, p in zip(task.names, likely, strict=True)}
         rows.append(row)
-    report(1.0, "done")
+    report(1.0)
     return pd.DataFrame(rows)

@@ -12,7 +12,7 @@ from exmus_lib.pictures import body
 from exmus_lib.pictures.explorer import choice, shown
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.thresholds import Thresholds
-from exmus_lib.pictures.explorer.widgets import Gallery, Matrix, Player, Quiet
+from exmus_lib.pictures.explorer.widgets import Gallery, Matrix, Player, quiet
 from exmus_lib.scores import calibration
 from exmus_lib.tasks import TASKS
 from exmus_lib.videos import prepare
@@ -54,7 +54,7 @@ class Browser(ipw.VBox):
         self.unmark = ipw.Button(description="take mark away")
         self.state: State | None = None
         self.playing: tuple[str, str] | None = None  # data set and clip_id
-        self._order, self._quiet = pd.DataFrame(), Quiet()
+        self._order, self.quiet = pd.DataFrame(), False
         super().__init__(self._parts())
         self._load_runs()
         for act, *widgets in (
@@ -74,7 +74,7 @@ class Browser(ipw.VBox):
 
     def _safely(self, act: Callable[[], None]) -> None:
         """Do what a widget asks for, unless this class itself moved it. An error becomes a message: nobody else would show it."""
-        if self._quiet:
+        if self.quiet:
             return
         try:
             act()
@@ -103,7 +103,7 @@ class Browser(ipw.VBox):
         task = self.clip_set.task(self.task.value)
         self.offered = choice.offered(self.clip_set, task, self.preset)
         self.left_out = choice.left_out(self.clip_set, task, self.preset)
-        with self._quiet:
+        with quiet(self):
             self.exercise.options, self.correct.options = [ANY, *task.labels.exercises], task.labels.exercises
             self.thresholds.begin(())
             self.runs.options = self.offered  # which empties `value`
@@ -135,7 +135,7 @@ class Browser(ipw.VBox):
         self.x.disabled = len(runs) < 2
         self.best.value = f'<div class="exmus-best">{escape(self._on_weight())}</div>'
         self.thresholds.layout.display = None if self.state.task.multilabel else "none"
-        with self._quiet, self.matrix.hold_sync():
+        with quiet(self), self.matrix.hold_sync():
             self.matrix.cell = []
         self._weigh()
 
@@ -192,7 +192,7 @@ class Browser(ipw.VBox):
         exercise = None if self.exercise.value == ANY else self.exercise.value
         right = None if self.right.value == ANY else self.right.value == "right"
         self._order = self.state.chosen(exercise, right, self.confidence.value, tuple(self.matrix.cell) or None)
-        with self._quiet, self.gallery.hold_sync():
+        with quiet(self), self.gallery.hold_sync():
             self.gallery.page, self.gallery.pages = 0, -(-len(self._order) // A_PAGE)
             self.gallery.total = len(self._order)
         self._page()

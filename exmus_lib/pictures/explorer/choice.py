@@ -10,7 +10,7 @@ from exmus_lib.scores import paper, tables, titles
 from exmus_lib.tasks import Task
 from exmus_lib.videos.prepare import ClipSet
 
-RENDERED = "trained on rendered people only, and no guide to real ones"
+RENDERED = "trained on rendered people only, no guide to real ones"
 MAKE = "`make demo`, 02_x3d and 03_slowfast make some"
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 import threading
-from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -18,9 +18,9 @@ from exmus_lib.pictures.explorer import analysis, choice, shown, still
 from exmus_lib.pictures.explorer.browse import BODY, LOOK, WRAP
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.widgets import Player
-from exmus_lib.scores import calibration, ensembles
-from exmus_lib.tasks import TASKS, Exercise, Muscles
-from exmus_lib.videos import prepare
+from exmus_lib.scores import calibration, ensembles, tables
+from exmus_lib.tasks import TASKS, Exercise, Muscles, Task
+from exmus_lib.videos import cut, prepare
 from exmus_lib.videos.read import VideoError
 
 STAYS = (
@@ -29,6 +29,7 @@ STAYS = (
 )
 BANNER = '<p style="border-left:4px solid #b35900;padding:2px 10px;background:#fdf4ea;color:#1a1a1a">{}</p>'
 MOSTLY = f"{calibration.RIGHT:.0%} of the validation clips are right"
+Chosen = dict[str, tuple[workspace.Run, ...]]  # the runs of each task, by its name
 BLUE, GREY = (11, 61, 110), (90, 90, 90)  # ink of the muscles along time
 
 
@@ -36,20 +37,12 @@ def uploaded(value) -> tuple[str, bytes] | None:
     """Name and content of the file in a FileUpload's value, of ipywidgets 7 (a dict) or 8 (a tuple); None when empty."""
     if not value:
         return None
-    if isinstance(value, dict):
-        name, file = next(reversed(value.items()))
-        return name, bytes(file["content"])
-    return value[-1]["name"], bytes(value[-1]["content"])
+    file = list(value.values())[-1] if isinstance(value, dict) else value[-1]
+    return file.get("metadata", file)["name"], bytes(file["content"])
 
 
-@dataclass(frozen=True)
-class Job:
-    """What was asked for when the button was pressed: later clicks do not change it. `content` is an upload's."""
-
-    video: Path
-    content: bytes | None
-    runs: dict[str, tuple[workspace.Run, ...]]
-    from_dataset: bool
+class Cancelled(Exception):
+    """Somebody pressed cancel."""
 
 
 class OwnVideo(ipw.VBox):
@@ -66,7 +59,7 @@ class OwnVideo(ipw.VBox):
         self.cancel = ipw.Button(description="cancel", disabled=True)
         self.progress = ipw.FloatProgress(min=0, max=1, layout=LOOK["layout"])
         self.message, self.take_away, self.player = ipw.HTML(), ipw.HTML(), Player()
-        self.runs = {name: self._menu(name, preset) for name in TASKS}
+        self.runs = {task.name: self._menu(task, preset) for task in tables.tasks_of(self.clip_set)}
         self._stop, self._thread, self._newest = threading.Event(), None, None
         for widget in (self.path, self.upload):  # whichever was used last counts
             widget.observe(lambda change: setattr(self, "_newest", change["owner"]), "value")
@@ -80,16 +73,12 @@ class OwnVideo(ipw.VBox):
             self.message, self.player, self.take_away,
         ])  # fmt: skip
 
-    def _menu(self, name: str, preset: str) -> ipw.SelectMultiple:
-        """The trained networks of a task, the hybrid's chosen; empty where the data set has no label for it."""
-        try:
-            task = self.clip_set.task(name)
-        except ValueError:
-            return ipw.SelectMultiple(options=[], rows=1, description=name, **LOOK)
+    def _menu(self, task: Task, preset: str) -> ipw.SelectMultiple:
+        """The trained networks of a task, the hybrid's chosen."""
         offered = choice.offered(self.clip_set, task, preset).items()
         networks = {title: run for title, run in offered if (run.folder / "weights.safetensors").exists()}
         chosen = choice.hybrid(networks.values(), task, preset)
-        return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=name, **LOOK)
+        return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=task.name, **LOOK)
 
     def start(self, video: str | Path | None = None, from_dataset: bool = False) -> None:
         """Begin with a video, else with the one that was chosen last, in a thread of its own, so that cancel is heard.
@@ -102,20 +91,19 @@ class OwnVideo(ipw.VBox):
             self.path.value, self._newest = str(video), self.path
         upload = uploaded(self.upload.value) if self._newest is not self.path else None
         name, content = upload or (self.path.value.strip(), None)
-        chosen = {task: menu.value for task, menu in self.runs.items() if menu.value}
-        job = Job(Path(name).expanduser(), content, chosen, from_dataset)
+        video, runs = Path(name).expanduser(), {task: menu.value for task, menu in self.runs.items() if menu.value}
         self.table, self.player.video, self.player.windows, self.take_away.value = None, b"", [], ""
         if not name:
             self._say("Choose a video: upload one, or give its path.")
-        elif content is None and not job.video.is_file():
-            problem = "is a folder, not a video" if job.video.is_dir() else "is not there"
-            self._say(f"{job.video.absolute()} {problem}. Upload a video, or give its path.")
-        elif not job.runs:
+        elif content is None and not video.is_file():
+            problem = "is a folder, not a video" if video.is_dir() else "is not there"
+            self._say(f"{video.absolute()} {problem}. Upload a video, or give its path.")
+        elif not runs:
             self._say(f"Choose at least one run. None there? {choice.MAKE}.")
-        else:
+        else:  # later clicks change nothing of what was asked for
             self._stop.clear()
             self.go.disabled, self.cancel.disabled = True, False
-            self._thread = threading.Thread(target=self._work, args=(job,), daemon=True)
+            self._thread = threading.Thread(target=self._work, args=(video, content, runs, from_dataset), daemon=True)
             self._thread.start()
 
     def wait(self) -> None:
@@ -127,17 +115,16 @@ class OwnVideo(ipw.VBox):
         """The timeline of the last video; None where it failed."""
         return None if self.table is None else timeline.timeline(self.table, self.name)
 
-    def _work(self, job: Job) -> None:
+    def _work(self, video: Path, content: bytes | None, runs: Chosen, from_dataset: bool) -> None:
         try:
             with tempfile.TemporaryDirectory() as folder:
-                video = job.video
-                if job.content is not None:
+                if content is not None:
                     video = Path(folder) / video.name
-                    video.write_bytes(job.content)
-                self._recognise(video, Path(folder) / "copy.mp4", job)
+                    video.write_bytes(content)
+                self._recognise(video, Path(folder) / "copy.mp4", runs, from_dataset)
         except VideoError as error:
             self._say(f"{Path(error.path).name}: {error.reason}. Nothing was lost; choose another video.")
-        except analysis.Cancelled:
+        except Cancelled:
             self._say("Cancelled.")
         except Exception as error:  # in a thread nobody else would hear of it
             self._say(f"{type(error).__name__}: {error}")
@@ -145,14 +132,14 @@ class OwnVideo(ipw.VBox):
             self.go.disabled, self.cancel.disabled, self.progress.value = False, True, 0.0
             self.progress.description = ""
 
-    def _recognise(self, video: Path, copy: Path, job: Job) -> None:
+    def _recognise(self, video: Path, copy: Path, runs: Chosen, from_dataset: bool) -> None:
         self._say(f"{video.name}: reading")
-        facts = analysis.small_copy(video, copy, self._progress(0.0, 0.4), self._stop.is_set)
+        facts = cut.small_copy(video, copy, partial(self._report, "reading", 0.0, 0.4))
         clip_set = prepare.load(self.clip_set.name)  # with today's marks
-        weighed = {name: weigh(clip_set, name, runs) for name, runs in job.runs.items()}
+        weighed = {name: weigh(clip_set, name, chosen) for name, chosen in runs.items()}
         hybrids = [hybrid for hybrid, _, _ in weighed.values()]
-        table = analysis.analyse(copy, facts, hybrids, self._progress(0.4, 1.0), self._stop.is_set)
-        warning = choice.warning([run for hybrid in hybrids for run in hybrid.runs], job.from_dataset)
+        table = analysis.analyse(copy, facts, hybrids, partial(self._report, "recognising", 0.4, 1.0))
+        warning = choice.warning([run for hybrid in hybrids for run in hybrid.runs], from_dataset)
         _, limit, _ = weighed.get(Exercise.name, (None, np.inf, []))
         self.table, self.name = answered(table, np.inf if warning else limit, warning), video.name
         why = dict.fromkeys(sentence for _, _, sentences in weighed.values() for sentence in sentences)
@@ -165,15 +152,11 @@ class OwnVideo(ipw.VBox):
             why = [*why, f"{sure} are above {limit:.0%}, the confidence from which {MOSTLY}; the others are grey."]
         self._show(copy.read_bytes(), " ".join(why))
 
-    def _progress(self, low: float, high: float) -> analysis.Report:
-        last = [-1.0]
-
-        def report(share: float, doing: str) -> None:
-            done = low + (high - low) * share
-            if done - last[0] >= 0.01 or share == 1:  # a message for each per cent, not for each frame
-                last[0], self.progress.value, self.progress.description = done, done, doing
-
-        return report
+    def _report(self, doing: str, low: float, high: float, share: float) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+        # Only another value is sent: one message for each per cent, not for each frame.
+        self.progress.value, self.progress.description = round(low + (high - low) * share, 2), doing
 
     def _say(self, text: str) -> None:
         self.message.value = f'<p role="status">{escape(text)}</p>'

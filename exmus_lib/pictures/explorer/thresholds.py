@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets as ipw
 import numpy as np
 
-from exmus_lib.pictures.explorer.widgets import Quiet
+from exmus_lib.pictures.explorer.widgets import quiet
 from exmus_lib.tasks import THRESHOLD
 
 ALL = "all"
@@ -18,7 +18,7 @@ class Thresholds(ipw.VBox):
         self.label = ipw.Dropdown(options=(ALL,), description="threshold of", **looks)
         self.slider = ipw.FloatSlider(value=THRESHOLD, min=0, max=1, step=0.01, description="is", **looks)
         self.fitted = ipw.Button(description="those of validation", tooltip="best F1 on validation, for each label")
-        self._changed, self._quiet = changed, Quiet()
+        self._changed, self.quiet = changed, False
         self.values = np.empty(0)
         self.label.observe(lambda _: self._show(), "value")
         self.slider.observe(lambda _: self._set(), "value")
@@ -29,7 +29,7 @@ class Thresholds(ipw.VBox):
         """Other labels, each at THRESHOLD; those of the same names keep theirs."""
         if (ALL, *names) != self.label.options:
             self.values = np.full(len(names), THRESHOLD)
-            with self._quiet:
+            with quiet(self):
                 self.label.options = (ALL, *names)
                 self.slider.value = THRESHOLD
 
@@ -42,7 +42,7 @@ class Thresholds(ipw.VBox):
         return slice(None) if self.label.value == ALL else [self.label.options.index(self.label.value) - 1]
 
     def _set(self) -> None:
-        if not self._quiet:
+        if not self.quiet:
             self.values[self._chosen()] = self.slider.value
             self.slider.description = "is"
             self._changed()
@@ -52,6 +52,6 @@ class Thresholds(ipw.VBox):
         chosen = self.values[self._chosen()]
         if not len(chosen):
             return
-        with self._quiet:
+        with quiet(self):
             self.slider.description = "is" if np.ptp(chosen) < 1e-9 else "differ, mean"
             self.slider.value = float(chosen.mean())

@@ -3,6 +3,8 @@
 Their JavaScript and style lie beside this file; nothing is fetched from elsewhere.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anywidget
@@ -12,19 +14,14 @@ HERE = Path(__file__).parent
 STYLE = (HERE / "explorer.css").read_text(encoding="utf-8")
 
 
-class Quiet:
-    """True while `with quiet:` lasts, also when an error ends it: what code does to widgets is no wish of the user's."""
-
-    depth = 0
-
-    def __enter__(self) -> None:
-        self.depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.depth -= 1
-
-    def __bool__(self) -> bool:
-        return self.depth > 0
+@contextmanager
+def quiet(owner: object) -> Iterator[None]:
+    """`owner.quiet` is true meanwhile, also when an error ends it: what code does to widgets is no wish of the user's."""
+    owner.quiet = True
+    try:
+        yield
+    finally:
+        owner.quiet = False
 
 
 class Gallery(anywidget.AnyWidget):
