@@ -22,19 +22,20 @@ import pytest
 
 from exmus_lib import predict, predictions, review, workspace
 from exmus_lib.networks import fit
+from exmus_lib.pictures import body
 from exmus_lib.pictures.explorer.own import OwnVideo
 from exmus_lib.sample import make
 from exmus_lib.sample.film import Take
 from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
 from exmus_lib.videos import prepare
-from exmus_lib.vocabulary import truth
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-quic"]
 SECONDS = 1000  # milliseconds
+PLAYER = workspace.REPOSITORY / "exmus_lib" / "pictures" / "explorer" / "player.js"
 WORKBOOK = workspace.REPOSITORY / "notebooks" / "09_explore.ipynb"
 
 
@@ -45,14 +46,14 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXMUS_HOME", str(home))
         clips = prepare.prepare("sample", "smoke")
-        random = np.random.default_rng(0)
+        random, task = np.random.default_rng(0), clips.task("exercise")
         fit.train(clips, "x3d_m", "mgap", "smoke")
         for network in ("x3d_m", "slowfast_r50"):
             run = fit.train(clips, network, "exercise", "smoke")
             table = predictions.read(run)
-            right = np.eye(16)[truth(clips.table().set_index("clip_id").loc[table["clip_id"], "exercise"], "exercise")]
+            right = np.eye(16)[task.truth(clips.clips.set_index("clip_id").loc[table["clip_id"], "exercise"])]
             soft = predictions.with_logits(table, 2 * right + random.normal(size=right.shape))
-            predictions.write(predictions.path(run), soft, "exercise")
+            predictions.write(predictions.path(run), soft, task.names)
         yield home
 
 
@@ -64,9 +65,10 @@ def test_a_window_says_what_the_network_says_of_that_clip(home):
     video.start(clip)
     video.wait()
     expected = predict(clip, *(run.folder for run in video.runs["mgap"].value))
-    found = pd.read_csv(home / "outputs" / "own" / f"{clip.stem}.csv").iloc[0]
-    assert video.take_away.value.count("download=") == 2 and found["answer"] == "muscles only"
-    assert [found[f"mgap/{muscle}"] for muscle in expected.index] == pytest.approx(expected.tolist(), abs=0.03)
+    (file,) = (home / "outputs" / "own").glob(f"{clip.stem}-*.csv")
+    window = pd.read_csv(file).iloc[0]
+    assert video.take_away.value.count("download=") == 2 and window["answer"] == "muscles only"
+    assert [window[f"mgap/{muscle}"] for muscle in expected.index] == pytest.approx(expected.tolist(), abs=0.03)
 
 
 def test_cancel_leaves_no_result(home):
@@ -107,13 +109,13 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
     """The notebook, run to its end: in JupyterLab as `make lab` has it, and in Voila as `make app` has it."""
     folder = tmp_path_factory.mktemp(request.param)
     # JupyterLab draws only the cells in sight unless told otherwise, and asks whether it may fetch news.
-    for file, said in (
+    for file, values in (
         ("notebook-extension/tracker", {"windowingMode": "none"}),
         ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
     ):
         settings = folder / "settings" / "@jupyterlab" / f"{file}.jupyterlab-settings"
         settings.parent.mkdir(parents=True)
-        settings.write_text(json.dumps(said))
+        settings.write_text(json.dumps(values))
     clips = prepare.load("sample-smoke")
     clip = clips.path(clips.clips.iloc[0])
     parameters = {"preset": "smoke", "video": str(clip)}
@@ -174,7 +176,7 @@ def test_the_weight_slider_shows_the_score_of_that_weight(page):
     seen = set()
     for key, x in (("Home", 0.0), ("End", 1.0)):
         slider.locator(".noUi-handle").press(key)
-        expected = 100 * score(ensembles.combine(tables, x), clips.table(), "exercise")["top1"]
+        expected = 100 * score(ensembles.combine(tables, x), clips.table(), clips.task("exercise"))["top1"]
         playwright.expect(shown).to_have_text(f"{expected:.1f}")
         seen.add(expected)
     assert len(seen) == 2
@@ -186,7 +188,7 @@ def test_a_confusion_cell_filters_the_gallery_and_a_clip_plays(page):
     cell.click()
     playwright.expect(page.locator(".exmus-gallery .exmus-bar").first).to_contain_text(f"{count} clips")
     page.locator(".exmus-card").first.click()
-    playwright.expect(page.locator(".exmus-said").first).to_contain_text("%")
+    playwright.expect(page.locator(".exmus-predicted").first).to_contain_text("%")
     before = page.evaluate("document.querySelector('.exmus-player video').currentTime")
     page.wait_for_function(f"document.querySelector('.exmus-player video').currentTime > {before} + 0.3")
     cell.click()
@@ -220,11 +222,11 @@ def test_an_uploaded_video_gives_a_timeline_or_says_why_not(page, tmp_path):
             page.locator(".jupyter-widgets.widget-upload").click()
         chooser.value.set_files(tmp_path / file)
         page.get_by_role("button", name="recognise").click()
-        said = page.locator(f"text=/{re.escape(file)}: /").first
+        message = page.locator(f"text=/{re.escape(file)}: /").first
         if tall is None:
-            playwright.expect(said).to_contain_text("choose another video")
+            playwright.expect(message).to_contain_text("choose another video")
         else:
-            playwright.expect(said).to_contain_text("3 windows")
+            playwright.expect(message).to_contain_text("3 windows")
             page.wait_for_function(
                 f"{video}.videoWidth && ({video}.videoHeight > {video}.videoWidth) === {str(tall).lower()}"
             )
@@ -239,6 +241,42 @@ def test_nothing_is_cut_off_on_a_phone(page):
     )
     page.set_viewport_size({"width": 1280, "height": 1000})
     assert wide == 0
+
+
+def test_pictures_for_print_are_hidden_where_the_widgets_live(page):
+    stills = page.locator(".exmus-still")
+    playwright.expect(stills).to_have_count(2)
+    assert [still.is_visible() for still in stills.all()] == [False, False]
+
+
+def test_a_player_that_stands_still_costs_nothing(browser):
+    """player.js alone, with a model made up: frames are drawn while something changes, and none after."""
+    shares = {"quads": 0.25, "forearms": 0.5}
+    windows = [
+        {"start": i, "end": i + 3, "html": f"window {i}", "shares": shares, "words": "", "answer": "squat", "number": "0",
+         "colour": "#c9c9c9", "ink": [90, 90, 90]} for i in (0, 1)
+    ]  # fmt: skip
+    opened = browser.new_page()
+    opened.set_content("<div id=here></div>")
+    opened.evaluate(
+        """async ([code, windows, figure]) => {
+            window.frames_asked = 0;
+            const ask = window.requestAnimationFrame.bind(window);
+            window.requestAnimationFrame = (act) => { window.frames_asked += 1; return ask(act); };
+            const values = { windows, figure, video: new DataView(new ArrayBuffer(0)) };
+            const model = { get: (name) => values[name], on: () => {} };
+            const { default: player } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+            player.render({ model, el: document.getElementById("here") });
+        }""",
+        [PLAYER.read_text(encoding="utf-8"), windows, body.svg(dict.fromkeys(shares, 0.0))],
+    )
+    playwright.expect(opened.locator(".exmus-predicted")).to_have_text("window 0")
+    assert "50%" in opened.locator("[data-muscle=forearms]").inner_html()
+    opened.wait_for_timeout(300)
+    before = opened.evaluate("window.frames_asked")
+    opened.wait_for_timeout(500)
+    assert 0 < before < 10 and opened.evaluate("window.frames_asked") == before
+    opened.close()
 
 
 def test_no_code_comes_from_another_machine(page):
