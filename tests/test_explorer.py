@@ -282,5 +282,5 @@ def test_a_picture_stands_in_for_a_widget_and_goes_where_the_widget_lives(pair):
     html = still.instead(figure, "the worst clips").data
     assert 'class="exmus-still"' in html and "data:image/png;base64," in html and 'alt="the worst clips"' in html
     assert not plt.fignum_exists(figure.number)  # or it would be shown twice
-    assert ".exmus-still { display: none; }" in widgets.STYLE
+    assert ".exmus-still { display: none !important; }" in widgets.STYLE
     assert still.instead(None, "no <video>").data == '<p class="exmus-still">no &lt;video&gt;</p>'
