@@ -43,7 +43,17 @@ class Recipe:
     schedule: str = "constant"
     # Early stopping as in Lightning: 10 epochs without a better validation loss, early ones too, end a run that has had these.
     least_epochs: int = 30
+    # nothing, backbone (only the head learns), or backbone:3, for the first 3 epochs: for few clips on pretrained weights.
+    freeze: str = "nothing"
+    # none, or classes: rare exercises count as much as common ones (by frequency), a muscle's yes as much as its no.
+    balance: str = "none"
     augment: bool = False  # crops, mirror, colours and brightness (videos.dataset.augmented); the authors had none
+
+    @property
+    def frozen_epochs(self) -> int:
+        """For how many epochs only the head learns."""
+        kind, _, epochs = self.freeze.partition(":")
+        return int(epochs or self.epochs) if kind == "backbone" else 0
 
 
 # Views of the pretrained networks, frames x stride at 30 fps, as PyTorchVideo's model zoo lists them.
