@@ -160,8 +160,8 @@ def finished_run(
 ) -> workspace.Run:
     """The run of a network that 02 or 03 makes with a notebook's own parameters, of `p.epochs`, `epochs` or the recipe's.
 
-    Of several the newest that is not outdated (review.outdated), else the newest, which is said. Raises FileNotFoundError with the
-    command that makes it when there is none.
+    Of several the newest that is not outdated (review.outdated), else the newest, and a printed line says so. Raises
+    FileNotFoundError with the command that makes it when there is none.
     """
     task, epochs = task or p.task, getattr(p, "epochs", None) or epochs
     recipe, usual = recipes.recipe(network, p.preset, epochs=epochs), recipes.recipe(network, p.preset)

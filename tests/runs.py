@@ -29,7 +29,11 @@ def to_disk(name: str, videos: pd.DataFrame, clips: pd.DataFrame) -> ClipSet:
     return ClipSet(name, folder, videos, clips)
 
 
+KEPT = ("seen", "code", "tag", "head")  # of run.json, where a test asks for them
+
+
 def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", split="video", seed=0, **changes) -> dict:
+    kept = {name: changes.pop(name) for name in KEPT if name in changes}
     recipe = asdict(recipes.recipe(network, preset, **changes))
     return {
         "network": network,
@@ -39,6 +43,7 @@ def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", spli
         "split": split,
         "seed": seed,
         "recipe": recipe,
+        **kept,
     }
 
 

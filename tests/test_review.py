@@ -9,7 +9,6 @@ from exmus_lib.scores import ensembles, intervals
 from exmus_lib.scores.metrics import score
 from exmus_lib.videos import prepare
 
-
 LABELS = labels.read()
 
 
