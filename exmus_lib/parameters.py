@@ -109,7 +109,7 @@ def finished_run(
     found = [run for run, own in said if all(own.get(name) == value for name, value in wanted.items())]
     if found:
         return found[-1]
-    notebook = {"x3d": "02_x3d", "slowfast": "03_slowfast"}.get(network.split("_")[0], "04_baselines")
+    notebook = recipes.NETWORKS[network].notebook
     options = {
         "dataset": p.dataset,
         "task": p.task,

@@ -99,7 +99,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
     facts = {**parameters, **workspace.provenance(), "marks": marks, "device": compute.describe(name)}
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
-    network = build(name, task, how, softmax="head" in parameters)
+    network = build(name, len(LABELS[task]), how, softmax="head" in parameters)
     if parameters["init"] == "kinetics400":
         weights.load_kinetics(network, name)
     elif "parent" in parameters:
@@ -127,7 +127,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, how: Recipe, parameters: dict)
         callbacks.append(EarlyStopping(monitor, min_delta=0.0, patience=10))
     trainer = lightning.Trainer(
         max_epochs=how.epochs,
-        min_epochs=min(how.least_epochs, how.epochs),
+        min_epochs=min(how.min_epochs, how.epochs),
         accelerator=compute.device().type,
         devices=1,
         precision=compute.precision(name, training=True),
