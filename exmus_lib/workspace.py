@@ -165,7 +165,10 @@ class Run:
 
     def facts(self) -> dict[str, object]:
         """run.json: every parameter, the seed, versions, commit, clip-set hash, device and wall time."""
-        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        facts = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        if "least_epochs" in facts.get("recipe", {}):  # as runs called min_epochs before 0.2
+            facts["recipe"]["min_epochs"] = facts["recipe"].pop("least_epochs")
+        return facts
 
     def labels(self) -> Labels:
         """The labels that the run was made with; the default ones for a run of before they were kept."""

@@ -79,7 +79,7 @@ def restore(run: workspace.Run) -> tuple[VideoNetwork, Recipe]:
     if "recipe" not in facts:
         raise ValueError(f"{run.name} has no network of its own: predict with {facts.get('members', 'a trained run')}")
     how = Recipe(**facts["recipe"])
-    network = build(facts["network"], run.task, how, softmax="head" in facts)
+    network = build(facts["network"], len(LABELS[run.task]), how, softmax="head" in facts)
     weights.load(network, run.folder / "weights.safetensors")
     return compute.prepare(network), how
 

@@ -72,11 +72,11 @@ def is_of(row: pd.Series, facts: dict) -> bool:
             return False
         first, second = facts["networks"]
         inits = {"exercise"} if row["model"].startswith("FT") else {"kinetics400", "scratch"}
-        right = first == "x3d_m" and second.startswith("slowfast") and inits.issuperset(facts["inits"])
+        right = first == "x3d_m" and second in ("slowfast_r50", "slowfast_r101") and inits.issuperset(facts["inits"])
         return right and facts["weights"][0] == weight
     if facts["network"] not in recipes.NETWORKS or facts["recipe"]["inverse_beta"] != beta:
         return False
-    same = recipes.NETWORKS[facts["network"]].lower() == row["model"].lower()
+    same = recipes.title(facts["network"]).lower() == row["model"].lower()
     return same and (facts["init"] == "exercise") == (row["variant"] == "finetuned")
 
 
@@ -85,7 +85,7 @@ def pair(task: str, preset: str) -> dict[str, int | None]:
     if preset not in recipes.SHORTER:
         return {"x3d_m": None, "slowfast_r50": None}
     rows = paper_rows({"exercise": 9, "mgap": 10}[task]).query("variant != 'ensemble'")
-    networks = {shown.lower(): network for network, shown in recipes.NETWORKS.items()}
+    networks = {row.title.lower(): network for network, row in recipes.NETWORKS.items()}
     return {networks[row.model.lower()]: int(row.epochs) for row in rows.itertuples()}
 
 
@@ -148,8 +148,8 @@ def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[s
             found.append(f"{name} deleted")
             continue
         ours, own = member.facts(), rows[rows["model"] == theirs].iloc[0]
-        if recipes.NETWORKS[ours["network"]].lower() != theirs.lower():
-            found.append(f"{recipes.NETWORKS[ours['network']]} for {theirs}")
+        if recipes.title(ours["network"]).lower() != theirs.lower():
+            found.append(f"{recipes.title(ours['network'])} for {theirs}")
         found += differs(member, ours, own)
     return list(dict.fromkeys(found))
 
@@ -264,9 +264,9 @@ def _label(facts: dict) -> str:
         parts = zip(facts["weights"], facts["networks"], strict=True)
         tuned = ", tuned" if "exercise" in facts["inits"] else ""
         chosen = ", chosen" if facts["chosen_on_validation"] else ""  # on validation
-        mixed = " + ".join(f"{weight:.2f} {recipes.NETWORKS.get(name, name)}" for weight, name in parts)
+        mixed = " + ".join(f"{weight:.2f} {recipes.title(name)}" for weight, name in parts)
         return f"{mixed}{tuned}{chosen}, {facts['preset']}, seed {facts['seed']}"
-    network, epochs = recipes.NETWORKS[facts["network"]], facts["recipe"]["epochs"]
+    network, epochs = recipes.title(facts["network"]), facts["recipe"]["epochs"]
     if facts["recipe"]["inverse_beta"] != Recipe.inverse_beta:
         network += f" 1/β {facts['recipe']['inverse_beta']}"
     if "head" in facts:

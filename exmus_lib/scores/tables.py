@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import workspace
-from exmus_lib.recipes import NETWORKS
+from exmus_lib.recipes import title
 from exmus_lib.scores import intervals, protocol
 from exmus_lib.scores.metrics import HEADLINE, METRICS, score
 from exmus_lib.scores.paper import KEYS, differs, is_of, paper_rows
@@ -161,6 +161,6 @@ def what(facts: dict) -> str:
     if facts["network"] == "ensemble":
         parts = zip(facts["networks"], facts["inits"], strict=True)
         return f"{said}: " + ", ".join(
-            NETWORKS.get(network, network) + (" fine-tuned" if init == "exercise" else "") for network, init in parts
+            title(network) + (" fine-tuned" if init == "exercise" else "") for network, init in parts
         )
-    return f"{said} {NETWORKS[facts['parent'].split('/')[-1].split('-')[0]]}" if "parent" in facts else said
+    return f"{said} {title(facts['parent'].split('/')[-1].split('-')[0])}" if "parent" in facts else said

@@ -39,12 +39,12 @@ def _name(run: workspace.Run) -> str:
     """Such as "SlowFast-R50, scratch, 1/β 4, seed 1, 3 epochs"; a baseline's is that of its folder."""
     facts = run.facts()
     if "weights" in facts:
-        members = [recipes.NETWORKS.get(network, network) for network in facts["networks"]]
+        members = [recipes.title(network) for network in facts["networks"]]
         return " + ".join(f"{weight:g} {member}" for weight, member in zip(facts["weights"], members, strict=True))
     if "recipe" not in facts:
         return run.name
     how, usual = facts["recipe"], recipes.recipe(facts["network"], facts["preset"])
-    parts = [recipes.NETWORKS[facts["network"]], facts["init"]]
+    parts = [recipes.title(facts["network"]), facts["init"]]
     parts += [f"1/β {how['inverse_beta']}"] if how["inverse_beta"] != usual.inverse_beta else []
     return ", ".join([*parts, f"seed {facts['seed']}", f"{how['epochs']} epochs"])
 
