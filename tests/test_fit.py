@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from exmus_lib import labels, predictions, review, workspace
 from exmus_lib.networks import fit
-from exmus_lib.networks.predict import MOST, forward, predict, restore, several_views
+from exmus_lib.networks.predict import MAX_SHARE, forward, predict, restore, several_views
 from exmus_lib.networks.training import Patience, label_weights
 from exmus_lib.predictions import KEYS
 from exmus_lib.scores.metrics import score
@@ -155,18 +155,20 @@ def test_several_views_are_read_from_several_places_and_averaged(home, monkeypat
     places = []
     monkeypatch.setattr(
         "exmus_lib.networks.predict.ClipDataset",
-        lambda *args, **how: places.append((how["where"], how["most"])) or ClipDataset(*args, **how),
+        lambda *args, **how: places.append((how["position"], how["max_share"])) or ClipDataset(*args, **how),
     )
     three = several_views(run, clip_set, 3)
     network, how = restore(run)
     clips = clip_set.table()
     each = [
         np.concatenate([forward(network, view[None], "x3d_s")[0] for view, _ in data])
-        for where in (0, 0.5, 1)
-        for data in [ClipDataset(clips, clip_set.folder, how, "exercise", False, None, where=where, most=MOST)]
+        for position in (0, 0.5, 1)
+        for data in [
+            ClipDataset(clips, clip_set.folder, how, clip_set.task("exercise"), False, None, position, MAX_SHARE)
+        ]
     ]
     np.testing.assert_allclose(predictions.logits(three), np.mean(each, axis=0), atol=1e-4)
-    assert [where for where, _ in places] == [0, 0.5, 1] and {most for _, most in places} == {MOST}
+    assert places == [(0, MAX_SHARE), (0.5, MAX_SHARE), (1, MAX_SHARE)]
     assert three[KEYS].equals(predictions.read(run)[KEYS]) and not three.equals(predictions.read(run))
     assert several_views(run, clip_set, 3).equals(three) and len(places) == 3  # read, not computed again
 

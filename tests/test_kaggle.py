@@ -10,7 +10,10 @@ from threading import Thread
 import pytest
 from kagglesdk import kaggle_env
 
+from exmus_lib import labels
 from exmus_lib.videos import kaggle
+
+LABELS = labels.read()
 
 
 @pytest.fixture
@@ -53,21 +56,21 @@ def at_kaggle(monkeypatch, tmp_path: Path, port: int) -> None:
 
 
 def test_downloads_once_and_finds_the_class_folders(stand_in, capsys):
-    folder = kaggle.download()
+    folder = kaggle.download(LABELS)
     assert sorted(path.name for path in folder.iterdir()) == ["pull Up", "squat", "tricep Pushdown"]
     assert (folder / "squat/squat_1.mp4").read_text() == "squat/squat_1.mp4"
     assert "CC BY-NC-SA 4.0" in capsys.readouterr().out
-    assert kaggle.download() == folder
+    assert kaggle.download(LABELS) == folder
     assert stand_in.count("DownloadDataset") == 1
 
 
 def test_offline_it_says_how_to_go_on(monkeypatch, tmp_path):
     at_kaggle(monkeypatch, tmp_path, port=9)  # nobody listens there
     with pytest.raises(RuntimeError, match='(?s)could not be downloaded.*kaggle.com.*`dataset`.*dataset = "sample"'):
-        kaggle.download()
+        kaggle.download(LABELS)
 
 
 def test_a_folder_without_class_folders_is_named(tmp_path):
     (tmp_path / "cats").mkdir()
     with pytest.raises(ValueError, match="no class folder such as .*cats"):
-        kaggle.class_folders(tmp_path)
+        kaggle.class_folders(tmp_path, LABELS)

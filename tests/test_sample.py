@@ -7,14 +7,15 @@ import av
 import numpy as np
 import pytest
 
+from exmus_lib import labels
 from exmus_lib.sample.body import draw_person
 from exmus_lib.sample.film import Take, shoot
 from exmus_lib.sample.make import encode, make, plan, set_display_matrix
 from exmus_lib.sample.mesh import box, rod
 from exmus_lib.sample.movements import MOVEMENTS
 from exmus_lib.sample.skeleton import two_bone
-from exmus_lib.vocabulary import EXERCISES, FOLDERS, exercise_of
 
+LABELS = labels.read()
 WAY = np.linspace(0, 1, 21)  # from the start of a repetition to its end
 BARBELLS = (
     *("barbell biceps curl", "squat", "deadlift", "romanian deadlift", "hip thrust"),
@@ -48,15 +49,18 @@ def smoke(tmp_path_factory) -> Path:
 
 def test_the_plan_has_every_folder_and_14_videos_of_every_exercise():
     videos = plan()
-    assert {folder.lower() for folder in MOVEMENTS} <= set(FOLDERS)
+    assert {folder.lower() for folder in MOVEMENTS} <= set(LABELS.folders)
     assert {folder for folder, _ in videos} == set(MOVEMENTS) and len(MOVEMENTS) == 22
-    assert Counter(exercise_of(folder) for folder, _ in videos) == {**dict.fromkeys(EXERCISES, 14), None: 3}
+    assert Counter(LABELS.exercise_of(folder) for folder, _ in videos) == {
+        **dict.fromkeys(LABELS.exercises, 14),
+        None: 3,
+    }
     assert len(set(videos)) == len(videos) == 16 * 14 + 3
 
 
 def test_smoke_renders_three_videos_of_every_exercise_named_as_kaggle_does(smoke):
     files = [file for file in smoke.rglob("*") if file.is_file()]
-    assert Counter(exercise_of(file.parent.name) for file in files) == dict.fromkeys(EXERCISES, 3)
+    assert Counter(LABELS.exercise_of(file.parent.name) for file in files) == dict.fromkeys(LABELS.exercises, 3)
     for file in files:
         assert file.stem.rpartition("_")[0] == file.parent.name and file.suffix in (".mp4", ".MOV")
         frame = first_frame(file)

@@ -11,18 +11,21 @@ import pandas as pd
 import pytest
 from helpers import damage, number_of, numbers_of, write_video
 
+from exmus_lib import labels
 from exmus_lib.videos.cut import cut
 from exmus_lib.videos.read import info, read_frames
 from exmus_lib.videos.scan import scan
 
+LABELS = labels.read()
+
 
 def statuses(folder: Path) -> dict[str, str]:
-    table = scan(folder, progress=False)
+    table = scan(folder, LABELS, progress=False)
     return dict(zip(table["path"], table["status"], strict=True))
 
 
 def make_clips(raw: Path, out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    videos = scan(raw, progress=False)
+    videos = scan(raw, LABELS, progress=False)
     return videos, cut(videos, raw, out, progress=False)
 
 
@@ -52,7 +55,7 @@ def test_every_file_is_found_and_the_odd_ones_say_why(tmp_path):
         "tricep Pushdown/für Oma, 2. Versuch.MOV": "ok",
         "PULL UP/deeper/v.mkv": "ok",
         "plank/v.mp4": 'no exercise label for "plank"',
-        "Sqats/v.mp4": 'unknown class folder "Sqats". Did you mean "squat"?',
+        "Sqats/v.mp4": 'unknown class folder "Sqats". Did you mean "Squat"?',
         "Squat/single.mp4": "shorter than 2 s (0.03 s)",
         "Squat/brief.mp4": "shorter than 2 s (1.33 s)",
         "beside.mp4": "not inside a class folder",
@@ -86,7 +89,7 @@ def test_identifiers_are_unique_and_groups_hold_together(tmp_path):
     (tmp_path / "MANIFEST.csv").write_text(
         "path,group,note\nDeadlift/c.mp4,gym,\nDeadlift/copy of c.mp4,gym,\nSquat/c.mp4,gym 2,\nSquat/d.mp4,gym 2,\n"
     )
-    videos = scan(tmp_path, progress=False).set_index("path")
+    videos = scan(tmp_path, LABELS, progress=False).set_index("path")
     assert videos["video_id"].is_unique
     assert videos["video_id"].str.fullmatch(r"[a-z0-9_-]+").all()
     assert videos.loc["Squat/c.mp4", "video_id"] == "squat-c"
@@ -99,14 +102,14 @@ def test_identifiers_are_unique_and_groups_hold_together(tmp_path):
 def test_a_folder_that_is_no_data_set_says_what_is_expected(tmp_path):
     write_video(tmp_path / "loose.mp4", 3)
     with pytest.raises(ValueError, match=r"no class folder with files; it holds loose.mp4. Expected .*Squat/1.mp4"):
-        scan(tmp_path)
+        scan(tmp_path, LABELS)
     write_video(tmp_path / "Squat" / "v.mp4", 3)
     (tmp_path / "MANIFEST.csv").write_text("path,group\nsquat/gone.mp4,anna\n")
     with pytest.raises(ValueError, match='1 of its paths are no file of the data set, the first "squat/gone.mp4"'):
-        scan(tmp_path)
+        scan(tmp_path, LABELS)
     (tmp_path / "MANIFEST.csv").write_text("file,source\n")
     with pytest.raises(ValueError, match='MANIFEST.csv: needs the columns "path" and "group"; it has file, source'):
-        scan(tmp_path, progress=False)
+        scan(tmp_path, LABELS, progress=False)
 
 
 @pytest.mark.parametrize("seconds, pieces", [("2", 1), ("3.999", 1), ("4", 2), ("5.9", 2), ("6", 3)])
@@ -175,21 +178,21 @@ def test_damage_in_the_middle_is_noticed_when_cutting(tmp_path):
     videos, clips = make_clips(tmp_path / "raw", tmp_path)
     assert videos.set_index("path").loc["Squat/bad.mp4", "status"].startswith("cannot be decoded")
     assert clips["video_id"].tolist() == ["squat-good"]
-    assert sorted(path.name for path in (tmp_path / "clips/Squat").iterdir()) == ["squat-good-00.mp4"]
+    assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == ["squat-good-00.mp4"]
 
 
 def test_cutting_goes_on_after_a_kill_and_keeps_what_is_whole(tmp_path):
     for i in range(4):
         write_video(tmp_path / f"raw/Squat/{i}.mp4", 122)
-    videos = scan(tmp_path / "raw", progress=False)
+    videos = scan(tmp_path / "raw", LABELS, progress=False)
     process = get_context("fork").Process(target=cut, args=(videos, tmp_path / "raw", tmp_path, False))
     process.start()
-    while not (first := list(tmp_path.glob("clips/Squat/[!.]*.mp4"))):
+    while not (first := list(tmp_path.glob("clips/[!.]*.mp4"))):
         assert process.is_alive()
         time.sleep(0.002)
     process.kill()
     process.join()
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("clips/Squat/[!.]*.mp4")}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("clips/[!.]*.mp4")}
     assert len(first) <= len(before) < 8, "killed too late to show anything"
     clips = cut(videos, tmp_path / "raw", tmp_path, progress=False)
     assert len(clips) == 8

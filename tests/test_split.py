@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exmus_lib.videos.split import PROPORTIONS, scarce, split
+from exmus_lib.videos.split import PROPORTIONS, shortages, split
 
 SIDES = list(PROPORTIONS)
 
@@ -40,7 +40,7 @@ def test_fourteen_sources_give_eight_three_and_three():
     clips = table({f"{e}{g}": {e: 2} for e in ("Squat", "Deadlift") for g in range(14)})
     for seed in range(5):
         assert (counts(split(clips, seed)) == [16, 6, 6]).all(axis=None)
-    assert scarce(split(clips)) == {}
+    assert shortages(split(clips)) == []
 
 
 def test_sources_of_different_length_come_near_the_proportions():
@@ -63,7 +63,12 @@ def test_too_few_groups_fill_train_then_test_and_are_named(groups, sides):
     )
     squats = result[result["exercise"] == "Squat"].groupby("group")["split_video"].first()
     assert sorted(squats) == sorted(sides)
-    assert scarce(result) == ({"Squat": groups} if groups < 3 else {})
+    only = {
+        1: "no clip in val and test, because it has only 1 group",
+        2: "no clip in val, because it has only 2 groups",
+    }
+    thin = ["validation holds 1 of 2 exercises, and early stopping and the choice of weights rest on it"]
+    assert shortages(result) == ([f"Squat: {only[groups]}", *thin] if groups < 3 else [])
 
 
 def test_the_seed_decides_and_the_order_of_rows_does_not():
@@ -73,3 +78,24 @@ def test_the_seed_decides_and_the_order_of_rows_does_not():
     pd.testing.assert_frame_equal(first, again)
     assert (first["split_video"] != split(clips, 2)["split_video"]).any()
     assert (first["split_clip"] != split(clips, 2)["split_clip"]).any()
+
+
+def test_an_exercise_that_shares_its_groups_is_told_so_and_not_that_they_are_few():
+    # defect 14: three groups are enough for three parts; here each holds both exercises
+    clips = table({f"g{g}": {"Squat": 2, "Deadlift": 2} for g in range(3)}).assign(split_video="train")
+    clips.loc[clips["group"] == "g2", "split_video"] = "test"
+    assert shortages(clips)[:2] == [
+        "Deadlift: no clip in val, because its 3 groups also hold Squat, and a group stays on one side",
+        "Squat: no clip in val, because its 3 groups also hold Deadlift, and a group stays on one side",
+    ]
+    few = table({"g0": {"Squat": 2}}).assign(split_clip="train")
+    assert shortages(few, "split_clip")[0] == "Squat: no clip in val and test, because it has only 2 clips"
+
+
+@pytest.mark.parametrize("held, noted", [(2, True), (8, True), (9, False), (16, False)])
+def test_a_validation_split_of_few_exercises_is_mentioned(held, noted):
+    # defect 22: 16 exercises of three groups, of which validation has some
+    clips = table({f"{e}-{side}": {f"e{e:02d}": 1} for e in range(16) for side in SIDES if side != "val" or e < held})
+    clips = clips.assign(split_video=clips["group"].str.partition("-")[2])
+    note = f"validation holds {held} of 16 exercises, and early stopping and the choice of weights rest on it"
+    assert (note in shortages(clips)) == noted

@@ -10,8 +10,11 @@ import pytest
 import pytorchvideo
 import torch
 
+from exmus_lib import labels, tasks
 from exmus_lib.recipes import Recipe
-from exmus_lib.videos import dataset
+from exmus_lib.videos import dataset, windows
+
+EXERCISE, MUSCLES = (tasks.task(name, labels.read()) for name in tasks.TASKS)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def test_view_equals_pytorchvideos_transforms(theirs, height, width):
     scaled = theirs.short_side_scale((theirs.uniform_temporal_subsample(whole, 13) / 255 - 0.45) / 0.225, 64)
     top, left = (int(round((n - 64) / 2.0)) for n in scaled.shape[2:])
     expected = scaled[:, :, top : top + 64, left : left + 64]
-    times = dataset.view_times(0.0, 61 / 24, 13, 24.0)
+    times = windows.view_times(0.0, 61 / 24, 13, 24.0)
     ours = dataset.view_of(frames[(times * 24).astype(int)], how)
     torch.testing.assert_close(ours, expected, rtol=0, atol=2e-5)
 
@@ -71,21 +74,21 @@ def levels(view):
 
 def test_evaluation_takes_the_centre_window_and_training_a_random_one(tmp_path):
     clips, how = clip_set(tmp_path), Recipe(frames=4, side=32, seconds=1.0)
-    evaluation = dataset.ClipDataset(clips, tmp_path, how, "mgap", train=False, cache=None)
+    evaluation = dataset.ClipDataset(clips, tmp_path, how, MUSCLES, train=False, cache=None)
     view, target = evaluation[0]
     # 60 frames, 24 in the window, 18 before it; linspace(0, 23, 4) = 0, 7, 15, 23
     assert levels(view) == [18, 25, 33, 41]
     assert target.tolist() == [0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1] and view.shape == (3, 4, 32, 32)
-    training = dataset.ClipDataset(clips, tmp_path, how, "exercise", train=True, cache=None)
+    training = dataset.ClipDataset(clips, tmp_path, how, EXERCISE, train=True, cache=None)
     starts = {levels(training[0][0])[0] for _ in range(12)}
     assert len(starts) > 3 and min(starts) >= 0 and max(starts) <= 36
 
 
 def test_a_window_begins_where_a_frame_does_and_never_leaves_its_clip():
     how = Recipe(frames=4, side=32, seconds=1.0)
-    assert dataset.window_of(2.5, 24, how) == (18 / 24, 1.0)
-    assert dataset.window_of(2.5, 24, how, 0.0)[0] == 0 and dataset.window_of(2.5, 24, how, 1.0)[0] == 1.5
-    assert dataset.window_of(0.5, 24, how) == (0.0, 0.5) and dataset.window_of(2.5, 24, replace(how, seconds=None)) == (
+    assert windows.window(2.5, 24, how) == (18 / 24, 1.0)
+    assert windows.window(2.5, 24, how, 0.0)[0] == 0 and windows.window(2.5, 24, how, 1.0)[0] == 1.5
+    assert windows.window(0.5, 24, how) == (0.0, 0.5) and windows.window(2.5, 24, replace(how, seconds=None)) == (
         0.0,
         2.5,
     )
@@ -95,8 +98,8 @@ def test_cached_view_equals_the_decoded_one_within_rounding(tmp_path):
     clips, how = clip_set(tmp_path), Recipe(frames=8, side=32)
     cache = dataset.view_cache(clips[::-1], tmp_path, how, "abc123")
     assert dataset.view_cache(clips, tmp_path, replace(how, seconds=1.3), "abc123") is None  # windows lie anywhere
-    plain = dataset.ClipDataset(clips, tmp_path, how, "exercise", train=False, cache=None)
-    cached = dataset.ClipDataset(clips, tmp_path, how, "exercise", train=False, cache=cache)
+    plain = dataset.ClipDataset(clips, tmp_path, how, EXERCISE, train=False, cache=None)
+    cached = dataset.ClipDataset(clips, tmp_path, how, EXERCISE, train=False, cache=cache)
     for i in range(len(clips)):
         assert (plain[i][0] - cached[i][0]).abs().max() <= 0.5 / 255 / dataset.STD + 1e-5
 
@@ -104,7 +107,7 @@ def test_cached_view_equals_the_decoded_one_within_rounding(tmp_path):
 def test_a_damaged_clip_is_named(tmp_path):
     clips = clip_set(tmp_path, 1)
     (tmp_path / "c0.mp4").write_bytes(b"no video")
-    data = dataset.ClipDataset(clips, tmp_path, Recipe(frames=4, side=32), "exercise", train=False, cache=None)
+    data = dataset.ClipDataset(clips, tmp_path, Recipe(frames=4, side=32), EXERCISE, train=False, cache=None)
     with pytest.raises(ValueError, match="c0.mp4"):
         data[0]
 

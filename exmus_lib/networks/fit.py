@@ -207,7 +207,7 @@ def _train(
         log_every_n_steps=1,
         num_sanity_val_steps=0,
     )
-    balance = label_weights(task.truth(parts["train"].exercises), len(task.names)) if how.balance == "classes" else None
+    balance = label_weights(parts["train"].targets.numpy(), len(task.names)) if how.balance == "classes" else None
     module = Training(network, task, how, steps=how.epochs * len(train_loader), weights=balance)
     try:
         _fit(trainer, module, train_loader, val_loader, checkpoints / "last.ckpt")

@@ -14,9 +14,9 @@ import numpy as np
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
+from exmus_lib import labels
 from exmus_lib.sample.film import Take, shoot
 from exmus_lib.sample.movements import MOVEMENTS
-from exmus_lib.vocabulary import exercise_of
 from exmus_lib.workspace import atomic
 
 VIDEOS_PER_EXERCISE = 14  # shared by the folders of an exercise; enough for 3 in validation and 3 in test
@@ -34,9 +34,10 @@ UPRIGHT = (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 def plan(smoke: bool = False) -> list[tuple[str, int]]:
     """Folder and number of every video of the data set; the numbers start at 1 in each folder."""
+    known = labels.read()
     folders_of: dict[str | None, list[str]] = {}
     for folder in MOVEMENTS:
-        folders_of.setdefault(exercise_of(folder), []).append(folder)
+        folders_of.setdefault(known.exercise_of(folder), []).append(folder)
     if smoke:
         return [(folders[0], n) for e, folders in folders_of.items() if e for n in range(1, SMOKE_VIDEOS + 1)]
     videos = [folders_of[None][0]] * UNLABELLED_VIDEOS

@@ -2,24 +2,25 @@
 
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from math import ceil, floor
+from math import floor
 from pathlib import Path
 
 import av
 import numpy as np
 import pandas as pd
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 from tqdm.auto import tqdm
 
 from exmus_lib import workspace
-from exmus_lib.videos import read
+from exmus_lib.videos import read, windows
 
 SIDE = 256  # pixels of the shorter side: what the networks see at most
-TOP_FPS = 30
 # A key frame every 8 frames and none that waits for later ones: reading a view decodes little more than the view.
 # ultrafast leaves out what is slow to read, too (CABAC, deblocking); superfast takes a third longer for files that are
 # a fifth (rendered videos) to a half (filmed ones) smaller.
@@ -56,14 +57,14 @@ def cut(videos: pd.DataFrame, raw: Path, out: Path, progress: bool = True) -> pd
 def cut_video(video, file: Path, out: Path) -> list[dict[str, object]]:
     """Cut one video (a row of videos.parquet) and return the rows of its clips. Raises VideoError if it is damaged."""
     pieces = floor(video.seconds / 2)
-    step = max(1, ceil(video.fps / TOP_FPS - 0.1))  # 60 frames a second become 30, 50 become 25
+    step = windows.frame_step(video.fps)
     rows = [
         {
             "clip_id": f"{video.video_id}-{i:02d}",
             "video_id": video.video_id,
             "group": video.group,
             "exercise": video.exercise,
-            "path": f"clips/{video.exercise}/{video.video_id}-{i:02d}.mp4",
+            "path": f"clips/{video.video_id}-{i:02d}.mp4",
             "start_sec": round(i * video.seconds / pieces, 4),
             "seconds": round(video.seconds / pieces, 4),
             "fps": round(video.fps / step, 3),
@@ -76,7 +77,7 @@ def cut_video(video, file: Path, out: Path) -> list[dict[str, object]]:
     missing = {i for i in range(pieces) if _origin(paths[i]) != origins[i]}
     if missing:
         try:
-            _write(video, file, step, {i: (paths[i], origins[i]) for i in missing})
+            _write(video, file, {i: (paths[i], origins[i]) for i in missing})
         except read.VideoError:
             for path in paths:
                 path.unlink(missing_ok=True)
@@ -84,22 +85,44 @@ def cut_video(video, file: Path, out: Path) -> list[dict[str, object]]:
     return rows
 
 
-def _write(video, file: Path, step: int, clips: dict[int, tuple[Path, str]]) -> None:
+def small_copy(video: Path, copy: Path, report: Callable[[float], None] = lambda share: None) -> read.VideoInfo:
+    """Write a whole video as clips are cut, for networks to see and browsers to play, and return what the copy holds.
+
+    `report` is called with the share done; what it raises ends the work. Raises VideoError naming the file and why when it
+    cannot be read or is shorter than a clip.
+    """
+    facts = read.info(video)
+    windows.check_length(video, facts.seconds)
+
+    def frames() -> Iterator[tuple[float, VideoFrame]]:
+        for moment, frame in _thinned(container, stream, facts.fps):
+            report(min(1.0, moment / facts.seconds))
+            yield moment, frame
+
+    step = windows.frame_step(facts.fps)
+    with read.opened(video) as (container, stream):
+        count = encode(frames(), stream.sample_aspect_ratio, round(facts.fps / step), copy, str(video))
+    windows.check_decoded(video, count, facts.seconds * facts.fps / step)
+    return read.info(copy)
+
+
+def _thinned(container: InputContainer, stream: VideoStream, fps: float) -> Iterator[tuple[float, VideoFrame]]:
+    return itertools.islice(read.timed_frames(container, stream), 0, None, windows.frame_step(fps))
+
+
+def _write(video, file: Path, clips: dict[int, tuple[Path, str]]) -> None:
     """Decode a video once, from end to end, and write the clips asked for: number -> path and origin."""
-    pieces, written, count = floor(video.seconds / 2), set(), 0
+    pieces, written, count, fps = floor(video.seconds / 2), set(), 0, video.fps / windows.frame_step(video.fps)
 
     def piece_of(timed_frame: tuple[float, VideoFrame]) -> int:
         return min(int(timed_frame[0] / video.seconds * pieces + 1e-6), pieces - 1)
 
     with read.opened(file) as (container, stream):
-        frames = itertools.islice(read.timed_frames(container, stream), 0, None, step)
-        for piece, part in itertools.groupby(frames, piece_of):
+        for piece, part in itertools.groupby(_thinned(container, stream, video.fps), piece_of):
             if piece in clips:
-                count += encode(part, stream.sample_aspect_ratio, round(video.fps / step), *clips[piece])
+                count += encode(part, stream.sample_aspect_ratio, round(fps), *clips[piece])
                 written.add(piece)
-    expected = len(clips) * video.seconds / pieces * video.fps / step
-    if written != clips.keys() or count < 0.8 * expected:
-        raise read.VideoError(file, f"damaged: only {count} of {expected:.0f} frames can be decoded")
+    windows.check_decoded(file, count if written == clips.keys() else 0, len(clips) * video.seconds / pieces * fps)
 
 
 def encode(

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import floor, prod
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,31 +16,16 @@ from tqdm.auto import tqdm
 
 from exmus_lib import workspace
 from exmus_lib.recipes import Recipe
+from exmus_lib.tasks import Task
+from exmus_lib.videos import windows
 from exmus_lib.videos.read import read_frames
-from exmus_lib.vocabulary import truth
 
 MEAN, STD = 0.45, 0.225  # of Kinetics, for each channel, as the pretrained networks expect
-TIGHTEST, TIGHTEST_EPOCH = 0.65, 20  # of the side, and when: see `augmented`
+MIN_CROP, MIN_CROP_EPOCH = (
+    0.65,
+    20,
+)  # share of the side, and the epoch from which on crops get as small: see `augmented`
 CACHE_LIMIT = 1 << 30  # bytes; views beyond it are decoded anew in each epoch
-
-
-def view_times(start: float, seconds: float, frames: int, fps: float) -> np.ndarray:
-    """Times of `frames` frames spread evenly over a window: (frames,) seconds.
-
-    The frames shown then are those that PyTorchVideo's UniformTemporalSubsample picks out of the frames in the window.
-    """
-    inside = max(1, round(seconds * fps))
-    picked = torch.linspace(0, inside - 1, frames).long().numpy()
-    return start + (picked + 0.5) / fps
-
-
-def window_of(seconds: float, fps: float, recipe: Recipe, where: float = 0.5, most: float = 1.0) -> tuple[float, float]:
-    """Start and length, in seconds, of a recipe's window in a clip: 0 is the earliest place, 0.5 the centre, 1 the latest.
-
-    It begins where a frame does, and is no longer than the share `most` of the clip.
-    """
-    window = min(recipe.seconds or seconds, most * seconds)
-    return floor((seconds - window) * where * fps + 1e-6) / fps, window
 
 
 def scale(frames: torch.Tensor, side: int, fit: str) -> torch.Tensor:
@@ -79,12 +65,12 @@ def augmented(view: torch.Tensor, epoch: int) -> torch.Tensor:
     """A training view (3, time, side, side): cropped at random and scaled back, mirrored half the time, its colours and
     brightness shifted.
 
-    The smallest crop shrinks from epoch to epoch until it is TIGHTEST of the side: short runs cannot afford tight crops, long
-    ones learn their training clips by heart without (progressive regularisation, Tan and Le 2021).
+    The smallest crop shrinks from epoch to epoch until it is MIN_CROP of the side: short runs cannot afford tight crops, long
+    ones overfit without (progressive regularisation, Tan and Le 2021).
     """
     side = view.shape[-1]
-    least = 1 - (1 - TIGHTEST) * min(1, epoch / TIGHTEST_EPOCH)
-    size = round(side * (least + (1 - least) * torch.rand(1).item()))
+    smallest = 1 - (1 - MIN_CROP) * min(1, epoch / MIN_CROP_EPOCH)
+    size = round(side * (smallest + (1 - smallest) * torch.rand(1).item()))
     if size < side:
         top, left = torch.randint(0, side - size + 1, (2,)).tolist()
         cropped = view[..., top : top + size, left : left + size].transpose(0, 1)
@@ -126,7 +112,7 @@ def view_cache(clips: pd.DataFrame, folder: Path, recipe: Recipe, name: str) -> 
 
 def _fill(clips: pd.DataFrame, folder: Path, recipe: Recipe, shape: tuple[int, ...], path: Path) -> None:
     def view(clip) -> np.ndarray:
-        times = view_times(0.0, clip.seconds, recipe.frames, clip.fps)
+        times = windows.view_times(0.0, clip.seconds, recipe.frames, clip.fps)
         scaled = scale(_float(read_frames(folder / clip.path, times)), recipe.side, recipe.fit)
         return centre_crop(scaled, recipe.side).round().byte().permute(0, 2, 3, 1).numpy()
 
@@ -144,33 +130,43 @@ def _fill(clips: pd.DataFrame, folder: Path, recipe: Recipe, shape: tuple[int, .
         np.save(part, views)
 
 
+class _Clip(NamedTuple):
+    """What reading a clip needs of its row: loader processes that are spawned, not forked, are sent it."""
+
+    clip_id: str
+    path: str
+    seconds: float
+    fps: float
+
+
 class ClipDataset(Dataset):
     """Views of clips with their labels: item i is (view (3, frames, side, side) float32, target).
 
-    The target is a class index (exercise) or 11 zeros and ones as float32 (mgap). Training takes a random window as long as
-    the recipe says, evaluation the one `where` (0 to 1) in what the share `most` of the clip leaves room for. A clip that
-    cannot be read raises VideoError, which names the file.
+    The target is a class index, or zeros and ones (labels,) as float32 where several labels may be right at once. Training
+    takes a random window as long as the recipe says, evaluation the one at `position` (0 to 1, see videos.windows.window), no
+    longer than the share `max_share` of the clip. A clip that cannot be read raises VideoError, which names the file.
     """
 
     def __init__(
-        self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: str, train: bool, cache: ViewCache | None,
-        where: float = 0.5, most: float = 1.0,
+        self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: Task, train: bool, cache: ViewCache | None,
+        position: float = 0.5, max_share: float = 1.0,
     ):  # fmt: skip
-        self.clips, self.folder, self.recipe = list(clips.itertuples()), folder, recipe
-        self.train, self.cache, self.where, self.most = train, cache, where, most
+        rows = clips[list(_Clip._fields)].itertuples(index=False, name=None)
+        self.clips, self.folder, self.recipe = [_Clip(*row) for row in rows], folder, recipe
+        self.train, self.cache, self.position, self.max_share = train, cache, position, max_share
         # Set while training; loader processes see it change.
         self.epoch = torch.zeros((), dtype=torch.long).share_memory_()
-        labels = truth(clips["exercise"], task)
-        self.targets = torch.from_numpy(labels if task == "exercise" else labels.astype(np.float32))
+        truth = task.truth(clips["exercise"])
+        self.targets = torch.from_numpy(truth.astype(np.float32) if task.multilabel else truth)
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         clip, recipe = self.clips[i], self.recipe
-        where = torch.rand(1).item() if self.train else self.where
-        start, window = window_of(clip.seconds, clip.fps, recipe, where, self.most)
-        times = view_times(start, window, recipe.frames, clip.fps)
+        position = torch.rand(1).item() if self.train else self.position
+        start, length = windows.window(clip.seconds, clip.fps, recipe, position, self.max_share)
+        times = windows.view_times(start, length, recipe.frames, clip.fps)
         if self.cache:
             view = self.cache.view(clip.clip_id)
         else:

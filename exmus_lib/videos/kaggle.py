@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-from exmus_lib import vocabulary
+from exmus_lib.labels import Labels
 
 HANDLE = "hasyimabdillah/workoutfitness-video"
 PAGE = f"https://www.kaggle.com/datasets/{HANDLE}"
 LICENCE = f'"Workout/Exercises Video" by Hasyim Abdillah, CC BY-NC-SA 4.0: not for commercial use; see {PAGE}'
 
 
-def download() -> Path:
+def download(labels: Labels) -> Path:
     """The folder that holds the class folders of the Kaggle set, downloaded by kagglehub unless its cache has it.
 
     No account is needed. Raises RuntimeError, saying how to go on, when the download fails.
@@ -28,19 +28,19 @@ def download() -> Path:
             f" elsewhere from {PAGE}, unpack it, and give the unpacked folder as `dataset`."
             ' Or go on with dataset = "sample", which needs no download.'
         ) from error
-    return class_folders(unpacked)
+    return class_folders(unpacked, labels)
 
 
-def class_folders(unpacked: Path) -> Path:
-    """The folder at or below `unpacked` with the most class folders in it. Raises ValueError when there is none."""
+def class_folders(unpacked: Path, labels: Labels) -> Path:
+    """The folder at or below `unpacked` with the most class folders that the labels know. Raises ValueError without any."""
 
     def known(folder: tuple[str, list[str], list[str]]) -> int:
-        return sum(name.lower() in vocabulary.FOLDERS for name in folder[1])
+        return sum(name.lower() in labels.folders for name in folder[1])
 
     best = max(sorted(os.walk(unpacked)), key=known, default=None)
     if best is None or not known(best):
         held = sorted(path.name for path in unpacked.iterdir()) if unpacked.is_dir() else []
         raise ValueError(
-            f"{unpacked} holds no class folder such as {', '.join(list(vocabulary.FOLDERS)[:3])}, but {held[:8]}"
+            f"{unpacked} holds no class folder such as {', '.join(list(labels.folders)[:3])}, but {held[:8]}"
         )
     return Path(best[0])

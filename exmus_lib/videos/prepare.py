@@ -1,28 +1,38 @@
 """From a data set's name to clips that networks can be trained on: made when missing, completed when interrupted."""
 
+import csv
+import io
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import labels, review, vocabulary, workspace
-from exmus_lib.labels import Labels
+from exmus_lib import labels, review, workspace
+from exmus_lib.labels import FILE_NAME, Labels, nearest
 from exmus_lib.tasks import Task, task
 from exmus_lib.videos import kaggle, scan
 from exmus_lib.videos.cut import cut
-from exmus_lib.videos.split import split
+from exmus_lib.videos.split import sides, split, thin_validation
+
+UNKNOWN = ("stop", "skip")  # what to do about class folders that lead to no exercise
+LABELS_COPY = "exercises.copy.csv"  # in the clip set's folder, for when the raw videos are gone
 
 
 @dataclass(frozen=True)
 class ClipSet:
-    """The clips of a data set: the tables `videos` (a row per file) and `clips` (a row per clip), and their folder."""
+    """The clips of a data set: the tables `videos` (a row per file) and `clips` (a row per clip), and their folder.
+
+    `notes` says what a reader should know: class folders that were left out, or are empty, a thin validation split.
+    """
 
     name: str
     folder: Path
     videos: pd.DataFrame
     clips: pd.DataFrame
     labels: Labels = field(default_factory=labels.read)
+    notes: list[str] = field(default_factory=list)
 
     def task(self, name: str) -> Task:
         """The task of this name, with the labels of the data set."""
@@ -33,40 +43,68 @@ class ClipSet:
         return self.folder / clip.path
 
     def table(self, split: str = "video") -> pd.DataFrame:
-        """The clips with a column `split` of "train", "val" and "test"; `split` is "video" (default) or "clip"."""
-        return self.clips.assign(split=self.clips[_column(split)])
+        """The clips with a column `split` of "train", "val" and "test"; `split` is one of videos.split.sides."""
+        return self.clips.assign(split=sides(self.clips, split))
 
     def hash(self, split: str = "video") -> str:
         """Six hexadecimal digits over the clips, the files they were cut from, and their sides. Labels do not enter."""
-        content = self.clips.merge(self.videos[["video_id", "sha256"]], on="video_id", validate="many_to_one")
-        columns = ["clip_id", "sha256", "start_sec", "seconds", _column(split)]
+        content = self.table(split).merge(self.videos[["video_id", "sha256"]], on="video_id", validate="many_to_one")
+        columns = ["clip_id", "sha256", "start_sec", "seconds", "split"]
         return workspace.six_hex(content[columns].sort_values("clip_id").to_numpy().tolist())
 
 
-def prepare(dataset: str = "sample", preset: str = "quick", overwrite: bool = False) -> ClipSet:
+def prepare(
+    dataset: str = "sample", preset: str = "quick", overwrite: bool = False, unknown: str | None = None
+) -> ClipSet:
     """The clip set of "sample", "kaggle" or a folder of class folders: scanned, cut and split unless that is done.
 
     A folder is scanned again when its files, its MANIFEST.csv or the known class folders have changed. What was
-    interrupted goes on where it was. `overwrite` makes everything anew, the sample's videos too.
+    interrupted goes on where it was; clips that were deleted are cut again. `overwrite` makes everything anew, the sample's
+    videos too. Class folders that lead to no exercise raise ValueError, with a ready exercises.csv to fill in, unless
+    `unknown` is "skip"; None does as was done before.
     """
+    if unknown not in (None, *UNKNOWN):
+        raise ValueError(f'unknown = "{unknown}" is not one of {", ".join(UNKNOWN)}.{nearest(unknown, UNKNOWN)}')
     name = dataset_name(dataset, preset)
     with workspace.alone(workspace.clips_dir(name)):
-        return _prepare(dataset, name, overwrite)
+        return _prepare(dataset, name, overwrite, unknown)
 
 
-def _prepare(dataset: str, name: str, overwrite: bool) -> ClipSet:
+def _prepare(dataset: str, name: str, overwrite: bool, unknown: str | None) -> ClipSet:
     folder = workspace.clips_dir(name)
+    unknown = unknown or _facts(folder).get("unknown", "stop")
     if overwrite:
-        shutil.rmtree(folder, ignore_errors=True)
+        for path in [path for path in folder.glob("*") if path.name != FILE_NAME]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         if dataset == "sample":
             shutil.rmtree(workspace.raw_dir(name), ignore_errors=True)
+    made = (folder / "clips.parquet").exists()
+    missing = _missing(folder) if made else []
     # Videos that the workbook made or downloaded do not change, and may have been deleted to save space.
-    if dataset in workspace.DATASETS and (folder / "clips.parquet").exists():
+    if dataset in workspace.DATASETS and made and not len(missing):
         return load(name)
+    if len(missing):
+        print(f"{len(missing)} clips of {name} are gone (the first: {missing['path'].iloc[0]}), and are cut again")
     raw = _raw(dataset, name)
-    if not (folder / "clips.parquet").exists() or _state(raw) != _scanned(folder):
-        _make(raw, folder)
+    known = labels.read(_labels_file(raw, folder))
+    state = _state(raw, known)
+    if unknown == "stop":
+        _check_folders(raw, folder, known)
+    if not made or state != _facts(folder).get("state"):
+        _make(raw, folder, known, {"raw": str(raw), "state": state, "unknown": unknown})
+    elif len(missing):
+        videos = pd.read_parquet(folder / "videos.parquet")
+        cut(videos[videos["video_id"].isin(missing["video_id"])].copy(), raw, folder)
+    (folder / LABELS_COPY).unlink(missing_ok=True)
+    if (raw / FILE_NAME).is_file():
+        shutil.copyfile(raw / FILE_NAME, folder / LABELS_COPY)
     return load(name)
+
+
+def _missing(folder: Path) -> pd.DataFrame:
+    """The clips whose files are gone."""
+    clips = pd.read_parquet(folder / "clips.parquet", columns=["video_id", "path"])
+    return clips[[not (folder / path).exists() for path in clips["path"]]]
 
 
 def dataset_name(dataset: str, preset: str = "quick") -> str:
@@ -92,17 +130,17 @@ def _raw(dataset: str, name: str) -> Path:
     return workspace.raw_dir(name)
 
 
-def _make(raw: Path, folder: Path) -> None:
+def _make(raw: Path, folder: Path, known: Labels, facts: dict[str, object]) -> None:
     """Scan, cut, split. clips.parquet is written last, so its existence means that the clip set is complete."""
-    state = _state(raw)
-    if _scanned(folder) == state:
+    if _facts(folder).get("state") == facts["state"]:
         videos = pd.read_parquet(folder / "videos.parquet")
     else:
         (folder / "clips.parquet").unlink(missing_ok=True)
-        videos = scan.scan(raw)
+        videos = scan.scan(raw, known)
         _write(videos, folder / "videos.parquet")
-        with workspace.atomic(folder / "scanned.txt") as part:
-            part.write_text(state, encoding="utf-8")
+    with workspace.atomic(folder / "dataset.json") as part:
+        facts = {**facts, "folders": scan.class_folders(raw)}
+        part.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     clips = cut(videos, raw, folder)
     _write(videos, folder / "videos.parquet")
     if clips.empty:
@@ -111,17 +149,74 @@ def _make(raw: Path, folder: Path) -> None:
     _write(split(clips), folder / "clips.parquet")
 
 
-def _state(raw: Path) -> str:
+def _state(raw: Path, known: Labels) -> str:
     """What a scan depends on, cheap to look up: names, sizes and times of files, and which class folders are known."""
     files = [path for path in [*scan.find(raw), "MANIFEST.csv"] if (raw / path).exists()]
     looks = [(path, (stat := (raw / path).stat()).st_size, stat.st_mtime_ns) for path in files]
-    labelled = {folder: bool(exercise) for folder, exercise in vocabulary.FOLDERS.items()}  # not as what: see `load`
-    return workspace.six_hex(looks, labelled)
+    folders = scan.class_folders(raw)
+    unknown = scan.unknown(folders, known)
+    labelled = {
+        name: bool(known.exercise_of(name)) for name in folders if name not in unknown
+    }  # not as what: see `load`
+    return workspace.six_hex(looks, labelled, unknown)
 
 
-def _scanned(folder: Path) -> str | None:
-    file = folder / "scanned.txt"
-    return file.read_text(encoding="utf-8") if file.exists() else None
+def _labels_file(raw: Path, folder: Path) -> Path:
+    """Today's labels of a data set: its own exercises.csv (in the clip set's folder where its own cannot be written to), the
+    copy of it when the raw folder is gone, else the default ones."""
+    own = [raw / FILE_NAME, folder / FILE_NAME, *([] if raw.is_dir() else [folder / LABELS_COPY])]
+    return next((file for file in own if file.is_file()), labels.DEFAULT_FILE)
+
+
+def _check_folders(raw: Path, folder: Path, known: Labels) -> None:
+    """ValueError with a table where class folders with videos lead to no exercise, and what to fill in so that they do."""
+    videos = scan.class_folders(raw)
+    unknown = [name for name in scan.unknown(videos, known) if videos[name]]
+    if not unknown:
+        return
+    hints = [nearest(name, (*known.folders, *known.exercises)).strip() for name in unknown]
+    table = pd.DataFrame({"folder": unknown, "files": [videos[name] for name in unknown], "": hints})
+    own = _labels_file(raw, folder)
+    if own != labels.DEFAULT_FILE:
+        heading = own.read_text(encoding="utf-8-sig").partition("\n")[0]
+        lines = _csv([(name, name, "") for name in unknown], ";" if heading.count(";") > heading.count(",") else ",")
+        way = f"Add to {own} a line for each, with the muscles that it works at the end, separated by semicolons:\n{lines}"
+    else:
+        exercises = {name: name if name in unknown else known.exercise_of(name) or "" for name in videos}
+        rows = [(name, e, ";".join(known.muscles_of.get(e, ()))) for name, e in exercises.items()]
+        ready = _write_ready(
+            [raw, folder], "\ufeff" + _csv([labels.COLUMNS, *rows])
+        )  # the mark tells Excel that it is UTF-8
+        way = f"A ready {FILE_NAME} is in {ready.parent}: fill in the muscles, separated by semicolons, and run this again.\n"
+    raise ValueError(
+        f"{raw}: class folders that lead to no exercise:\n\n{table.to_string(index=False)}\n\n{way}"
+        'To go on without these folders: unknown = "skip" (papermill: -p unknown skip).'
+    )
+
+
+def _csv(rows: list[tuple[str, ...]], delimiter: str = ",") -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _write_ready(folders: list[Path], text: str) -> Path:
+    """Write exercises.csv to the first of the folders that can be written to."""
+    try:
+        with workspace.atomic(folders[0] / FILE_NAME) as part:
+            part.write_text(text, encoding="utf-8")
+        return folders[0] / FILE_NAME
+    except OSError:
+        if not folders[1:]:
+            raise
+        return _write_ready(folders[1:], text)
+
+
+def _facts(folder: Path) -> dict[str, object]:
+    """dataset.json: the raw folder, its state when it was scanned, the videos in each class folder, what to do about unknown
+    ones."""
+    file = folder / "dataset.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
@@ -138,17 +233,38 @@ def load(name: str) -> ClipSet:
     if not (folder / "clips.parquet").exists():
         known = sorted(path.parent.name for path in folder.parent.glob("*/clips.parquet"))
         raise FileNotFoundError(
-            f'no data set "{name}" in {folder.parent}.{vocabulary.nearest(name, known)} There:'
+            f'no data set "{name}" in {folder.parent}.{nearest(name, known)} There:'
             f" {', '.join(known) or 'none'}. 01_data_prep.ipynb makes it, with the same dataset and preset."
         )
     videos, clips = (pd.read_parquet(folder / f"{table}.parquet") for table in ("videos", "clips"))
-    exercise = {video.video_id: vocabulary.FOLDERS.get(video.folder.strip().lower()) for video in videos.itertuples()}
+    facts = _facts(folder)
+    file = _labels_file(Path(facts.get("raw", workspace.raw_dir(name))), folder)
+    known = labels.read(file)
+    unknown = set(scan.unknown(videos["folder"].unique(), known))
+    exercise = {
+        row.video_id: None if row.folder in unknown else known.exercise_of(row.folder) for row in videos.itertuples()
+    }
     videos, clips = (table.assign(exercise=table["video_id"].map(exercise)) for table in (videos, clips))
     clips = clips.dropna(subset=["exercise"]).reset_index(drop=True)
-    return ClipSet(name, folder, videos, review.applied(clips, name, labels.read()))
+    notes = _notes(videos, known, facts.get("folders", {}), file != labels.DEFAULT_FILE) + thin_validation(clips)
+    return ClipSet(name, folder, videos, review.applied(clips, name, known), known, notes)
 
 
-def _column(split: str) -> str:
-    if split not in ("video", "clip"):
-        raise ValueError(f'split = "{split}" is not one of video, clip.{vocabulary.nearest(split, ("video", "clip"))}')
-    return f"split_{split}"
+def _notes(videos: pd.DataFrame, known: Labels, folders: dict[str, int], own: bool) -> list[str]:
+    """A sentence for each class folder that is left out or holds no video, and each of the data set's own labels that lacks
+    a folder or muscles."""
+    files = videos.groupby("folder").size().drop("", errors="ignore")
+    notes = [
+        f"left out: class folder {name} ({files[name]} file{'s' * (files[name] > 1)}), no exercise of that name"
+        for name in scan.unknown(files.index, known)
+    ]
+    notes += [f"class folder {name} holds no video" for name, count in folders.items() if not count]
+    if own:
+        present = {name.lower() for name in folders}
+        notes += [
+            f"{FILE_NAME}: there is no class folder {name}" for name in known.folders if name and name not in present
+        ]
+        notes += [
+            f"{FILE_NAME}: no muscle is given for {name}" for name, muscles in known.muscles_of.items() if not muscles
+        ]
+    return notes

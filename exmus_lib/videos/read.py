@@ -66,18 +66,23 @@ def read_frames(path: str | Path, times: Sequence[float], side: int | None = Non
 
 def info(path: str | Path) -> VideoInfo:
     """What the file really holds: every packet is counted, the first frame decoded. Raises VideoError when damaged."""
-    first, stamps, end = None, [], 0
+    first, stamps, decoding, end = None, [], [], 0
     with opened(path) as (container, stream):
         for packet in _packets(container, stream):
             if first is None:
                 first = next(iter(packet.decode()), None)
             if not packet.is_discard:
                 stamps.append(packet.dts if packet.pts is None else packet.pts)
+                decoding.append(packet.dts)
                 end = max(end, stamps[-1] + (packet.duration or 0))
         first = first or next(iter(stream.decode(None)), None)
         if first is None or not stamps:
             raise VideoError(path, "holds no frame")
         seconds = float((end - min(stamps)) * stream.time_base)
+        if _joined(stamps, decoding):
+            with opened(path) as again:
+                *_, (last, _) = timed_frames(*again)
+            seconds = last * len(stamps) / max(1, len(stamps) - 1)
         promised = float((stream.duration or 0) * stream.time_base)
         if seconds < 0.95 * promised - 0.5:
             raise VideoError(path, f"cut short: {seconds:.2f} s of {promised:.2f} s are there")
@@ -87,7 +92,7 @@ def info(path: str | Path) -> VideoInfo:
             width=first.width,
             height=first.height,
             rotation=clockwise(first),
-            codec=stream.codec_context.name,
+            codec=stream.codec_context.codec.canonical_name,  # av1; its decoder is called libdav1d
             has_audio=bool(container.streams.audio),
             frames=len(stamps),
         )
@@ -115,16 +120,23 @@ def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def timed_frames(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
-    """All frames from the first on, each with its time in seconds from the first. Raises VideoError at a broken one."""
-    origin, tick = stream.start_time or 0, float(stream.time_base)
+    """All frames from the first on, each with its time in seconds from the first. Raises VideoError at a broken one.
+
+    Times rise strictly, whatever the file says: where its time stamps fall (loops that an editor joined), time goes on one
+    frame later; of frames with equal ones the second is shown a tenth of a millisecond later.
+    """
+    origin, tick, rate = stream.start_time or 0, float(stream.time_base), float(stream.average_rate or 30)
     counted = container.format.name == "avi"  # its time stamps follow the order of decoding, not of showing
-    moment = None
+    shift, stamp, moment = 0.0, float("-inf"), float("-inf")
     for count, frame in enumerate(container.decode(stream)):
-        moment = count / stream.average_rate if counted or frame.pts is None else (frame.pts - origin) * tick
+        before, stamp = stamp, count / rate if counted or frame.pts is None else (frame.pts - origin) * tick
+        if stamp < before:
+            shift = moment + 1 / rate - stamp
+        moment = max(stamp + shift, moment + 1e-4)
         if frame.is_corrupt:
             raise VideoError(container.name, f"damaged at {moment:.2f} s")
-        yield float(moment), frame
-    if moment is None:
+        yield moment, frame
+    if moment < 0:
         raise VideoError(container.name, "holds no frame")
 
 
@@ -159,6 +171,12 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]
             yield packet
 
 
+def _joined(stamps: list[int], decoding: list[int | None]) -> bool:
+    """Whether packets have equal time stamps, or such that fall in the order of decoding: see timed_frames."""
+    known = [stamp for stamp in decoding if stamp is not None]
+    return len(set(stamps)) < len(stamps) or any(b <= a for a, b in itertools.pairwise(known))
+
+
 def _planned(container: InputContainer, stream: VideoStream, times: Sequence[float]) -> list[VideoFrame] | None:
     """Choose frames by the time stamps of packets, then decode from key frames on, and no further than wanted.
 
@@ -188,6 +206,8 @@ def _planned(container: InputContainer, stream: VideoStream, times: Sequence[flo
     if min(wanted) < entry if skipping else any(p.pts < entry for p in packets):
         return None
     packets = [p for p in packets if p.pts >= entry]
+    if _joined([p.pts for p in packets], [p.dts for p in packets]):
+        return None
     shown = sorted(p.pts for p in packets if not p.is_discard)
     stamps = [shown[max(bisect.bisect_right(shown, w) - 1, 0)] for w in wanted]
     decoded = _decode(stream, packets, set(stamps))

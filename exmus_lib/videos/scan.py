@@ -5,24 +5,27 @@ import os
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from tqdm.auto import tqdm
 
-from exmus_lib import vocabulary
-from exmus_lib.videos import read
+from exmus_lib.labels import Labels, nearest
+from exmus_lib.videos import read, windows
 
 SUFFIXES = tuple(
     ".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .3g2 .ts .mts .m2ts .ogv .asf .divx .gif".split()
 )
-SHORTEST = 2.0  # seconds: a clip lasts 2 <= t < 4 (paper, section III)
 COLUMNS = "video_id group path folder exercise seconds fps width height rotation codec sha256 status".split()
 
 
-def scan(folder: Path, progress: bool = True) -> pd.DataFrame:
+def scan(folder: Path, labels: Labels, progress: bool = True) -> pd.DataFrame:
     """One row per file below the class folders, sorted by path; `status` is "ok" or why the file cannot be used.
 
     Videos beside the class folders are listed too; hidden files are not. `path` is relative to `folder`. Width and
@@ -33,11 +36,11 @@ def scan(folder: Path, progress: bool = True) -> pd.DataFrame:
     if not any("/" in path for path in paths):
         raise ValueError(
             f"{folder} holds no class folder with files; it holds {_contents(folder)}. Expected is one per exercise,"
-            f' as in "{folder.name}/Squat/1.mp4", named as Kaggle does or as one of {", ".join(vocabulary.EXERCISES)}.'
+            f' as in "{folder.name}/Squat/1.mp4", named as one of {", ".join(labels.exercises)}.'
         )
     # Threads, because hashing and decoding leave Python's lock alone and need no copy of this process.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        look = pool.map(lambda path: _look(folder, path), paths)
+        look = pool.map(lambda path: _look(folder, path, labels), paths)
         rows = list(tqdm(look, "scan", len(paths), unit="file", disable=not progress))
     videos = pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("video_id", "group")])
     videos["video_id"] = _identifiers(videos["path"])
@@ -57,15 +60,29 @@ def find(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def _look(folder: Path, path: str) -> dict[str, object]:
+def class_folders(folder: Path) -> dict[str, int]:
+    """The number of videos in each class folder, those without any among them."""
+    videos = Counter(path.split("/")[0] for path in find(folder) if "/" in path and path.lower().endswith(SUFFIXES))
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return {name: videos[name] for name in names}
+
+
+def unknown(names: Iterable[str], labels: Labels) -> list[str]:
+    """Those of the names of class folders that the labels do not know."""
+    known = {*labels.folders, *(exercise.lower() for exercise in labels.exercises)}
+    return [name for name in names if name.strip().lower() not in known]
+
+
+def _look(folder: Path, path: str, labels: Labels) -> dict[str, object]:
     file = folder / path
     row = {"path": path, "folder": path.split("/")[0] if "/" in path else "", "exercise": None, "sha256": None}
-    try:
-        row["exercise"] = vocabulary.exercise_of(row["folder"])
+    if not row["folder"]:
+        label = "not inside a class folder"
+    elif unknown([row["folder"]], labels):
+        label = f'unknown class folder "{row["folder"]}".{nearest(row["folder"], (*labels.folders, *labels.exercises))}'
+    else:
+        row["exercise"] = labels.exercise_of(row["folder"])
         label = "ok" if row["exercise"] else f'no exercise label for "{row["folder"]}"'
-    except ValueError:
-        close = vocabulary.nearest(row["folder"], tuple(vocabulary.FOLDERS))
-        label = f'unknown class folder "{row["folder"]}".{close}' if row["folder"] else "not inside a class folder"
     if not path.lower().endswith(SUFFIXES):
         return row | {"status": f"not a video file ({file.suffix or 'no suffix'})"}
     try:
@@ -74,12 +91,12 @@ def _look(folder: Path, path: str) -> dict[str, object]:
         with file.open("rb") as content:
             row["sha256"] = hashlib.file_digest(content, "sha256").hexdigest()
         row |= {name: value for name, value in asdict(read.info(file)).items() if name in COLUMNS}
+        if label == "ok":
+            windows.check_length(file, row["seconds"])
     except read.VideoError as error:
         return row | {"status": error.reason}
     except OSError as error:
         return row | {"status": f"cannot be opened: {error.strerror or error}"}
-    if label == "ok" and row["seconds"] < SHORTEST:
-        return row | {"status": f"shorter than {SHORTEST:g} s ({row['seconds']:.2f} s)"}
     return row | {"status": label}
 
 
@@ -117,17 +134,21 @@ def _groups(folder: Path, videos: pd.DataFrame) -> pd.Series:
         if astray:
             raise ValueError(
                 f'{manifest}: {len(astray)} of its paths are no file of the data set, the first "{astray[0]}".'
-                f"{vocabulary.nearest(astray[0], known)} Paths are relative to {folder}."
+                f"{nearest(astray[0], known)} Paths are relative to {folder}."
             )
         groups = videos["path"].map(_same_name).map(named).fillna(groups)
-    readable = videos["sha256"].notna()
-    while True:
-        # A file that lies in two groups joins them, and so on along the chain.
-        first = groups[readable].groupby(videos["sha256"]).transform("min")
-        merged = groups.replace(first.groupby(groups).min().to_dict())
-        if merged.equals(groups):
-            return groups
-        groups = merged
+    of_file = groups.groupby(videos["sha256"])  # which leaves out files that could not be read
+    return joined(groups, zip(groups, of_file.transform("first").fillna(groups), strict=True))
+
+
+def joined(groups: pd.Series, links: Iterable[tuple[str, str]]) -> pd.Series:
+    """The groups after joining every two that are linked, and so on along the chain; the first name in order stays."""
+    index, names = pd.factorize(groups, sort=True)
+    pairs = pd.Index(names).get_indexer([name for link in links for name in link]).reshape(-1, 2).T
+    graph = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(len(names), len(names)))
+    component = connected_components(graph, directed=False)[1]
+    first = pd.Series(names).groupby(component).transform("min").to_numpy()
+    return pd.Series(first[index], index=groups.index)
 
 
 def _same_name(path: str) -> str:

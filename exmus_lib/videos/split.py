@@ -1,12 +1,18 @@
 """Clips divided into train, val and test: by group, so that no source is on two sides; by clip, to measure leakage."""
 
+import re
+import warnings
+
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from exmus_lib.labels import nearest
 
 # Clips of the paper's three sides (section III; its 2,113 is a misprint).
 PROPORTIONS = {"train": 1227, "val": 443, "test": 442}
-# Which side a class that has too few groups for all three does without: rather val than test, rather test than train.
-WORTH = np.array([100.0, 1.0, 10.0])
+# What it costs that an exercise is missing from a side: one with too few groups does rather without val than without test.
+MISSING_COST = np.array([1000.0, 10.0, 100.0])
 
 
 def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -21,11 +27,66 @@ def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def scarce(clips: pd.DataFrame, column: str = "split_video") -> dict[str, int]:
-    """The exercises that are missing from train, val or test for want of groups, each with how many groups it has."""
-    of_exercise = clips.groupby("exercise")
-    missing = of_exercise[column].nunique() < len(PROPORTIONS)
-    return of_exercise["group"].nunique()[missing].to_dict()
+def sides(clips: pd.DataFrame, split: str) -> pd.Series:
+    """The side of each clip under a split: "video" and "clip" as `split` made them, "fold2of5" with the second of five folds as
+    test and the next one as val, and "5folds", in which every clip is a test clip of one of them. ValueError for another name.
+    """
+    if split in ("video", "clip"):
+        return clips[f"split_{split}"]
+    if pooled := re.fullmatch(r"(\d+)folds", split):
+        folds(clips, int(pooled[1]))
+        return pd.Series("test", clips.index)
+    if not (one := re.fullmatch(r"fold(\d+)of(\d+)", split)):
+        raise ValueError(
+            f'split = "{split}" is not one of video, clip, fold1of5, 5folds.{nearest(split, ("video", "clip"))}'
+        )
+    fold, count = int(one[1]), int(one[2])
+    return folds(clips, count).map({fold: "test", fold % count + 1: "val"}).fillna("train")
+
+
+def folds(clips: pd.DataFrame, count: int, seed: int = 0) -> pd.Series:
+    """The fold, 1 to `count`, of each clip: groups stay together, exercises are spread evenly. The order of rows does not matter.
+
+    ValueError where there are fewer groups than folds.
+    """
+    ordered = clips.sort_values("clip_id")
+    if ordered["group"].nunique() < count:
+        raise ValueError(
+            f"{count} folds need {count} groups (source videos) or more; there are {ordered['group'].nunique()}"
+        )
+    numbers = pd.Series(0, ordered.index)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # an exercise of fewer groups than folds is missing from some
+        parts = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        for number, (_, test) in enumerate(parts.split(ordered, ordered["exercise"], ordered["group"]), start=1):
+            numbers.iloc[test] = number
+    return numbers.reindex(clips.index)
+
+
+def shortages(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
+    """A sentence for each exercise that is missing from train, val or test, with the cause, and one for a thin validation."""
+    unit, noun = ("group", "group") if column == "split_video" else ("clip_id", "clip")
+    sentences = []
+    for exercise, rows in clips.groupby("exercise"):
+        missing = [side for side in PROPORTIONS if not (rows[column] == side).any()]
+        units = rows[unit].nunique()
+        if units < len(PROPORTIONS):
+            cause = f"it has only {units} {noun}{'s' * (units > 1)}"
+        else:
+            others = set(clips["exercise"][clips[unit].isin(rows[unit])]) - {exercise}
+            cause = f"its {units} groups also hold {', '.join(sorted(others))}, and a group stays on one side"
+        if missing:
+            sentences.append(f"{exercise}: no clip in {' and '.join(missing)}, because {cause}")
+    return sentences + thin_validation(clips, column)
+
+
+def thin_validation(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
+    """A sentence where validation holds half of the exercises or fewer, else none."""
+    present, every = clips["exercise"][clips[column] == "val"].nunique(), clips["exercise"].nunique()
+    sentence = (
+        f"validation holds {present} of {every} exercises, and early stopping and the choice of weights rest on it"
+    )
+    return [sentence] if 2 * present <= every else []
 
 
 def _assign(units: pd.Series, exercises: pd.Series, seed: int) -> pd.Series:
@@ -43,7 +104,7 @@ def _assign(units: pd.Series, exercises: pd.Series, seed: int) -> pd.Series:
     def cost(sides: np.ndarray) -> np.ndarray:
         """Of clips per side and exercise (..., side, exercise): a missing side outweighs any lopsidedness."""
         lopsided = ((sides - target) ** 2 / (target * clips.sum(axis=0))).sum(axis=(-1, -2))
-        return lopsided + ((sides == 0).sum(axis=-1) * WORTH).sum(axis=-1) * 10
+        return lopsided + ((sides == 0).sum(axis=-1) * MISSING_COST).sum(axis=-1)
 
     def moved(sides: np.ndarray, unit: int) -> np.ndarray:
         """The three (side, exercise) arrays after adding the unit to each of the sides."""

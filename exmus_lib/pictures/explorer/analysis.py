@@ -1,7 +1,6 @@
 """A video of any length, window by window: what runs say of each, with memory that does not grow with the video."""
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +10,10 @@ import pandas as pd
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import predict
 from exmus_lib.scores import ensembles
-from exmus_lib.videos import cut, read
-from exmus_lib.videos.dataset import view_of, view_times, window_of
-from exmus_lib.videos.scan import SHORTEST
+from exmus_lib.videos import cut, read, windows
+from exmus_lib.videos.dataset import view_of
 from exmus_lib.vocabulary import LABELS
 
-WINDOW, STEP = 3.0, 1.5  # seconds: as long as a clip, and each begins in the middle of the one before
 Said = Callable[[float, str], None]  # the share done, and what is being done
 
 
@@ -38,30 +35,13 @@ def small_copy(video: Path, copy: Path, said: Said, stopped: Callable[[], bool])
 
     Raises VideoError naming the file and why when it cannot be read or is shorter than a clip, Cancelled when `stopped` says so.
     """
-    facts = read.info(video)
-    if facts.seconds < SHORTEST:
-        raise read.VideoError(video, f"shorter than {SHORTEST:g} s ({facts.seconds:.2f} s)")
-    step = max(1, int(np.ceil(facts.fps / cut.TOP_FPS - 0.1)))
 
-    def frames() -> Iterator:
-        for moment, frame in itertools.islice(read.timed_frames(container, stream), 0, None, step):
-            if stopped():
-                raise Cancelled
-            said(min(1.0, moment / facts.seconds), "reading")
-            yield moment, frame
+    def report(share: float) -> None:
+        if stopped():
+            raise Cancelled
+        said(share, "reading")
 
-    with read.opened(video) as (container, stream):
-        count = cut.encode(frames(), stream.sample_aspect_ratio, round(facts.fps / step), copy, str(video))
-    if count < 0.8 * facts.seconds * facts.fps / step:
-        raise read.VideoError(video, f"damaged: only {count} of its frames can be decoded")
-    return read.info(copy)
-
-
-def spans(seconds: float) -> list[tuple[float, float]]:
-    """Start and end of the windows over a video: overlapping, the last one ending where the video does."""
-    length = min(WINDOW, seconds)
-    starts = np.append(np.arange(0, seconds - length - 1e-6, STEP), seconds - length)
-    return [(float(start), float(start + length)) for start in starts]
+    return cut.small_copy(video, copy, report)
 
 
 def analyse(
@@ -73,22 +53,18 @@ def analyse(
     """
     networks = {run: predict.restore(run) for hybrid in hybrids for run in hybrid.runs}
     rows = []
-    windows = spans(facts.seconds)
-    for number, (start, end) in enumerate(windows):
+    spans = windows.spans(facts.seconds)
+    for number, (start, end) in enumerate(spans):
         if stopped():
             raise Cancelled
-        said(number / len(windows), "recognising")
+        said(number / len(spans), "recognising")
         views, row = {}, {"start": round(start, 3), "end": round(end, 3)}
         for hybrid in hybrids:
             logits = []
             for run in hybrid.runs:
                 network, how = networks[run]
                 if how not in views:
-                    offset, window = window_of(end - start, facts.fps, how)
-                    begin = np.ceil(start * facts.fps - 1e-6) / facts.fps + offset
-                    times = np.minimum(
-                        view_times(begin, window, how.frames, facts.fps), facts.seconds - 0.5 / facts.fps
-                    )
+                    times = windows.span_times((start, end), facts, how)
                     views[how] = view_of(read.read_frames(copy, times), how)[None]
                 logits.append(predict.forward(network, views[how], run.facts()["network"])[0])
             mixed = logits[0] if len(logits) == 1 else ensembles.mean(np.stack(logits), hybrid.x)
