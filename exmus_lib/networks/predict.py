@@ -144,9 +144,8 @@ class Mixture:
 def over_windows(
     copy: Path, video: VideoInfo, mixtures: Sequence[Mixture]
 ) -> Iterator[tuple[tuple[float, float], list[np.ndarray]]]:
-    """For each window of a video made by videos.cut.small_copy: start and end (seconds), and the logits (labels,) of each mixture.
-
-    A view that several networks share is read once.
+    """For each window of a video made by videos.cut.small_copy: start and end in seconds, and the logits (labels,) of each
+    mixture. A view that several networks share is read once.
     """
     networks = {run: restore(run) for mixture in mixtures for run in mixture.runs}
     for span in windows.spans(video.seconds):
