@@ -5,19 +5,22 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from exmus_lib import predictions, recipes, vocabulary, workspace
+from exmus_lib import labels, predictions, recipes, tasks, workspace
 from exmus_lib.videos.prepare import ClipSet
+
+LABELS = labels.read()
+EXERCISE, MGAP = TASKS = [tasks.task(name, LABELS) for name in tasks.TASKS]
 
 
 def sample() -> ClipSet:
     """The data set "sample" on disk: two test clips, of one video, of each exercise, and as many for training."""
     videos = [f"{part}{i}" for part in ("train", "test") for i in range(16)]
-    clips = pd.DataFrame({"video_id": np.repeat(videos, 2), "exercise": np.repeat(vocabulary.EXERCISES * 2, 2)})
+    clips = pd.DataFrame({"video_id": np.repeat(videos, 2), "exercise": np.repeat(LABELS.exercises * 2, 2)})
     clips["clip_id"] = [f"c{i}" for i in clips.index]
     clips = clips.assign(group=clips["video_id"], path="", start_sec=0.0, seconds=2.0)
     clips = clips.assign(split_video=clips["video_id"].str[:-1].str.rstrip("1"), split_clip="test")
     return to_disk(
-        "sample", pd.DataFrame({"video_id": videos, "folder": vocabulary.EXERCISES * 2, "sha256": videos}), clips
+        "sample", pd.DataFrame({"video_id": videos, "folder": LABELS.exercises * 2, "sha256": videos}), clips
     )
 
 
@@ -55,13 +58,18 @@ def write_run(
     run = workspace.Run(
         dataset, said["task"], f"{said['network']}-{said['init']}-s{said['seed']}-{workspace.six_hex(said)}"
     )
-    run.write_facts(said)
+    run.write_facts({**said, "labels": clip_set.labels.to_json()})
     clips = clip_set.table("video")
     exercises = clips["exercise"].to_numpy().copy()
     tests = np.flatnonzero(clips["split"] == "test")[:wrong]
     exercises[tests] = np.where(exercises[tests] == "Squat", "Push-up", "Squat")
-    truth = vocabulary.truth(exercises, run.task)
-    right = np.eye(16)[truth] if run.task == "exercise" else truth
-    table = predictions.table(clips, 20 * (2 * right - 1), run.task)
-    predictions.write(run.folder / "predictions.parquet", table, run.task)
+    task = clip_set.task(run.task)
+    table = predictions.table(clips, 20 * (2 * one_hot(task, exercises) - 1), task.names)
+    predictions.write(run.folder / "predictions.parquet", table, task.names)
     return run
+
+
+def one_hot(task: tasks.Task, exercises) -> np.ndarray:
+    """Zeros and ones (N, L): the labels of clips, given their exercises."""
+    truth = task.truth(exercises)
+    return truth if task.multilabel else np.eye(len(task.names))[truth]

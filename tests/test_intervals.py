@@ -1,15 +1,19 @@
 """Intervals: sources come and go together, two runs meet the same resamples, and 95 % intervals cover the truth."""
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import runs
+from runs import EXERCISE
 
-from exmus_lib import predictions, vocabulary
+from exmus_lib import predictions
+from exmus_lib.labels import Labels
 from exmus_lib.scores import intervals
-from exmus_lib.scores.metrics import HEADLINE, METRICS, score
+from exmus_lib.scores.metrics import score
+from exmus_lib.tasks import Exercise
 
 
 @pytest.fixture
@@ -22,39 +26,37 @@ def clips(monkeypatch, tmp_path) -> pd.DataFrame:
 
 def right_on(clips: pd.DataFrame, right: np.ndarray) -> pd.DataFrame:
     """Predictions of exercises that are right where `right` says so, and one class off elsewhere."""
-    truth = vocabulary.truth(clips["exercise"], "exercise")
-    return predictions.table(clips, 20.0 * np.eye(16)[(truth + ~right) % 16], "exercise")
+    truth = EXERCISE.truth(clips["exercise"])
+    return predictions.table(clips, 20.0 * np.eye(16)[(truth + ~right) % 16], EXERCISE.names)
 
 
 def test_clips_of_a_source_come_and_go_together():
-    weights = intervals.resamples(np.array(["a", "b", "a", "c"]), count=500)
+    (weights,) = intervals.resamples(np.array(["a", "b", "a", "c"]), count=500)
     assert weights.shape == (500, 4) and (weights[:, 0] == weights[:, 2]).all()
     assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()  # as many sources as there are
     assert weights.mean(axis=0) == pytest.approx(1, abs=0.15) and set(weights[:, 1]) >= {0, 1, 2}
-    assert np.array_equal(weights, intervals.resamples(np.array(["a", "b", "a", "c"]), count=500))
+    assert np.array_equal(weights, next(intervals.resamples(np.array(["a", "b", "a", "c"]), count=500)))
 
 
 def test_every_metric_has_its_value_and_an_interval_around_it(clips):
     random = np.random.default_rng(0)
     table = right_on(clips, random.random(len(clips)) < 0.7)
-    found = intervals.scores(table, clips, "exercise")
-    assert found["value"].to_dict() == pytest.approx(
-        score(table, clips, "exercise")[list(METRICS["exercise"])].to_dict()
-    )
+    found = intervals.scores(table, clips, EXERCISE)
+    assert found["value"].to_dict() == pytest.approx(score(table, clips, EXERCISE)[list(EXERCISE.metrics)].to_dict())
     assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
-    perfect = intervals.scores(right_on(clips, np.ones(len(clips), bool)), clips, "exercise")
+    perfect = intervals.scores(right_on(clips, np.ones(len(clips), bool)), clips, EXERCISE)
     assert (perfect[["low", "high"]] == 1).all(axis=None)
-    alone = intervals.scores(table, clips.assign(group="one"), "exercise")
+    alone = intervals.scores(table, clips.assign(group="one"), EXERCISE)
     assert alone["value"].equals(found["value"]) and alone[["low", "high"]].isna().all(
         axis=None
     )  # one source says nothing
     pair = {"a": table, "b": right_on(clips, np.ones(len(clips), bool))}
-    alone = intervals.compare(pair, clips.assign(group="one"), "exercise", "top1")
+    alone = intervals.compare(pair, clips.assign(group="one"), EXERCISE, "top1")
     assert alone["p"].isna().all() and sorted(alone["verdict"]) == ["not told apart", "reference"]
     fewer = table[table["clip_id"] != "c40"]
-    with pytest.raises(ValueError, match="a and b cannot be compared: predictions of other clips"):
-        intervals.compare({"a": table, "b": fewer}, clips, "exercise", "top1")
-    shuffled = intervals.scores(table.sample(frac=1, random_state=1), clips, "exercise")
+    with pytest.raises(ValueError, match="no prediction for 1 clips of the manifest .first: c40."):
+        intervals.compare({"a": table, "b": fewer}, clips, EXERCISE, "top1")
+    shuffled = intervals.scores(table.sample(frac=1, random_state=1), clips, EXERCISE)
     pd.testing.assert_frame_equal(found, shuffled)
 
 
@@ -64,28 +66,51 @@ def test_a_run_is_worse_only_where_the_interval_of_the_difference_excludes_zero(
     nearly = good.copy()
     nearly[np.flatnonzero(good & (clips["split"] == "test"))[0]] = False  # one clip worse, of all others not
     given = {"half": half, "good": good, "nearly": nearly}
-    table = intervals.compare({n: right_on(clips, r) for n, r in given.items()}, clips, "exercise", "top1")
+    table = intervals.compare({n: right_on(clips, r) for n, r in given.items()}, clips, EXERCISE, "top1")
     assert table.index.tolist() == ["good", "nearly", "half"]
     assert table["verdict"].tolist() == ["reference", "not told apart", "worse"]
     assert table.loc["good", ["behind", "p"]].isna().all()
     assert table.loc["half", "behind_low"] > 0 >= table.loc["nearly", "behind_low"]
     # its own interval and that of the best one overlap: only the pairing shows that the two are one clip apart
     assert table.loc["nearly", "behind_high"] < table.loc["good", "high"] - table.loc["good", "low"]
-    alone = intervals.compare({n: right_on(clips, given[n]) for n in ("good", "half")}, clips, "exercise", "top1")
+    alone = intervals.compare({n: right_on(clips, given[n]) for n in ("good", "half")}, clips, EXERCISE, "top1")
     assert table.loc["half", "p"] >= alone.loc["half", "p"]  # more comparisons, less certainty in each
-    same = intervals.compare({n: right_on(clips, good) for n in "ab"}, clips, "exercise", "top1")
+    same = intervals.compare({n: right_on(clips, good) for n in "ab"}, clips, EXERCISE, "top1")
     assert same.loc["b", "p"] == 1 and same.loc["b", "verdict"] == "not told apart"
     with pytest.raises(ValueError, match="metric = 'f2' is not one of exercise's: top1, top5"):
-        intervals.compare({"good": right_on(clips, good)}, clips, "exercise", "f2")
+        intervals.compare({"good": right_on(clips, good)}, clips, EXERCISE, "f2")
 
 
 def test_the_reference_is_chosen_on_validation_and_can_be_beaten(clips):
     test = clips["split"].eq("test").to_numpy()
     lucky = right_on(clips, test)  # right on all test clips, and on no validation clip
     steady = right_on(clips, ~test | (np.arange(len(clips)) % 2 == 0))
-    table = intervals.compare({"lucky": lucky, "steady": steady}, clips, "exercise", "top1")
+    table = intervals.compare({"lucky": lucky, "steady": steady}, clips, EXERCISE, "top1")
     assert table["verdict"].to_dict() == {"lucky": "better", "steady": "reference"}
     assert table.loc["lucky", "behind"] < 0 and table.loc["lucky", "behind_high"] < 0
+
+
+def test_resamples_in_blocks_are_the_resamples_at_once(clips, monkeypatch):
+    groups, table = np.repeat(np.arange(40), 3), right_on(clips, np.arange(len(clips)) % 3 > 0)
+    (at_once,), scores = intervals.resamples(groups, 100), intervals.scores(table, clips, EXERCISE)
+    monkeypatch.setattr(intervals, "BLOCK", 7 * len(groups))  # seven resamples, and two in the last block
+    blocks = list(intervals.resamples(groups, 100))
+    assert [len(block) for block in blocks] == [7] * 14 + [2] and np.array_equal(np.vstack(blocks), at_once)
+    pd.testing.assert_frame_equal(intervals.scores(table, clips, EXERCISE), scores, rtol=1e-12)
+
+
+def test_the_bootstrap_of_five_thousand_clips_takes_less_than_300_mb():
+    # all 2,000 resamples at once: 80 MB for their weights alone, and 770 MB while they are measured
+    task = Exercise(Labels({"squat": (), "burpee": ()}))
+    names = [f"c{i}" for i in range(5000)]
+    clips = pd.DataFrame({"clip_id": names, "video_id": names, "group": names, "split": "test"})
+    clips = clips.assign(exercise=np.resize(task.names, 5000))
+    table = predictions.table(clips, np.random.default_rng(0).normal(size=(5000, 2)), task.names)
+    tracemalloc.start()
+    intervals.scores(table, clips, task)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300e6
 
 
 @pytest.mark.slow
@@ -95,14 +120,14 @@ def test_of_twenty_runs_that_are_equally_good_few_are_called_worse(clips, monkey
     for seed in range(20):
         random = np.random.default_rng(seed)
         equal = {str(run): right_on(clips, random.random(len(clips)) < 0.5) for run in range(20)}
-        told_apart += intervals.compare(equal, clips, "exercise", "top1")["verdict"].isin(["worse", "better"]).any()
+        told_apart += intervals.compare(equal, clips, EXERCISE, "top1")["verdict"].isin(["worse", "better"]).any()
     assert told_apart <= 3  # of 20; 1 is expected at 5 %
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["exercise", "mgap"])
+@pytest.mark.parametrize("task", runs.TASKS, ids=str)
 @pytest.mark.parametrize("sources", [48, 96])
 def test_95_percent_intervals_cover_the_truth_95_times_of_100_and_those_over_clips_do_not(task, sources):
-    found = intervals.coverage(task, sources, trials=1000).loc[HEADLINE[task]]
+    found = intervals.coverage(task, sources, trials=1000).loc[task.headline]
     assert 0.93 <= found["over sources"] <= 0.97
     assert found["over clips"] < 0.90

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import runs
-from runs import facts, to_disk, write_run
+from runs import EXERCISE, LABELS, MGAP, facts, write_run
 
-from exmus_lib import predictions, vocabulary, workspace
-from exmus_lib.scores import baselines, paper, protocol
-from exmus_lib.scores.metrics import METRICS, score
+from exmus_lib import predictions, workspace
+from exmus_lib.scores import baselines, paper, protocol, tables
+from exmus_lib.scores.metrics import score
 from exmus_lib.videos.prepare import ClipSet
 
 VALUES = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
@@ -85,37 +85,37 @@ def test_what_differs_from_the_paper_is_said(dataset, said, expected):
 
 def test_a_run_of_another_set_up_has_a_dagger_and_no_difference(clip_set):
     run = write_run(clip_set, wrong=8)
-    table = paper.beside_paper([run], clip_set.table())
+    table = tables.beside_paper([run], clip_set)
     assert list(table.index) == [
         (run.name, "ours †"),
         (run.name, "ours by Table 7's protocol, 10 workers"),
         (run.name, "paper, scratch (Table 7)"),
-        (run.name, "ours by Table 2's protocol, 4 or 8 workers, lowest"),
-        (run.name, "ours by Table 2's protocol, 4 or 8 workers, highest"),
+        (run.name, "ours by Table 2's protocol, 4/8 workers, lowest"),
+        (run.name, "ours by Table 2's protocol, 4/8 workers, highest"),
         (run.name, "paper, pretrained (Table 2)"),
     ]
     assert table.loc[(run.name, "ours †"), "note"] == "data sample; preset quick"
-    batched = (100 * protocol.score(run, clip_set.clips, "exercise")["top1"]).round(2)
+    batched = (100 * protocol.score(run, clip_set.table(), EXERCISE)["top1"]).round(2)
     assert table["top1"].tolist() == [75, batched[10], 36.25, batched[[4, 8]].min(), batched[[4, 8]].max(), 96.88]
-    ours = 100 * score(run, clip_set.clips, "exercise")[list(METRICS["exercise"])]
+    ours = 100 * score(run, clip_set.table(), EXERCISE)[list(EXERCISE.metrics)]
     assert table.iloc[0][list(ours.index)].tolist() == pytest.approx(ours.round(2).tolist())
 
 
 def test_a_run_of_the_papers_set_up_has_a_difference_and_no_dagger(clip_set):
     run = write_run(clip_set, "kaggle", wrong=8, preset="paper", init="scratch", epochs=30)
-    table = paper.beside_paper([run], clip_set.table()).loc[run.name]
+    table = tables.beside_paper([run], clip_set).loc[run.name]
     assert list(table.index)[:4] == [
         "ours",
         "ours by Table 7's protocol, 10 workers",
         "paper, scratch (Table 7)",  # of the row with the same init, not of the pretrained one
         "difference",
     ]
-    batched = round(100 * protocol.score(run, clip_set.table(), "exercise").loc[10, "f1"], 2)
+    batched = round(100 * protocol.score(run, clip_set.table(), EXERCISE).loc[10, "f1"], 2)
     assert table["f1"].tolist()[1:4] == pytest.approx([batched, 69.37, batched - 69.37])
     assert table.loc["ours", "note"] == "" and table.loc["ours", "f1"] < batched
     run = write_run(clip_set, "kaggle", task="mgap", preset="paper", init="kinetics400")
-    table = paper.beside_paper([run], clip_set.table()).loc[run.name]
-    perfect = table.loc["ours by Table 5's protocol, 4, 6 or 10 workers, lowest"]  # an accuracy of 89.45 leaves three
+    table = tables.beside_paper([run], clip_set).loc[run.name]
+    perfect = table.loc["ours by Table 5's protocol, 4/6/10 workers, lowest"]  # an accuracy of 89.45 leaves three
     assert table.loc["difference, lowest", "f1"] == pytest.approx(perfect["f1"] - 30.32)
     assert (
         table.loc["difference, highest", "f1"] > table.loc["difference, lowest", "f1"]
@@ -126,72 +126,24 @@ def test_a_run_of_the_papers_set_up_has_a_difference_and_no_dagger(clip_set):
     )  # what is perfect loses where a muscle is absent from a batch
     assert np.isnan(perfect["map"])  # the paper has none
     with pytest.raises(ValueError, match="no runs to set beside the paper"):
-        paper.beside_paper([], clip_set.table())
+        tables.beside_paper([], clip_set)
 
 
 def test_predictions_of_several_views_stand_there_by_their_own(clip_set):
     run = write_run(clip_set, wrong=8)
-    predictions.write(predictions.path(run, 3), predictions.read(write_run(clip_set, seed=1)), "exercise")
-    table = paper.beside_paper([run], clip_set.table(), views=3)
+    predictions.write(predictions.path(run, 3), predictions.read(write_run(clip_set, seed=1)), EXERCISE.names)
+    table = tables.beside_paper([run], clip_set, views=3)
     assert table["top1"].iloc[0] == 100 and table["note"].iloc[0] == "data sample; preset quick; 3 views of a clip"
-
-
-def test_report_is_one_table_of_both_tasks(clip_set):
-    write_run(clip_set, network="slowfast_r50", wrong=16)
-    write_run(clip_set, wrong=8)
-    write_run(clip_set, task="mgap", wrong=4, seed=1)
-    text = paper.report("sample")
-    lines = text.splitlines()
-    assert max(map(len, lines)) <= 120
-    assert lines[0] == 'Results on "sample", test split: 32 clips of 16 videos, in percent'
-
-    def values(start: str, after: int = 0) -> list[str]:
-        return next(line for line in lines[after:] if line.startswith(start))[64:].split()
-
-    mgap = lines.index(next(line for line in lines if line.startswith("Which of 11 muscles?")))
-    assert values("Which of 16") == ["top-1", "top-5", "AUC", "prec.", "recall", "F1"]
-    assert values("no network")[:3] == ["6.2", "31.2", "50.0"]  # one exercise of 16, five of 16
-    assert values("no network", mgap)[2:] == ["50.0", "0.0", "0.0", "0.0", "15.3"]  # mean prevalence: 27 / 176
-    assert values("X3D-M, scratch, quick, 8 epochs, seed 0 †")[0] == "75.0"
-    assert values("SlowFast-R50, scratch, quick, 3 epochs, seed 0 †")[0] == "50.0"
-    sure = next(line for line in lines[mgap:] if "95 % interval" in line)
-    (span,) = sure.split("over sources")[1].split()  # of macro AUC alone
-    low, high = map(int, span.split("-"))
-    assert low < float(values("X3D-M, scratch, quick, 8 epochs, seed 1 †", mgap)[2]) <= high
-    assert text.index("X3D-M, scratch") < text.index("SlowFast-R50, scratch")
-    assert values("  paper, scratch (Table 8)", mgap) == ["82.82", "-", "71.19", "15.57", "13.38", "13.02", "-"]
-    assert text.count("† not the paper's set-up (data sample; preset quick): no difference is given.") == 1
-    assert "The sample is rendered" in text and text.endswith(paper.PROTOCOL)
-
-
-def test_report_leaves_out_and_counts_runs_on_other_clips(clip_set):
-    write_run(clip_set, clips_hash="0ld0ld")
-    assert "no finished run" in paper.report("sample")
-    assert "Left out for exercise: 1 of 1 runs, on other clips or another split." in paper.report("sample")
-
-
-def test_report_says_which_labels_have_no_value(clip_set):
-    kept = clip_set.clips[~clip_set.clips["exercise"].isin(["Squat", "Leg Extension"])]
-    small = to_disk("small", clip_set.videos, kept)
-    write_run(small, "small")
-    text = paper.report("small")
-    assert "X3D-M, scratch, quick, 8 epochs, seed 0: 2 labels have no value in some metric" in text
-    assert "The sample is rendered" not in text
-
-
-def test_an_unknown_data_set_is_refused_with_those_there_are(clip_set):
-    with pytest.raises(FileNotFoundError, match='no data set "sampel" in .*clips. Did you mean "sample"'):
-        paper.report("sampel")
 
 
 def test_prevalence_says_for_every_clip_what_training_clips_are(clip_set):
     clips = clip_set.table().iloc[2:]  # 30 training clips, none of them a bench press
-    found = baselines.prevalence(clips, "exercise")
+    found = baselines.prevalence(clips, EXERCISE)
     assert len(found) == 62 and found.iloc[:, 3:].nunique().eq(1).all()
-    probabilities = predictions.probabilities(predictions.logits(found), "exercise")[0]
+    probabilities = EXERCISE.probabilities(predictions.logits(found))[0]
     assert probabilities[0] == pytest.approx(0.5 / (30 + 16 * 0.5)) and probabilities[1:] == pytest.approx(2.5 / 38)
-    found = baselines.prevalence(clips, "mgap")
-    glutes = predictions.probabilities(predictions.logits(found), "mgap")[0][vocabulary.MUSCLES.index("glutes")]
+    found = baselines.prevalence(clips, MGAP)
+    glutes = MGAP.probabilities(predictions.logits(found))[0][LABELS.muscles.index("glutes")]
     assert glutes == pytest.approx(6.5 / 31)  # deadlift, hip thrust and squat, two clips each
     with pytest.raises(ValueError, match="no training clips"):
-        baselines.prevalence(clips[clips["split"] == "test"], "mgap")
+        baselines.prevalence(clips[clips["split"] == "test"], MGAP)

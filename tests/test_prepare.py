@@ -106,5 +106,7 @@ def test_the_hash_covers_clips_files_and_sides_but_no_labels(gym):
     assert hash_with(start_sec=1.0) != clip_set.hash()
     videos = clip_set.videos.assign(sha256="other")
     assert module.ClipSet("x", clip_set.folder, videos, clip_set.clips).hash() != clip_set.hash()
-    with pytest.raises(ValueError, match='split = "vide" is not one of video, clip, fold1of5, 5folds. Did you mean "video"?'):
+    with pytest.raises(
+        ValueError, match='split = "vide" is not one of video, clip, fold1of5, 5folds. Did you mean "video"?'
+    ):
         clip_set.table("vide")

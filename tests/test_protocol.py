@@ -7,14 +7,16 @@ import sklearn.metrics as sk
 import torch
 import torchmetrics.functional.classification as tm
 from pytorchvideo.data.utils import MultiProcessSampler
+from runs import EXERCISE, LABELS, MGAP, TASKS
 from torch.utils.data import DataLoader, IterableDataset, SequentialSampler
 
-from exmus_lib import vocabulary
+from exmus_lib import labels
 from exmus_lib.scores import protocol
 from exmus_lib.scores.metrics import measure
 from exmus_lib.scores.paper import paper_rows
+from exmus_lib.tasks import Task
 
-E, M, N = len(vocabulary.EXERCISES), len(vocabulary.MUSCLES), 330
+E, M, N = len(LABELS.exercises), len(LABELS.muscles), 330
 
 
 class Numbers(IterableDataset):
@@ -33,12 +35,12 @@ def test_batches_are_those_of_a_loader_with_workers(workers, count):
     assert sorted(ours) == sorted(loaded)
 
 
-def random_clips(task: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def random_clips(task: Task, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     exercise = random.integers(0, E, N)
-    if task == "exercise":
+    if task is EXERCISE:
         return exercise, random.dirichlet(np.ones(E) / 2, N) * 0.5 + 0.5 * np.eye(E)[exercise]
-    truth = vocabulary.truth([vocabulary.EXERCISES[e] for e in exercise], "mgap")
+    truth = MGAP.truth([LABELS.exercises[e] for e in exercise])
     return truth, 0.3 * truth + 0.7 * random.random((N, M))
 
 
@@ -65,10 +67,10 @@ def referee_mgap(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, floa
 
 
 @pytest.mark.parametrize("workers", [4, 6, 8, 10])
-@pytest.mark.parametrize("task", vocabulary.TASKS)
+@pytest.mark.parametrize("task", TASKS, ids=str)
 def test_equals_the_calls_of_the_authors_on_every_batch(task, workers):
     truth, probabilities = random_clips(task)
-    referee = referee_exercise if task == "exercise" else referee_mgap
+    referee = referee_exercise if task is EXERCISE else referee_mgap
     order = np.random.default_rng(3).permutation(N)
     # built without `batches`: the first N % workers pieces have a clip more, and what is left of a piece is a batch of its own
     batches, start = [], 0
@@ -83,13 +85,13 @@ def test_equals_the_calls_of_the_authors_on_every_batch(task, workers):
         )
     expected = each.mean()
     found = protocol.protocol_metrics(truth, probabilities, protocol.batches(N, workers, order=order))
-    assert set(found.index) == set(protocol.METRICS[task])
+    assert set(found.index) == set(task.protocol)
     assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
 
 
 @pytest.mark.parametrize(("workers", "f1"), [(8, 65), (4, 70)])
 def test_a_perfect_muscle_predictor_scores_what_the_paper_calls_good(workers, f1):
-    truth = vocabulary.truth(protocol.authors_test_clips(), "mgap")
+    truth = MGAP.truth(protocol.authors_test_clips())
     found = protocol.over_orders(truth, truth.astype(float), workers)
     assert 100 * found["f1"].mean() == pytest.approx(f1, abs=2)
     assert found["accuracy"].min() == 1 and measure(truth, truth.astype(float))["f1"].item() == 1  # pooled
@@ -101,7 +103,7 @@ def test_a_perfect_muscle_predictor_scores_what_the_paper_calls_good(workers, f1
     [(58.7, 4, 84.56, 84.67, 72.44), (90.25, 10, 96.32, 96.15, 93.14), (96.9, 8, 98.94, 98.87, 98.07)],
 )
 def test_table_7_follows_from_its_accuracy_alone(top1, workers, precision, recall, f1):
-    truth = vocabulary.truth(protocol.authors_test_clips(), "exercise")
+    truth = EXERCISE.truth(protocol.authors_test_clips())
     found = 100 * protocol.simulated(truth, top1 / 100, workers).mean()
     assert found["top1"] == pytest.approx(top1, abs=0.5)
     assert found[["precision", "recall", "f1"]].tolist() == pytest.approx([precision, recall, f1], abs=1.5)
@@ -121,6 +123,17 @@ def test_the_shares_of_a_row_tell_its_loader_workers(table, model, variant, work
     rows = paper_rows(table)
     (row,) = (row for _, row in rows[(rows["model"] == model) & (rows["variant"] == variant)].iterrows())
     assert protocol.possible_workers(row) == workers
+
+
+def test_a_users_exercises_change_nothing_in_what_is_read_off_the_paper(monkeypatch, tmp_path):
+    more = labels.DEFAULT_FILE.read_text(encoding="utf-8") + "burpee,Burpee,forearms\n"
+    (tmp_path / "exercises.csv").write_text(more, encoding="utf-8")
+    row, truth = paper_rows(5).iloc[0], EXERCISE.truth(protocol.authors_test_clips())
+    before = protocol.possible_workers(row), protocol.simulated(truth, 0.5, 4, draws=2)
+    monkeypatch.setattr(labels.read, "__defaults__", (tmp_path / "exercises.csv",))
+    assert len(labels.read().exercises) == 17 and len(labels.read().muscles) == 12
+    assert protocol.possible_workers(row) == before[0]
+    pd.testing.assert_frame_equal(protocol.simulated(truth, 0.5, 4, draws=2), before[1])
 
 
 def test_the_workers_of_made_up_rows_are_always_among_those_found():

@@ -1,15 +1,16 @@
-"""The report's tables: the paper's cells unchanged, ours from the right runs, daggers, seeds, and one page with all of it."""
+"""Our runs beside the paper's tables: its cells unchanged, ours from the right runs, daggers, seeds, what cannot be scored."""
 
-import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 import runs
-from bs4 import BeautifulSoup
+from runs import EXERCISE, LABELS, MGAP
 
 from exmus_lib import predictions, workspace
-from exmus_lib.pictures import page
+from exmus_lib.labels import Labels
 from exmus_lib.scores import baselines, ensembles, paper, protocol, tables
+from exmus_lib.videos.prepare import ClipSet
 
 VALUES = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
 ROW = ["table", "task", "model", "variant", "epochs", "weights_x3d", "inverse_beta"]
@@ -73,7 +74,7 @@ def test_a_difference_stands_only_where_nothing_differs(clip_set):
     assert row["interval_low"] < row["ours"] < row["interval_high"]
     row = of(cells, 7, "X3D-m", "scratch", "f1")
     (run,) = tables.runs_of(kaggle, "paper")[:1]
-    batched = 100 * protocol.score(run, kaggle.table(), "exercise").loc[10, "f1"]  # this row had 10 workers
+    batched = 100 * protocol.score(run, kaggle.table(), EXERCISE).loc[10, "f1"]  # this row had 10 workers
     assert row["ours"] < row["protocol_low"] == row["protocol_high"] == pytest.approx(batched)
     assert row["difference_low"] == row["protocol_low"] - 69.37
     row = of(cells, 7, "X3D-m", "pretrained", "top1")  # the paper's has 30 epochs
@@ -130,7 +131,7 @@ def test_members_trained_anew_replace_their_ensemble_and_a_deleted_one_is_named(
     row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
     assert row["ours"] == 50 and ", " not in row["runs"]
     beyond = tables.beyond(clip_set, "quick").query("metric == 'top1'")
-    assert beyond["what"].tolist() == ["Ensemble, weight chosen on validation: X3D-M, SlowFast-R50 (x = 0.30)"]
+    assert beyond["what"].tolist() == ["X3D-M + SlowFast-R50, weight chosen on validation (x = 0.30)"]
     members[0].remove()
     row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
     assert f"{members[0].name} deleted" in row["differs"]
@@ -140,9 +141,9 @@ def test_seeds_of_what_the_paper_lacks_are_pooled_too(clip_set):
     for seed, wrong in enumerate((0, 8)):
         parent = runs.write_run(clip_set, seed=seed, wrong=wrong)
         said = {name: parent.facts()[name] for name in ("preset", "split", "seed", "clip_set")}
-        baselines.store(parent, "lookup", baselines.lookup(predictions.read(parent)), "sample", "mgap", said)
+        baselines.store(parent, "lookup", baselines.lookup(predictions.read(parent), LABELS), "sample", MGAP, said)
     (row,) = tables.beyond(clip_set, "quick").query("metric == 'exact_match'").itertuples()
-    assert row.what == "Muscles looked up from the exercise run of X3D-M"
+    assert row.what == "Muscles looked up from X3D-M"
     assert (row.ours, row.low, row.high) == (87.5, 75, 100)
 
 
@@ -164,87 +165,86 @@ def test_fine_tuning_says_what_its_exercise_run_was(clip_set):
     assert tuned_from(parent) == ["exercise run: deleted"]
 
 
-def test_the_pages_numbers_are_those_of_the_cells(clip_set):
-    for seed, wrong in enumerate((0, 8, 4)):
-        runs.write_run(clip_set, wrong=wrong, seed=seed)
-    kaggle = runs.to_disk("kaggle", clip_set.videos, clip_set.clips)
-    runs.write_run(kaggle, "kaggle", wrong=8, preset="paper", init="scratch", epochs=30)
-    for cells in (tables.cells(clip_set, "quick"), tables.cells(kaggle, "paper")):
-        shown = BeautifulSoup(page.tables_html(cells), "html.parser")
-        for number, ours in cells.groupby("table"):
-            lines = [
-                [cell.get_text(" ", strip=True) for cell in row.find_all("td")]
-                for row in shown.find(id=f"table{number}").find_next("tbody").find_all("tr")
-            ]
-            rows = [row for _, row in ours.groupby(ROW, sort=False, dropna=False)]
-            expected = [line for row in rows for line in ([], *as_read(row))]  # first the heading, without cells
-            assert [[re.sub(r"†\d*", "†", cell) for cell in line] for line in lines] == expected
-
-
-def as_read(row: pd.DataFrame) -> list[list[str]]:
-    """The lines of a row of the paper and of ours below it, as a reader sees them."""
-    paper_line = ["paper", *(f"{value:.2f}" for value in row["paper"])]
-    if not row["runs"].iloc[0]:
-        return [paper_line, ["ours", "not run"]]
-    ours, seeds = [f"{value:.2f}" for value in row["ours"]], len(row["runs"].iloc[0].split(", "))
-    batched = [
-        "by the paper's protocol",
-        *(
-            f"{r.protocol_low:.2f}"
-            if r.protocol_low == r.protocol_high
-            else f"{r.protocol_low:.1f} to {r.protocol_high:.1f}"
-            for r in row.itertuples()
-        ),
-    ]
-    sure = f"[{row['interval_low'].iloc[0]:.1f} to {row['interval_high'].iloc[0]:.1f}]"  # top-1 stands first
-    if row["difference_low"].notna().all():
-        return [
-            paper_line,
-            ["ours", f"{ours[0]} {sure}", *ours[1:]],
-            batched,
-            ["difference", *(f"{value:+.2f}" for value in row["difference_low"])],
-        ]
-    if seeds == 1:
-        return [paper_line, ["ours\xa0†", f"{ours[0]} {sure}", *ours[1:]], batched]
-    spans = [f" {r.low:.1f} to {r.high:.1f}" if r.low < r.high else "" for r in row.itertuples()]
-    ranges = [mean + span for mean, span in zip(ours, spans, strict=True)]
-    return [paper_line, [f"ours\xa0† {seeds} seeds", f"{ranges[0]} {sure}", *ranges[1:]], batched]
-
-
 def test_a_run_is_called_better_only_where_the_interval_excludes_zero(clip_set):
     good, same, bad = (runs.write_run(clip_set, wrong=wrong, seed=wrong) for wrong in (0, 1, 20))
-    table = tables.ranking(clip_set, "quick", "exercise")
+    table = tables.ranking(clip_set, "quick", EXERCISE)
     assert table["name"].tolist() == [good.name, same.name, bad.name]
     assert table["verdict"].tolist() == ["reference", "not told apart", "worse"]
     assert (
         table["behind"].tolist()[1:] == [100 / 32, 100 * 20 / 32]
         and table["behind_low"][2] > 0 >= table["behind_low"][1]
     )
-    assert tables.ranking(clip_set, "quick", "mgap").empty
+    assert tables.ranking(clip_set, "quick", MGAP).empty
 
 
-def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set, home):
-    run = runs.write_run(clip_set, wrong=8)
-    facts = {"preset": "quick", "split": "video", "seed": 0, "clip_set": clip_set.hash("video")}
-    baselines.store(run, "lookup", baselines.lookup(predictions.read(run)), "sample", "mgap", facts)
-    figure = home / "outputs" / "figures" / "sample" / "fig2-class-balance-exercise.png"
-    figure.parent.mkdir(parents=True)
-    figure.write_bytes(b"picture")
-    cells, beyond = tables.cells(clip_set, "quick"), tables.beyond(clip_set, "quick")
-    rankings = {task: tables.ranking(clip_set, "quick", task) for task in ("exercise", "mgap")}
-    path = page.write(clip_set, "quick", cells, beyond, rankings)
-    text = path.read_text(encoding="utf-8")
-    assert path == home / "outputs" / "report" / "index.html"
-    for number in (1, *page.TITLES):
-        assert f'id="table{number}"' in text
-    for number in page.FIGURES:
-        assert f'id="figure{number}"' in text
-    assert text.count("data:image/png;base64,") == 1 and "not run: 08_tsne draws it" in text
-    rows = sum(len(table.groupby(ROW, dropna=False)) for _, table in cells.groupby("table"))
-    with_run = cells[cells["metric"] == "top1"]["runs"].ne("").sum()
-    assert text.count(">not run</td>") == rows - with_run
-    assert text.count("no run yet") == 0 and "not told apart" not in text
-    assert f"exercise/{run.name}" in text and "Muscles looked up from the exercise run of X3D-M" in text
-    assert "http" not in text.replace("http-equiv", "")  # nothing to fetch
-    saved = pd.read_csv(home / "outputs" / "tables" / "sample" / "paper.csv")
-    assert saved["ours"].tolist() == pytest.approx(cells["ours"].tolist(), nan_ok=True)
+def test_runs_of_other_labels_clips_or_splits_are_listed_and_never_raise(clip_set):
+    kept = runs.write_run(clip_set)
+    other_clips = runs.write_run(clip_set, seed=1, clips_hash="0ld0ld")
+    other_split = runs.write_run(clip_set, seed=2, split="clip")
+    fewer = Labels({"Squat": ("quads",)})
+    squats = runs.write_run(replace(clip_set, labels=fewer, clips=clip_set.clips.assign(exercise="Squat")), seed=3)
+    damaged = runs.write_run(clip_set, seed=4)
+    table = predictions.read(damaged)
+    table.iloc[:-1].to_parquet(damaged.folder / "predictions.parquet")  # a test clip is missing
+    assert tables.runs_of(clip_set, "quick") == [kept]
+    reasons = {run: reason for run, reason in tables.left_out(clip_set, "quick")}
+    assert reasons.keys() == {other_clips, other_split, squats, damaged}
+    assert reasons[other_clips] == "other clips" and reasons[other_split] == "another split: by clip"
+    assert reasons[squats].startswith("other labels: exercise Bench Press, Bicep Curl")
+    assert reasons[damaged].startswith("no prediction for 1 clips of the manifest (first: c63)")
+    assert tables.cells(clip_set, "quick")["ours"].notna().any()
+    assert len(tables.ranking(clip_set, "quick", EXERCISE)) == 1
+
+
+def test_a_label_that_is_added_leaves_older_runs_as_they_were(clip_set):
+    runs.write_run(clip_set, wrong=8)
+    runs.write_run(clip_set, task="mgap", wrong=8)
+    before = tables.cells(clip_set, "quick")
+    more = {**LABELS.muscles_of, "Burpee": ("chest", "forearms")}
+    pd.testing.assert_frame_equal(tables.cells(replace(clip_set, labels=Labels(more)), "quick"), before)
+    without = replace(clip_set, labels=Labels(dict.fromkeys(LABELS.exercises, ())))  # nothing to tell about muscles
+    assert [task.name for task in tables.tasks_of(without)] == ["exercise"]
+    assert [reason for _, reason in tables.left_out(without, "quick")] == [
+        "task mgap has no label: fill in the column muscles of exercises.csv"
+    ]
+
+
+class Folded(ClipSet):
+    """A clip set that knows the split of cross-validation: every clip is a test clip."""
+
+    def table(self, split="video"):
+        return self.clips.assign(split="test") if split == "5 folds" else super().table(split)
+
+    def hash(self, split="video"):
+        return "f01ded" if split == "5 folds" else super().hash(split)
+
+
+def test_cross_validation_stands_among_what_the_paper_lacks_and_nowhere_else(clip_set):
+    by_video = runs.write_run(clip_set, wrong=8)
+    folded = Folded(**vars(clip_set))
+    for seed in (0, 1):
+        run = runs.write_run(folded, wrong=4, seed=seed, split="5 folds", clips_hash="f01ded")
+        table = predictions.read(run).assign(split="test")  # 4 of 64 clips are wrong
+        predictions.write(predictions.path(run), table, EXERCISE.names)
+    assert tables.runs_of(folded, "quick") == [by_video]
+    assert len(tables.runs_of(folded, "quick", folds=True)) == 2 and tables.left_out(folded, "quick") == []
+    row = of(tables.cells(folded, "quick"), 7, "X3D-m", "scratch", "top1")
+    assert row["ours"] == 75 and row["runs"] == f"exercise/{by_video.name}"
+    (row,) = tables.beyond(folded, "quick").query("metric == 'top1'").itertuples()
+    assert (row.what, row.ours) == ("X3D-M, scratch, 8 epochs, 5 folds over all clips", 100 * 60 / 64)
+    assert len(row.runs.split(", ")) == 2
+    assert tables.ranking(folded, "quick", EXERCISE)["name"].tolist() == [by_video.name]
+
+
+def test_an_outdated_run_is_no_seed_of_the_others_and_says_why(clip_set, monkeypatch):
+    old, new = (runs.write_run(clip_set, seed=seed, wrong=wrong) for seed, wrong in ((0, 0), (1, 8)))
+    monkeypatch.setattr(tables, "outdated", lambda run, _: "trained on other labels" if run == old else "")
+    row = of(tables.cells(clip_set, "quick"), 7, "X3D-m", "scratch", "top1")
+    assert (row["ours"], row["runs"], row["outdated"]) == (75, f"exercise/{new.name}", "")
+    ranked = tables.ranking(clip_set, "quick", EXERCISE).set_index("name")["outdated"]
+    assert ranked.to_dict() == {old.name: "trained on other labels", new.name: ""}
+    beside = tables.beside_paper([old], clip_set)
+    assert beside["note"].iloc[0] == "data sample; preset quick; outdated: trained on other labels"
+    new.remove()
+    row = of(tables.cells(clip_set, "quick"), 7, "X3D-m", "scratch", "top1")
+    assert (row["ours"], row["outdated"]) == (100, "trained on other labels")

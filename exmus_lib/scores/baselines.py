@@ -14,42 +14,45 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from exmus_lib import predictions, vocabulary
+from exmus_lib import predictions, review
 from exmus_lib.labels import Labels
-from exmus_lib.tasks import Muscles
+from exmus_lib.tasks import Muscles, Task
 from exmus_lib.workspace import Run
 
 SURE = 30.0  # the largest logit of a look-up: finite, and a probability of 1 to twelve digits
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the probe: scikit-learn's C, small is strong regularisation
 
 
-def prevalence(clips: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The same answer for every clip: how often each exercise or muscle occurs among the training clips.
+def prevalence(clips: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """The same answer for every clip: how often each exercise or muscle occurs among the usable training clips.
 
     `clips` has a column `split`; the result is a predictions table. Its AUC is 50 % by construction; its top-1 is the
     share of the exercise most frequent in training; a muscle that fewer than half of the clips work is never predicted.
     """
-    train = vocabulary.truth(clips["exercise"][clips["split"] == "train"], task)
+    train = task.truth(review.usable(clips[clips["split"] == "train"])["exercise"])
     if not len(train):
         raise ValueError("no training clips to count")
-    labels = len(vocabulary.LABELS[task])
-    counts = np.bincount(train, minlength=labels) if task == "exercise" else train.sum(axis=0)
+    counts = train.sum(axis=0) if task.multilabel else np.bincount(train, minlength=len(task.names))
     share = (counts + 0.5) / (len(train) + 1)  # never 0 or 1, whose logits are infinite
-    logits = np.log(share) if task == "exercise" else logit(share)
-    return predictions.table(clips, np.tile(logits, (len(clips), 1)), task)
+    logits = logit(share) if task.multilabel else np.log(share)
+    return predictions.table(clips, np.tile(logits, (len(clips), 1)), task.names)
 
 
-def lookup(exercises: pd.DataFrame) -> pd.DataFrame:
+def lookup(exercises: pd.DataFrame, labels: Labels) -> pd.DataFrame:
     """Muscles out of exercises: the probability of a muscle is the sum of those of the exercises that work it.
 
-    Takes the predictions table of an exercise run, gives one of mgap. Muscles are a function of the exercise (paper,
-    Table 1), so any exercise classifier is a muscle classifier too.
+    Takes the predictions table of an exercise run, gives one of the muscles of `labels`. Muscles are a function of the exercise
+    (paper, Table 1), so any exercise classifier is a muscle classifier too. ValueError for exercises that `labels` lack.
     """
     values = predictions.logits(exercises)
-    works = vocabulary.truth(vocabulary.EXERCISES, "mgap").T.astype(bool)  # (11 muscles, 16 exercises)
-    with np.errstate(divide="ignore"):
-        muscles = [logsumexp(values[:, w], axis=1) - logsumexp(values[:, ~w], axis=1) for w in works]
-    return predictions.table(exercises, np.clip(np.stack(muscles, axis=1), -SURE, SURE), "mgap")
+    works = Muscles(labels).truth(predictions.names_of(exercises)).T.astype(bool)  # (muscles, exercises)
+    lowest = np.full((len(values), 1), -np.inf)  # of no exercise
+
+    def likely(chosen: np.ndarray) -> np.ndarray:
+        return logsumexp(values[:, chosen] if chosen.any() else lowest, axis=1)
+
+    muscles = [likely(worked) - likely(~worked) for worked in works]
+    return predictions.table(exercises, np.clip(np.stack(muscles, axis=1), -SURE, SURE), labels.muscles)
 
 
 def muscles_of(probabilities: np.ndarray, labels: Labels) -> np.ndarray:
@@ -57,58 +60,59 @@ def muscles_of(probabilities: np.ndarray, labels: Labels) -> np.ndarray:
     return probabilities @ Muscles(labels).truth(labels.exercises)
 
 
-def probe(run: Run, clips: pd.DataFrame, task: str) -> pd.DataFrame:
+def probe(run: Run, clips: pd.DataFrame, task: Task) -> pd.DataFrame:
     """A linear probe: logistic regression on a run's frozen embeddings, one for each muscle at mgap.
 
-    Fitted on the training clips; its strength is that of least log loss on the validation clips. A label that no training
-    clip has gets the lowest logit of a look-up. Raises ValueError without training or validation clips.
+    Fitted on the usable training clips; its strength is that of least log loss on the usable validation clips. A label that no
+    training clip has gets the lowest logit of a look-up. Raises ValueError without training or validation clips.
     """
     clip_id, split, embedding = run.embeddings()
     rows = clips.set_index("clip_id").loc[clip_id].reset_index()
-    truth = vocabulary.truth(rows["exercise"], task)
-    train, val = split == "train", split == "val"
+    truth, usable = task.truth(rows["exercise"]), np.isin(clip_id, review.usable(clips)["clip_id"])
+    train, val = (usable & (split == part) for part in ("train", "val"))
     if not (train.any() and val.any()):
         raise ValueError(f"{run.name}: a probe needs training and validation clips")
-    fit = _exercise_probe if task == "exercise" else _mgap_probe
-    fitted = [fit(embedding[train], truth[train], strength) for strength in STRENGTHS]
-    losses = [_loss(logits(embedding[val]), truth[val], task) for logits in fitted]
-    return predictions.table(rows, fitted[int(np.argmin(losses))](embedding), task)
+    fit = _muscle_probe if task.multilabel else _exercise_probe
+    fitted = [fit(embedding[train], truth[train], strength, len(task.names)) for strength in STRENGTHS]
+    losses = [_loss(truth[val], task.probabilities(logits(embedding[val]))) for logits in fitted]
+    return predictions.table(rows, fitted[int(np.argmin(losses))](embedding), task.names)
 
 
-def store(run: Run | None, kind: str, table: pd.DataFrame, dataset: str, task: str, facts: dict) -> Run:
+def store(run: Run | None, kind: str, table: pd.DataFrame, dataset: str, task: Task, facts: dict) -> Run:
     """A baseline as a run: <kind>[-<network it reads>]-<six hex>. `facts`: preset, split, seed and clip_set."""
     parent = {"parent": f"{run.dataset}/{run.task}/{run.name}"} if run else {}
     name = f"{kind}-{run.facts()['network']}" if run else kind
     return predictions.store(dataset, task, name, table, {"network": kind, **facts, **parent})
 
 
-def _exercise_probe(embedding: np.ndarray, truth: np.ndarray, strength: float) -> Callable[[np.ndarray], np.ndarray]:
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000)).fit(embedding, truth)
+def _exercise_probe(
+    x: np.ndarray, truth: np.ndarray, strength: float, count: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000)).fit(x, truth)
 
     def logits(rows: np.ndarray) -> np.ndarray:
-        found = np.full((len(rows), len(vocabulary.EXERCISES)), -SURE)
-        found[:, model.classes_] = np.log(np.maximum(model.predict_proba(rows), np.exp(-SURE)))
-        return found
+        values = np.full((len(rows), count), -SURE)
+        values[:, model.classes_] = np.log(np.maximum(model.predict_proba(rows), np.exp(-SURE)))
+        return values
 
     return logits
 
 
-def _mgap_probe(embedding: np.ndarray, truth: np.ndarray, strength: float) -> Callable[[np.ndarray], np.ndarray]:
+def _muscle_probe(x: np.ndarray, truth: np.ndarray, strength: float, count: int) -> Callable[[np.ndarray], np.ndarray]:
     varies = truth.any(axis=0) & ~truth.all(axis=0)
     one = LogisticRegression(C=strength, max_iter=2000)
-    model = make_pipeline(StandardScaler(), MultiOutputClassifier(one)).fit(embedding, truth[:, varies])
+    model = make_pipeline(StandardScaler(), MultiOutputClassifier(one)).fit(x, truth[:, varies])
 
     def logits(rows: np.ndarray) -> np.ndarray:
-        found = np.where(truth.all(axis=0), SURE, -SURE) * np.ones((len(rows), 1))
+        values = np.where(truth.all(axis=0), SURE, -SURE) * np.ones((len(rows), count))
         likely = np.stack([p[:, 1] for p in model.predict_proba(rows)], axis=1)
-        found[:, varies] = np.clip(logit(likely), -SURE, SURE)
-        return found
+        values[:, varies] = np.clip(logit(likely), -SURE, SURE)
+        return values
 
     return logits
 
 
-def _loss(logits: np.ndarray, truth: np.ndarray, task: str) -> float:
-    probabilities = predictions.probabilities(logits, task)
-    if task == "exercise":
-        return log_loss(truth, probabilities, labels=range(len(vocabulary.EXERCISES)))
+def _loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    if truth.ndim == 1:
+        return log_loss(truth, probabilities, labels=range(probabilities.shape[1]))
     return float(np.mean([log_loss(t, p, labels=[0, 1]) for t, p in zip(truth.T, probabilities.T, strict=True)]))

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import predictions
-from exmus_lib.scores.metrics import METRICS, THRESHOLD, measure
+from exmus_lib.scores.metrics import measure
+from exmus_lib.tasks import THRESHOLD, Task
 from exmus_lib.workspace import Run
 
 WEIGHTS = (0.75, 0.5, 0.25)  # of the first run, as in the paper's Tables 9 to 11
@@ -17,20 +18,26 @@ STEPS = np.linspace(0, 1, 101)
 
 
 def check(runs: Sequence[Run]) -> None:
-    """ValueError naming the two runs that cannot be averaged, and why: another task, manifest or split; or too few runs."""
+    """ValueError naming the two runs that cannot be averaged, and why: another task, manifest, split or other labels; or too few
+    runs."""
     if len(runs) < 2:
         raise ValueError(f"an ensemble needs two runs or more, got {[run.name for run in runs]}")
-    first, said = runs[0], runs[0].facts()
+
+    def kind(run: Run) -> dict[str, object]:
+        facts, labels = run.facts(), ", ".join(predictions.task_of(run).names)
+        return {
+            "task": run.task,
+            "data set": run.dataset,
+            "split": facts["split"],
+            "clip set": facts["clip_set"],
+            "labels": labels,
+        }
+
+    first, theirs = runs[0], kind(runs[0])
     for run in runs[1:]:
-        facts = run.facts()
-        for what, one, other in (
-            ("task", first.task, run.task),
-            ("data set", first.dataset, run.dataset),
-            ("split", said["split"], facts["split"]),
-            ("clip set", said["clip_set"], facts["clip_set"]),
-        ):
-            if one != other:
-                raise ValueError(f"{first.name} and {run.name} cannot be averaged: {what} {one} and {other}")
+        for what, other in kind(run).items():
+            if other != theirs[what]:
+                raise ValueError(f"{first.name} and {run.name} cannot be averaged: {what} {theirs[what]} and {other}")
 
 
 def combine(tables: Sequence[pd.DataFrame], x: float) -> pd.DataFrame:
@@ -43,7 +50,7 @@ def combine(tables: Sequence[pd.DataFrame], x: float) -> pd.DataFrame:
 
 def aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
     """The logits (tables, clips, labels) of predictions tables, rows in the order of the first one's."""
-    first, found = tables[0], [predictions.logits(tables[0])]
+    first, values = tables[0], [predictions.logits(tables[0])]
     for number, table in enumerate(tables[1:], start=2):
         row = table.set_index("clip_id")
         if list(table) != list(first) or len(row) != len(first) or not row.index.isin(first["clip_id"]).all():
@@ -51,8 +58,8 @@ def aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
         row = row.loc[first["clip_id"]]
         if not np.array_equal(row["split"], first["split"]):
             raise ValueError(f"table {number} has other splits than table 1")
-        found.append(predictions.logits(row))
-    return np.stack(found)
+        values.append(predictions.logits(row))
+    return np.stack(values)
 
 
 def mean(logits: np.ndarray, x: float) -> np.ndarray:
@@ -62,24 +69,29 @@ def mean(logits: np.ndarray, x: float) -> np.ndarray:
     return (x * logits[0] + (1 - x) * logits[1:].mean(axis=0)).astype(np.float32)
 
 
-def right(table: pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> np.ndarray:
+def right(table: pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "test") -> np.ndarray:
     """Whether each clip of a split is right (N,): its first exercise, or all of its muscles."""
     _, truth, logits = predictions.with_truth(table, clips, task, split)
-    if task == "exercise":
-        return logits.argmax(axis=1) == truth
-    return ((predictions.probabilities(logits, task) > THRESHOLD) == truth).all(axis=1)
+    if task.multilabel:
+        return ((task.probabilities(logits) > THRESHOLD) == truth).all(axis=1)
+    return logits.argmax(axis=1) == truth
 
 
-def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: str, split: str, steps=STEPS) -> pd.DataFrame:
+def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: Task, split: str, steps=STEPS) -> pd.DataFrame:
     """All metrics of a split for each weight x of the first table: one row per x, a column per metric."""
-    scored, truth, _ = predictions.with_truth(tables[0], clips, task, split)
-    logits = aligned(tables)[:, tables[0].index.get_indexer(scored.index)]
-    rows = {x: measure(truth, predictions.probabilities(mean(logits, x).astype(float), task)).iloc[0] for x in steps}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("x")[list(METRICS[task])]
+    rows, truth, _ = predictions.with_truth(tables[0], clips, task, split)
+    logits = aligned(tables)[:, tables[0].index.get_indexer(rows.index)]
+    scores = {x: measure(truth, task.probabilities(mean(logits, x).astype(float))).iloc[0] for x in steps}
+    return pd.DataFrame.from_dict(scores, orient="index").rename_axis("x")[list(task.metrics)]
 
 
-def best(values: pd.Series) -> float:
-    """The x of the highest value; where several have it, the middle of the longest stretch of them: least by chance."""
+def best(values: pd.Series) -> float | None:
+    """The x of the highest value; where several have it, the middle of the longest stretch of them: least by chance.
+
+    None where no x has a value, as of a metric that is undefined on so few clips.
+    """
+    if values.isna().all():
+        return None
     highest = np.flatnonzero(values == values.max())
     stretches = np.split(highest, np.flatnonzero(np.diff(highest) > 1) + 1)
     longest = max(stretches, key=len)
@@ -90,9 +102,8 @@ def store(runs: Sequence[Run], x: float, chosen: bool = False) -> Run:
     """The ensemble as a run of its own: ensemble-<network>-<x>-<network>-<1 - x>-...; `chosen`: x was chosen on validation."""
     check(runs)
     facts = [run.facts() for run in runs]
-    share = (1 - x) / (len(runs) - 1)
-    weights = [round(x, 4), *[round(share, 4)] * (len(runs) - 1)]
-    said = {
+    weights = [round(x, 4), *[round((1 - x) / (len(runs) - 1), 4)] * (len(runs) - 1)]
+    made_of = {
         "network": "ensemble",
         "members": [run.name for run in runs],
         "networks": [fact["network"] for fact in facts],
@@ -104,4 +115,4 @@ def store(runs: Sequence[Run], x: float, chosen: bool = False) -> Run:
     }
     parts = "-".join(f"{fact['network']}-{weight:.2f}" for fact, weight in zip(facts, weights, strict=True))
     table = combine([predictions.read(run) for run in runs], x)
-    return predictions.store(runs[0].dataset, runs[0].task, f"ensemble-{parts}", table, said)
+    return predictions.store(runs[0].dataset, predictions.task_of(runs[0]), f"ensemble-{parts}", table, made_of)

@@ -4,25 +4,30 @@ A group is drawn as often as there are groups, with replacement, and all metrics
 intervals, widened a little, since few groups vary too little (Hesterberg 2015, What Teachers Should Know about the Bootstrap).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, norm, t
 
-from exmus_lib import predictions, vocabulary, workspace
-from exmus_lib.scores.metrics import METRICS, measure, score, scored
+from exmus_lib import workspace
+from exmus_lib.scores.metrics import measure, score, scored
+from exmus_lib.tasks import Task
 
 RESAMPLES = 2000  # more make the ends of an interval steadier, and take longer
+BLOCK = 2_000_000  # weights of clips in memory at once, 16 MB, and about ten times that while they are measured
 LEVEL = 0.95
 COMPARED = ["value", "low", "high", "behind", "behind_low", "behind_high", "p", "verdict"]
 
 
-def resamples(groups: np.ndarray, count: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """How often each clip counts in each of `count` resamples: (count, N) whole numbers, equal within a group."""
+def resamples(groups: np.ndarray, count: int = RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
+    """How often each clip counts in each of `count` resamples: whole numbers (count, N), equal within a group, in blocks of rows
+    that hold at most BLOCK numbers."""
     names, codes = np.unique(groups, return_inverse=True)
-    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), count)
-    return drawn[:, codes]
+    random, rows = np.random.default_rng(seed), max(1, BLOCK // max(1, len(codes)))
+    for start in range(0, count, rows):
+        drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), min(rows, count - start))
+        yield drawn[:, codes]
 
 
 def interval(samples: np.ndarray, groups: int, level: float = LEVEL) -> np.ndarray:
@@ -42,11 +47,11 @@ def interval(samples: np.ndarray, groups: int, level: float = LEVEL) -> np.ndarr
 def scores(
     runs: workspace.Run | pd.DataFrame | Sequence[workspace.Run | pd.DataFrame],
     clips: pd.DataFrame,
-    task: str,
+    task: Task,
     split: str = "test",
     unit: str = "clip",
 ) -> pd.DataFrame:
-    """Every metric of a run with its 95 % interval, over clips or over videos: rows as METRICS, columns value, low, high.
+    """Every metric of a run with its 95 % interval, over clips or over videos: rows as task.metrics, columns value, low, high.
 
     Of several runs, seeds of one set-up, the mean over them. The interval says how far the value would move with other sources,
     not with another seed. Top-1, AUC and shares of decisions are held as often as promised; intervals of exercise F1 and of
@@ -54,14 +59,14 @@ def scores(
     shows how often each holds).
     """
     several = [runs] if isinstance(runs, workspace.Run | pd.DataFrame) else runs
-    found = [_resampled(run, clips, task, split, unit) for run in several]
-    values, groups = sum(values for values, _ in found) / len(found), found[0][1]
+    resampled = [_resampled(run, clips, task, split, unit) for run in several]
+    values, groups = sum(values for values, _ in resampled) / len(resampled), resampled[0][1]
     low, high = interval(values[1:], groups.nunique())
     return pd.DataFrame({"value": values.iloc[0], "low": low, "high": high})
 
 
 def compare(
-    runs: Mapping[str, workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: str, metric: str, split: str = "test"
+    runs: Mapping[str, workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task, metric: str, split: str = "test"
 ) -> pd.DataFrame:
     """Every run against one of them, the reference, on the same resamples: a row per run, best first.
 
@@ -69,17 +74,13 @@ def compare(
     that are compared would seem further ahead than it is, the more the more runs there are. Columns: value, low, high; behind,
     behind_low, behind_high, how far a run is behind the reference; p, two-sided, of there being no difference, adjusted for so
     many comparisons (Benjamini and Hochberg); verdict: "reference", "worse" or "better" where the interval excludes zero and p
-    is below 5 %, else "not told apart". Raises ValueError for a metric that the task lacks, and for runs of other clips.
+    is below 5 %, else "not told apart". Raises ValueError for a metric that the task lacks.
     """
-    if metric not in METRICS[task]:
-        raise ValueError(f"metric = {metric!r} is not one of {task}'s: {', '.join(METRICS[task])}")
+    if metric not in task.metrics:
+        raise ValueError(f"metric = {metric!r} is not one of {task.name}'s: {', '.join(task.metrics)}")
     resampled = {name: _resampled(run, clips, task, split) for name, run in runs.items()}
-    first, (_, compared) = next(iter(resampled.items()))
-    for name, (_, own) in resampled.items():
-        if not own.equals(compared):
-            raise ValueError(f"{first} and {name} cannot be compared: predictions of other clips")
-    groups, reference = compared.nunique(), _reference(runs, clips, task, metric)
-    values = pd.DataFrame({name: found[metric] for name, (found, _) in resampled.items()})
+    groups, reference = next(iter(resampled.values()))[1].nunique(), _reference(runs, clips, task, metric)
+    values = pd.DataFrame({name: samples[metric] for name, (samples, _) in resampled.items()})
     values = values[values.iloc[0].sort_values(ascending=False, kind="stable").index]
     low, high = interval(values[1:], groups)
     table = pd.DataFrame({"value": values.iloc[0], "low": low, "high": high})
@@ -95,7 +96,7 @@ def compare(
     return table[COMPARED]
 
 
-def _reference(runs: Mapping[str, workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: str, metric: str) -> str:
+def _reference(runs: Mapping[str, workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task, metric: str) -> str:
     if not (clips["split"] == "val").any():
         return next(iter(runs))
     on_validation = pd.Series({name: score(run, clips, task, "val")[metric] for name, run in runs.items()})
@@ -110,7 +111,7 @@ def _p(behind: pd.DataFrame, groups: int) -> np.ndarray:
     return np.minimum(1, 2 * t.cdf(norm.ppf(share) * np.sqrt((groups - 1) / groups), groups - 1))
 
 
-def coverage(task: str, sources: int, clips_of_each: int = 3, trials: int = 100) -> pd.DataFrame:
+def coverage(task: Task, sources: int, clips_of_each: int = 3, trials: int = 100) -> pd.DataFrame:
     """How often 95 % intervals hold the true score: a row per metric, columns "over sources" and "over clips" (as if each were
     a source of its own).
 
@@ -119,30 +120,30 @@ def coverage(task: str, sources: int, clips_of_each: int = 3, trials: int = 100)
     """
     everything = _made_up(task, 8000, 1, seed=0)
     truth = measure(*everything[:2]).iloc[0]
-    covered = pd.DataFrame(0.0, index=list(METRICS[task]), columns=["over sources", "over clips"])
+    covered = pd.DataFrame(0.0, index=list(task.metrics), columns=["over sources", "over clips"])
     for seed in range(1, trials + 1):
         has, likely, source = _made_up(task, sources, clips_of_each, seed)
         for column, groups in zip(covered, (source, np.arange(len(source))), strict=True):
-            values = measure(has, likely, resamples(groups, 400, seed))[covered.index]
+            values = measure(has, likely, np.vstack(list(resamples(groups, 400, seed))))[covered.index]
             low, high = interval(values, len(np.unique(groups)))
             covered[column] += (low <= truth[covered.index]) & (truth[covered.index] <= high)
     return covered / trials
 
 
-def _made_up(task: str, sources: int, clips_of_each: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _made_up(task: Task, sources: int, clips_of_each: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Truth and probabilities of clips, the exercises taking turns, and the source of each clip."""
     random, source = np.random.default_rng(seed), np.repeat(np.arange(sources), clips_of_each)
-    truth = vocabulary.truth(np.resize(vocabulary.EXERCISES, sources)[source], task)
-    positive = truth[:, None] == np.arange(len(vocabulary.EXERCISES)) if task == "exercise" else truth
+    truth = task.truth(np.resize(task.labels.exercises, sources)[source])
+    positive = truth if task.multilabel else np.eye(len(task.names))[truth]
     evidence = 1.5 * positive + 0.8 * random.normal(size=(sources, positive.shape[1]))[source]
-    return truth, predictions.probabilities(3 * evidence + 2 * random.normal(size=evidence.shape) - 2, task), source
+    return truth, task.probabilities(3 * evidence + 2 * random.normal(size=evidence.shape) - 2), source
 
 
-def _resampled(run, clips: pd.DataFrame, task: str, split: str, unit: str = "clip") -> tuple[pd.DataFrame, pd.Series]:
+def _resampled(run, clips: pd.DataFrame, task: Task, split: str, unit: str = "clip") -> tuple[pd.DataFrame, pd.Series]:
     """The metrics of a run, first on all clips of the split, then on each resample of them; and the clips' groups, by clip_id."""
     rows, truth, logits = scored(run, clips, task, split, unit)
     order = np.argsort(rows["clip_id"].to_numpy())  # the same resamples for every run
     groups = clips.set_index("clip_id")["group"].loc[rows["clip_id"].iloc[order]]
-    weights = np.vstack([np.ones(len(groups)), resamples(groups)])
-    values = measure(truth[order], predictions.probabilities(logits, task)[order], weights)
-    return values[list(METRICS[task])], groups
+    truth, likely = truth[order], task.probabilities(logits)[order]
+    values = [measure(truth, likely), *(measure(truth, likely, weights) for weights in resamples(groups))]
+    return pd.concat(values, ignore_index=True)[list(task.metrics)], groups

@@ -11,49 +11,41 @@ A class that is present but never predicted has precision 0, as its recall and F
 of its mean by keeping silent about it. One that is predicted but absent has precision and F1 0. All values are shares.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from exmus_lib import predictions, workspace
-from exmus_lib.vocabulary import LABELS
-
-METRICS = {
-    "exercise": ("top1", "top5", "auc", "precision", "recall", "f1"),
-    "mgap": ("accuracy", "exact_match", "auc", "precision", "recall", "f1", "map"),
-}
-# The one that runs are ranked by, and an ensemble's weight is chosen by.
-HEADLINE = {"exercise": "top1", "mgap": "auc"}
-THRESHOLD = 0.5  # a muscle is predicted above it
+from exmus_lib.tasks import THRESHOLD, Exercise, Muscles, Task
 
 
 def score(
-    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test", unit: str = "clip"
+    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
 ) -> pd.Series:
     """The pooled metrics of a run, or of a predictions table, on one split; truth comes from the manifest by clip_id.
 
     The metrics of the task, then `undefined` (see above) and `clips`, how many there were. `unit` "video" scores source videos,
-    each by the mean of its clips' logits. Raises ValueError when the split has no clips, or the predictions are of another task
-    or clip set.
+    each by the mean of its clips' logits. Raises ValueError when the split has no clips, or the predictions are of another task,
+    of other labels or of another clip set.
     """
     _, truth, logits = scored(run, clips, task, split, unit)
-    return measure(truth, predictions.probabilities(logits, task)).iloc[0]
+    return measure(truth, task.probabilities(logits)).iloc[0]
 
 
 def scored(
-    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test", unit: str = "clip"
+    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """The clips of a split, or its videos, with their truth and logits, as predictions.with_truth gives them.
 
     A video has the mean of its clips' logits, and its first clip's row. Raises as `score` does.
     """
-    if isinstance(run, workspace.Run) and run.task != task:
-        raise ValueError(f"{run.name} is a run of task {run.task}, not of {task}")
+    if isinstance(run, workspace.Run) and run.task != task.name:
+        raise ValueError(f"{run.name} is a run of task {run.task}, not of {task.name}")
     table = predictions.read(run) if isinstance(run, workspace.Run) else run
-    kept = table[table["split"] == split]
-    if kept.empty:
-        raise ValueError(f'no clips to score in split "{split}"; the predictions have {sorted(set(table["split"]))}')
-    predictions.check(kept, task)
     rows, truth, logits = predictions.with_truth(table, clips, task, split)
+    if rows.empty:
+        raise ValueError(f'no clips to score in split "{split}"; the predictions have {sorted(set(table["split"]))}')
     if unit == "clip":
         return rows, truth, logits
     _, first, video = np.unique(rows["video_id"], return_index=True, return_inverse=True)
@@ -67,44 +59,48 @@ def measure(
     weights: np.ndarray | None = None,
     thresholds: float | np.ndarray = THRESHOLD,
 ) -> pd.DataFrame:
-    """All metrics of N clips, a row for each row of `weights` (R, N): how often each clip counts (None: once).
+    """All metrics of N clips with L labels, a row for each row of `weights` (R, N): how often each clip counts (None: once).
 
-    Classes (N,) with probabilities (N, 16) have top-1, top-5, macro AUC (each class against the rest), precision, recall and
-    F1; of equal probabilities the first counts as higher. Muscles (N, 11), zeros and ones, have `accuracy` over all N x 11
-    decisions at `thresholds` (one, or one for each muscle), `exact_match`, the share of clips with all 11 right, macro AUC,
-    precision, recall, F1 and average precision (`map`). Raises ValueError as `per_label` does.
+    Classes (N,) with probabilities (N, L) have top-1, top-5, macro AUC (each class against the rest), precision, recall and
+    F1; of equal probabilities the first counts as higher. Zeros and ones (N, L) have `accuracy` over all N x L decisions at
+    `thresholds` (one, or one for each label), `exact_match` (subset accuracy, the share of clips with all labels right), macro
+    AUC, precision, recall, F1 and average precision (`map`). Raises ValueError as `per_label` does.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     present, chosen = _decisions(truth, probabilities, thresholds)
     weights = np.ones((1, len(truth))) if weights is None else np.asarray(weights, dtype=float)
-    labels = _per_label(present, chosen, probabilities, weights)
+    labels, macro = _per_label(present, chosen, probabilities, weights), ["auc", "precision", "recall", "f1"]
     if truth.ndim == 1:
         hits = np.argsort(-probabilities, axis=1, kind="stable") == truth[:, None]
-        shares, macro = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}, ("auc", "precision", "recall", "f1")
+        shares = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}
     else:
-        right, macro = present == chosen, ("auc", "precision", "recall", "f1", "average_precision")
-        shares = {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)}
+        right = present == chosen
+        shares, macro = (
+            {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)},
+            [*macro, "average_precision"],
+        )
     clips = weights.sum(axis=1)
-    undefined = np.isnan([labels[name] for name in macro]).any(axis=0).sum(axis=1)
-    means = {name: _mean_of_defined(labels[name]) for name in macro}
-    shares = {name: weights @ share / clips for name, share in shares.items()}
-    found = pd.DataFrame({**shares, **means, "undefined": undefined, "clips": clips}, dtype=float)
-    return found.rename(columns={"average_precision": "map"})
+    return pd.DataFrame({
+        **{name: weights @ share / clips for name, share in shares.items()},
+        **{name: _mean_of_defined(labels[name]) for name in macro},
+        "undefined": np.isnan([labels[name] for name in macro]).any(axis=0).sum(axis=1), "clips": clips,
+    }, dtype=float).rename(columns={"average_precision": "map"})  # fmt: skip
 
 
-def per_label(truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray = THRESHOLD) -> pd.DataFrame:
-    """One row per exercise, for (N,) class indices, or per muscle, for (N, 11) zeros and ones, in vocabulary order.
+def per_label(
+    truth: np.ndarray, probabilities: np.ndarray, names: Sequence[str], thresholds: float | np.ndarray = THRESHOLD
+) -> pd.DataFrame:
+    """One row per label of `names`: exercises, for (N,) class indices, or muscles, for (N, L) zeros and ones.
 
-    Columns: support (clips that have it), predicted (clips said to have it), precision, recall, f1, auc and
-    average_precision; NaN where undefined. Raises ValueError for no clips, shapes that do not fit, and probabilities
-    outside 0 to 1.
+    Columns: support (clips that have it), predicted (clips for which it is predicted), precision, recall, f1, auc and
+    average_precision; NaN where undefined. Raises ValueError for no clips, shapes that do not fit, and probabilities outside
+    0 to 1.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     present, chosen = _decisions(truth, probabilities, thresholds)
     labels = _per_label(present, chosen, probabilities, np.ones((1, len(truth))))
-    task = "exercise" if truth.ndim == 1 else "mgap"
-    index = pd.Index(LABELS[task], name="exercise" if task == "exercise" else "muscle")
     counts = {"support": present.sum(axis=0), "predicted": chosen.sum(axis=0)}
+    index = pd.Index(names, name=(Exercise if truth.ndim == 1 else Muscles).noun)
     return pd.DataFrame({**counts, **{name: values[0] for name, values in labels.items()}}, index=index)
 
 
@@ -118,11 +114,11 @@ def confusion_counts(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray
 def _decisions(
     truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which labels each clip has, and which it is said to have: (N, L) booleans each."""
-    count = len(LABELS["exercise" if truth.ndim == 1 else "mgap"])
-    _check(truth, probabilities, count)
+    """Which labels each clip has, and which are predicted: (N, L) booleans each."""
+    _check(truth, probabilities)
     if truth.ndim == 1:
-        return truth[:, None] == np.arange(count), probabilities.argmax(axis=1)[:, None] == np.arange(count)
+        classes = np.arange(probabilities.shape[1])
+        return truth[:, None] == classes, probabilities.argmax(axis=1)[:, None] == classes
     return truth.astype(bool), probabilities > thresholds
 
 
@@ -155,13 +151,13 @@ def _ranked(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tu
     # Of each positive clip: how many clips lie strictly above it, and how many do with its equals.
     before, through = (np.searchsorted(ordered, ordered[positive], side) for side in ("left", "right"))
     everyone = np.cumsum(np.pad(weights, ((0, 0), (1, 0))), axis=1)
-    found = np.cumsum(np.pad(weights * positive, ((0, 0), (1, 0))), axis=1)
-    count, own = found[:, -1], weights[:, positive]
-    others = everyone - found
+    positives = np.cumsum(np.pad(weights * positive, ((0, 0), (1, 0))), axis=1)
+    count, counted = positives[:, -1], weights[:, positive]
+    others = everyone - positives
     above = (others[:, before] + others[:, through]) / 2
-    auc = _ratio((own * (others[:, -1:] - above)).sum(axis=1), count * others[:, -1])
-    precision = _ratio(found[:, through], everyone[:, through])  # NaN where all clips so far have weight 0
-    return auc, _ratio(np.nansum(own * precision, axis=1), count)
+    auc = _ratio((counted * (others[:, -1:] - above)).sum(axis=1), count * others[:, -1])
+    precision = _ratio(positives[:, through], everyone[:, through])  # NaN where all clips so far have weight 0
+    return auc, _ratio(np.nansum(counted * precision, axis=1), count)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -174,18 +170,16 @@ def _mean_of_defined(values: np.ndarray) -> np.ndarray:
     return _ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
 
 
-def _check(truth: np.ndarray, probabilities: np.ndarray, count: int) -> None:
+def _check(truth: np.ndarray, probabilities: np.ndarray) -> None:
     if not len(truth):
         raise ValueError("no clips to score")
-    wanted = (len(truth), count)
-    if probabilities.shape != wanted or truth.shape not in (wanted[:1], wanted):
+    if probabilities.ndim != 2 or truth.shape not in (probabilities.shape[:1], probabilities.shape):
         raise ValueError(
-            f"truth {truth.shape} and probabilities {probabilities.shape}: for this truth {wanted} are wanted"
+            f"truth {truth.shape} and probabilities {probabilities.shape} do not fit: (N,) or (N, L) and (N, L)"
         )
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("probabilities are not all within 0 and 1: were logits handed over?")
-    top = count - 1 if truth.ndim == 1 else 1
-    if not np.isin(truth, np.arange(top + 1)).all():
-        raise ValueError(
-            f"truth holds {np.setdiff1d(truth, np.arange(top + 1))[:5]}; it must be whole numbers from 0 to {top}"
-        )
+    top = probabilities.shape[1] - 1 if truth.ndim == 1 else 1
+    unknown = np.setdiff1d(truth, np.arange(top + 1))
+    if len(unknown):
+        raise ValueError(f"truth holds {unknown[:5]}; it must be whole numbers from 0 to {top}")

@@ -10,18 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from exmus_lib import predictions, workspace
-from exmus_lib.scores.metrics import THRESHOLD, scored
-from exmus_lib.vocabulary import LABELS
+from exmus_lib import labels, tasks, workspace
+from exmus_lib.scores.metrics import scored
+from exmus_lib.tasks import THRESHOLD, Exercise, Muscles, Task
 
 BATCH = 8
 WORKERS = (4, 6, 8, 10)  # the authors' numbers of loader workers, which differ from row to row
 ORDERS = 200  # of the clips
 TEST_CLIPS = 330  # that the authors' loader took, of 442
-METRICS = {
-    "exercise": ("top1", "top5", "auc", "precision", "recall", "f1"),
-    "mgap": ("accuracy", "auc", "precision", "recall", "f1"),
-}
 
 
 def batches(clips: int, workers: int, batch: int = BATCH, order: np.ndarray | None = None) -> list[np.ndarray]:
@@ -37,15 +33,15 @@ def batches(clips: int, workers: int, batch: int = BATCH, order: np.ndarray | No
 
 
 def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[np.ndarray]) -> pd.Series:
-    """The paper's metrics of N clips in the batches `parts` (see `batches`): shares, named as in `METRICS`.
+    """The paper's metrics of N clips in the batches `parts` (see `batches`): shares, named as in Task.protocol.
 
-    truth is (N,) class indices with probabilities (N, 16), or (N, 11) zeros and ones with (N, 11).
+    truth is (N,) class indices with probabilities (N, L), or (N, L) zeros and ones with (N, L).
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=float)
-    exercise, labels = truth.ndim == 1, np.arange(probabilities.shape[1])
+    exercise, classes = truth.ndim == 1, np.arange(probabilities.shape[1])
     ranked = np.argsort(-probabilities, axis=1, kind="stable")
-    present = truth[:, None] == labels if exercise else truth.astype(bool)
-    chosen = ranked[:, :1] == labels if exercise else probabilities > THRESHOLD
+    present = truth[:, None] == classes if exercise else truth.astype(bool)
+    chosen = ranked[:, :1] == classes if exercise else probabilities > THRESHOLD
     # All batches at once, (batches, places, ...), the short ones filled up with places that do not count.
     sizes = np.array([len(part) for part in parts])
     counts = np.arange(sizes.max()) < sizes[:, None]
@@ -67,7 +63,7 @@ def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[n
     else:
         shares = {"accuracy": (present == chosen).mean(axis=1)}
     values |= {name: (share[place] * counts).sum(axis=1) / sizes for name, share in shares.items()}
-    return pd.Series({name: values[name].mean() for name in METRICS["exercise" if exercise else "mgap"]})
+    return pd.Series({name: values[name].mean() for name in (Exercise if exercise else Muscles).protocol})
 
 
 def _share(part: np.ndarray, whole: np.ndarray, absent: float) -> np.ndarray:
@@ -81,8 +77,8 @@ def _auc(present: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndar
     ranks = rankdata(np.where(counts[..., None], scores, -np.inf).reshape(batches, -1), axis=1)
     decisions = labels * counts.sum(axis=1)
     ranks -= (positive.shape[1] - decisions)[:, None]  # the places that do not count lie below all others
-    found = positive.sum(axis=1)
-    return ((ranks * positive).sum(axis=1) - found * (found + 1) / 2) / (found * (decisions - found))
+    count = positive.sum(axis=1)
+    return ((ranks * positive).sum(axis=1) - count * (count + 1) / 2) / (count * (decisions - count))
 
 
 def possible_workers(row: pd.Series) -> tuple[int, ...]:
@@ -92,7 +88,8 @@ def possible_workers(row: pd.Series) -> tuple[int, ...]:
     over 50 batches of 8 and 1 one of 1/400. Top-1 and top-5 often leave one answer, a muscle accuracy always several. All of
     them where none fits, as of a row that is misprinted or of other clips.
     """
-    decisions = 1 if row["task"] == "exercise" else len(LABELS["mgap"])
+    task = tasks.task(row["task"], labels.paper())
+    decisions = len(task.names) if task.multilabel else 1
     given = row[[metric for metric in ("top1", "top5", "accuracy") if metric in row]].dropna().to_numpy(float) / 100
     fits = [w for w in WORKERS if all(_can_be(share, w, decisions) for share in given)]
     return tuple(fits) or WORKERS
@@ -110,13 +107,13 @@ def _can_be(share: float, workers: int, decisions: int) -> bool:
     return bool((np.abs(hits - whole) < 0.000051 * len(sizes) * BATCH * decisions).any())
 
 
-def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: str, split: str = "test") -> pd.DataFrame:
+def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "test") -> pd.DataFrame:
     """The paper's metrics of a run, or of a predictions table, on one split: a row for each of `WORKERS`.
 
     Each is the mean over 20 orders of the clips.
     """
     _, truth, logits = scored(run, clips, task, split)
-    likely = predictions.probabilities(logits, task)
+    likely = task.probabilities(logits)
     return pd.DataFrame({w: over_orders(truth, likely, w, orders=20).mean() for w in WORKERS}).T
 
 
@@ -130,9 +127,9 @@ def over_orders(
 
 
 def simulated(truth: np.ndarray, top1: float, workers: int, draws: int = ORDERS, batch: int = BATCH) -> pd.DataFrame:
-    """The paper's metrics of made-up classifiers (a row each) that are right on a share `top1` of the exercises (N,), wherever
-    chance will have it, and otherwise say any other exercise."""
-    classes, rows = len(LABELS["exercise"]), []
+    """The paper's metrics of made-up classifiers (a row each) that are right on a share `top1` of the paper's exercises (N,),
+    drawn at random, and otherwise name any other one."""
+    classes, rows = len(labels.paper().exercises), []
     for seed in range(draws):
         random = np.random.default_rng(seed)
         shift = np.where(random.random(len(truth)) < top1, 0, random.integers(1, classes, len(truth)))

@@ -1,86 +1,117 @@
-"""Every table of results of the paper, its values beside those of our runs: one line per cell, traceable to run folders."""
+"""Our runs beside the paper's tables of results: one line per cell, traceable to run folders; what the paper lacks; rankings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from json import dumps
 
 import numpy as np
 import pandas as pd
 
-from exmus_lib import workspace
-from exmus_lib.recipes import title
-from exmus_lib.scores import intervals, protocol
-from exmus_lib.scores.metrics import HEADLINE, METRICS, score
-from exmus_lib.scores.paper import KEYS, differs, is_of, paper_rows
+from exmus_lib import predictions, workspace
+from exmus_lib.review import outdated
+from exmus_lib.scores import intervals, metrics, protocol
+from exmus_lib.scores.paper import DAGGER, KEYS, differs, is_of, paper_rows, paper_rows_of
+from exmus_lib.scores.titles import BASELINES, is_folds, setup_title
+from exmus_lib.tasks import TASKS, Task
 from exmus_lib.videos.prepare import ClipSet
 
-# Runs that the paper has no row for.
-BEYOND = {
-    "prevalence": "How often each label occurs in training",
-    "probe": "Linear probe on the exercise run of",
-    "lookup": "Muscles looked up from the exercise run of",
-    "ensemble": "Ensemble, weight chosen on validation",
-}
 OURS = ("ours", "low", "high", "interval_low", "interval_high")
 
 
 @dataclass(frozen=True)
-class Row:
-    """Runs that differ in their seed alone, and what of them is not the paper's."""
+class Group:
+    """Runs that differ in their seed alone, the oldest first; the facts of the newest, and why they are outdated, if they are."""
 
     runs: tuple[workspace.Run, ...]
-    differs: tuple[str, ...]
+    facts: Mapping[str, object]
+    outdated: str
+
+    @property
+    def names(self) -> str:
+        return ", ".join(f"{run.task}/{run.name}" for run in self.runs)
 
 
-def runs_of(clip_set: ClipSet, preset: str) -> list[workspace.Run]:
-    """The complete runs of a preset, both tasks, on the present clips split by video.
+def tasks_of(clip_set: ClipSet) -> list[Task]:
+    """The tasks of a clip set: those that have labels."""
+    return [clip_set.task(name) for name, task in TASKS.items() if task(clip_set.labels).names]
+
+
+def runs_of(clip_set: ClipSet, preset: str, folds: bool = False) -> list[workspace.Run]:
+    """The complete runs of a preset, all tasks, that can be scored on the present clips split by video; or, with `folds`, the
+    pooled runs of cross-validation, which predict every clip. `left_out` has the others.
 
     Of ensembles whose weight was chosen, and chosen again after a member was trained anew, the newest alone.
     """
-    present, found = clip_set.hash("video"), {}
-    for run in [run for task in METRICS for run in workspace.find_runs(clip_set.name, task)]:
-        facts = run.facts()
-        # A run with a Softmax head is there to show what that does (11_protocol_audit), and stands for nothing else.
-        if (facts["clip_set"], facts["preset"], facts.get("head")) == (present, preset, None):
-            found[(run.task, *facts["members"]) if facts.get("chosen_on_validation") else run.name] = run
-    return list(found.values())
+    runs = {}
+    for run, facts, reason in _checked(clip_set, preset):
+        if is_folds(facts["split"]) == folds and not reason:
+            runs[(run.task, *facts["members"]) if facts.get("chosen_on_validation") else run.name] = run
+    return list(runs.values())
 
 
-def match(row: pd.Series, runs: Sequence[workspace.Run]) -> Row | None:
-    """The runs that stand for a row of the paper: of its kind (paper.is_of), and of those the ones with fewest differences.
-
-    Among equals, the most seeds and then the newest. None: not run.
-    """
-    said = [(run, facts) for run in runs if is_of(row, facts := run.facts())]
-    rows = [
-        Row(tuple(same), tuple(other))
-        for (_, other), same in _grouped((run, (_but_seed(facts), differs(run, facts, row))) for run, facts in said)
-    ]
-    newest = {row: max(run.folder.stat().st_mtime for run in row.runs) for row in rows}
-    return min(rows, key=lambda r: (len(r.differs), -len(r.runs), -newest[r]), default=None)
+def left_out(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, str]]:
+    """The complete runs of a preset that cannot be scored on the present clips, and why: other labels, clips or split."""
+    return [(run, reason) for run, _, reason in _checked(clip_set, preset) if reason]
 
 
-def _but_seed(facts: dict) -> dict:
-    """All that changes numbers in a run but the seed, in an ensemble's members too."""
-    names = ("task", "network", "init", "recipe", "networks", "inits", "recipes", "weights")
-    return {name: facts.get(name) for name in names}
+def _checked(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, dict, str]]:
+    """Each complete run of a preset with its facts and why it cannot be scored on the present clips; "" where it can."""
+    present = cache(lambda split: (clip_set.table(split), clip_set.hash(split)))
+
+    def reason(run: workspace.Run, facts: dict) -> str:
+        if facts["split"] != "video" and not is_folds(facts["split"]):
+            return f"another split: by {facts['split']}"
+        clips, clips_hash = present(facts["split"])
+        if facts["clip_set"] != clips_hash:
+            return "other clips"
+        try:
+            task, table = clip_set.task(run.task), predictions.read(run)
+            predictions.with_truth(table, clips, task, None)
+            metrics.scored(table, clips, task)
+        except ValueError as error:  # other labels, a clip without a prediction, no test clip, a damaged table
+            return str(error)
+        return ""
+
+    runs = [(run, run.facts()) for task in TASKS for run in workspace.find_runs(clip_set.name, task)]
+    # A run with a Softmax head is there to show what that does (11_protocol_audit), and stands for nothing else.
+    kept = [(run, facts) for run, facts in runs if facts["preset"] == preset and not facts.get("head")]
+    return [(run, facts, reason(run, facts)) for run, facts in kept]
 
 
-def _made_from(run: workspace.Run, facts: dict) -> dict | str:
-    """What a baseline or a chosen ensemble was made from, but for seeds and the weight that was chosen."""
-    if "parent" not in facts:
-        return _but_seed(facts) | {"weights": None}
-    parent = workspace.Run(*facts["parent"].split("/"), run.runs)
-    return _but_seed(parent.facts()) if parent.complete else facts["parent"]
+def grouped(runs: Iterable[workspace.Run], clip_set: ClipSet) -> list[Group]:
+    """Runs that differ in their seed alone together; of one seed the newest. A run that is outdated stands apart."""
+    groups: dict[str, dict[object, tuple[workspace.Run, dict, str]]] = {}
+    for run in runs:
+        facts, note = run.facts(), outdated(run, clip_set)
+        key = dumps([run.task, note, _but_seed(run, facts)], sort_keys=True)
+        groups.setdefault(key, {})[facts["seed"]] = run, facts, note
+    return [Group(tuple(run for run, *_ in group.values()), *list(group.values())[-1][1:]) for group in groups.values()]
 
 
-def _grouped(runs: Iterable[tuple[workspace.Run, object]]) -> list[tuple[object, list[workspace.Run]]]:
-    """Runs of equal keys together: (key, runs), the oldest first."""
-    found: dict[str, tuple[object, list[workspace.Run]]] = {}
-    for run, key in runs:
-        found.setdefault(dumps(key, sort_keys=True), (key, []))[1].append(run)
-    return list(found.values())
+def _but_seed(run: workspace.Run, facts: dict) -> dict:
+    """All that changes numbers in a run but the seed, in what it was made from too."""
+    names = ("network", "init", "recipe", "networks", "inits", "recipes", "split", "tag", "balance", "freeze", "input")
+    setup = {name: facts.get(name) for name in (*names, "chosen_on_validation")}
+    if not facts.get("chosen_on_validation"):
+        setup["weights"] = facts.get("weights")
+    if facts["network"] in BASELINES and "parent" in facts:
+        parent = workspace.Run(*facts["parent"].split("/"), run.runs)
+        setup["parent"] = _but_seed(parent, parent.facts()) if parent.complete else facts["parent"]
+    return setup
+
+
+def newest(group: Group) -> float:
+    """When the newest run of a group was finished, in seconds since 1970."""
+    return max(run.folder.stat().st_mtime for run in group.runs)
+
+
+def match(row: pd.Series, groups: Sequence[Group]) -> tuple[Group | None, tuple[str, ...]]:
+    """The runs that stand for a row of the paper, and what of them is not the paper's: of its kind (paper.is_of), and of those
+    the ones with fewest differences. Among equals, those that are not outdated, the most seeds and then the newest."""
+    same = [(group, tuple(differs(group.runs[-1], group.facts, row))) for group in groups if is_of(row, group.facts)]
+    order = [(len(other), bool(group.outdated), -len(group.runs), -newest(group)) for group, other in same]
+    return same[order.index(min(order))] if same else (None, ())
 
 
 def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
@@ -89,78 +120,109 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     Columns: those of data/paper/tables.csv with `paper` for its value; then ours, low, high (mean and range over seeds; NaN:
     not run), interval_low, interval_high (intervals.scores, of the mean), protocol_low, protocol_high (ours by the paper's
     protocol: the lowest and the highest score with the numbers of loader workers that the row may have had), difference_low,
-    difference_high (of those and the paper's, only where nothing differs), differs (what does) and runs (folder names).
+    difference_high (of those and the paper's, only where nothing differs), differs (what does), outdated (why they are, if they
+    are) and runs (folder names).
     """
-    runs, clips = runs_of(clip_set, preset), clip_set.table("video")
-    pooled, batched = cache(partial(_pooled, clips=clips)), cache(partial(_batched, clips=clips))
-    lines = []
+    clips, groups, lines = clip_set.table("video"), grouped(runs_of(clip_set, preset), clip_set), []
+    measured = cache(lambda runs: _measured(runs, clips, clip_set.task(runs[0].task)))
     for _, row in paper_rows().iterrows():
-        found, workers = match(row, runs), list(protocol.possible_workers(row))
-        theirs = row.drop(KEYS).dropna()
-        ours = pooled(found.runs) if found else pd.DataFrame(np.nan, theirs.index, OURS)
-        by_protocol = batched(found.runs).loc[workers] if found else pd.DataFrame(np.nan, workers, theirs.index)
-        names = ", ".join(f"{run.task}/{run.name}" for run in found.runs) if found else ""
-        for metric, value in theirs.items():
-            ends = by_protocol[metric].min(), by_protocol[metric].max()
-            apart = value if found and not found.differs else np.nan
-            lines.append({
-                **row[KEYS], "metric": metric, "paper": value, **ours.loc[metric],
-                "protocol_low": ends[0], "protocol_high": ends[1],
-                "difference_low": ends[0] - apart, "difference_high": ends[1] - apart,
-                "differs": "; ".join(found.differs) if found else "", "runs": names,
-            })  # fmt: skip
-    return pd.DataFrame(lines)
+        group, other = match(row, groups)
+        lines.append(_beside(row, *(measured(group.runs) if group else (None, None)), not other).assign(
+            **row[KEYS], differs="; ".join(other),
+            outdated=group.outdated if group else "", runs=group.names if group else "",
+        ))  # fmt: skip
+    table = pd.concat(lines, ignore_index=True).dropna(subset="paper", ignore_index=True)
+    return table[[*KEYS, *table.columns.drop(KEYS)]]
+
+
+def _measured(runs: Sequence[workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task) -> tuple:
+    """Of runs that differ in their seed alone: OURS (see `pooled`), and by the paper's protocol a row per number of workers."""
+    return pooled(runs, clips, task), 100 * sum(protocol.score(run, clips, task) for run in runs) / len(runs)
+
+
+def _beside(row: pd.Series, ours: pd.DataFrame | None, batched: pd.DataFrame | None, same: bool) -> pd.DataFrame:
+    """A row of the paper and ours, a line per metric, as in `cells`; `same`: nothing differs, so that differences are given."""
+    if ours is None:
+        ours = pd.DataFrame(np.nan, row.drop(KEYS).dropna().index, OURS)
+        batched = pd.DataFrame(np.nan, protocol.WORKERS, ours.index)
+    paper = row.reindex(ours.index).astype(float)
+    ends = batched.loc[list(protocol.possible_workers(row))].agg(["min", "max"]).T.set_axis(["low", "high"], axis=1)
+    apart = ends.sub(paper if same else paper * np.nan, axis=0)
+    lines = {"paper": paper, **ours, **ends.add_prefix("protocol_"), **apart.add_prefix("difference_")}
+    return pd.DataFrame(lines).loc[ours.index].rename_axis("metric").reset_index()
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
-    """What the paper lacks, baselines and chosen ensembles: one line per task, method and metric, in percent.
+    """What the paper lacks: baselines, chosen ensembles, cross-validation; one line per task, method and metric, in percent.
 
-    Columns: task, what, metric; ours, low, high, interval_low, interval_high, as in `cells`; runs (folder names).
+    Columns: task, what, metric; ours, low, high, interval_low, interval_high, outdated, runs, as in `cells`.
     """
-    clips, lines = clip_set.table("video"), []
-    said = [(run, run.facts()) for run in runs_of(clip_set, preset)]
-    wanted = [(run, f) for run, f in said if f["network"] in BEYOND and f.get("chosen_on_validation", True)]
-    for (task, name, _), runs in _grouped((run, (run.task, what(f), _made_from(run, f))) for run, f in wanted):
-        names = ", ".join(f"{run.task}/{run.name}" for run in runs)
-        shares = [run.facts()["weights"][0] for run in runs if "weights" in run.facts()]
-        weights = f" (x = {', '.join(f'{x:.2f}' for x in shares)})" if shares else ""
-        for metric, values in _pooled(tuple(runs), clips).iterrows():
-            lines.append({"task": task, "what": name + weights, "metric": metric, **values, "runs": names})
-    return pd.DataFrame(lines, columns=["task", "what", "metric", *OURS, "runs"])
+    tasks, lines = {task.name: task for task in tasks_of(clip_set)}, []
+    by_video, by_folds = (grouped(runs_of(clip_set, preset, folds), clip_set) for folds in (False, True))
+    kept = [
+        group for group in by_video if group.facts["network"] in BASELINES or group.facts.get("chosen_on_validation")
+    ]
+    for group in sorted(kept + by_folds, key=lambda group: list(tasks).index(group.runs[0].task)):
+        task, what = tasks[group.runs[0].task], setup_title(group.facts)
+        if group.facts.get("chosen_on_validation"):
+            weights = ", ".join(f"{run.facts()['weights'][0]:.2f}" for run in group.runs)
+            what = f"{setup_title({**group.facts, 'weights': None})} (x = {weights})"
+        scores = pooled(group.runs, clip_set.table(group.facts["split"]), task).rename_axis("metric").reset_index()
+        lines.append(scores.assign(task=task.name, what=what, outdated=group.outdated, runs=group.names))
+    columns = ["task", "what", "metric", *OURS, "outdated", "runs"]
+    return pd.concat(lines, ignore_index=True)[columns] if lines else pd.DataFrame(columns=columns)
 
 
-def ranking(clip_set: ClipSet, preset: str, task: str) -> pd.DataFrame:
+def ranking(clip_set: ClipSet, preset: str, task: Task) -> pd.DataFrame:
     """All runs of a task against one of them (intervals.compare, by its headline metric): a row per run, best first.
 
-    Columns: name and those of compare, in percent but for p. Empty without runs.
+    Columns: name, those of compare, in percent but for p, and outdated. Empty without runs.
     """
-    runs = {run.name: run for run in runs_of(clip_set, preset) if run.task == task}
+    runs = {run.name: run for run in runs_of(clip_set, preset) if run.task == task.name}
     if not runs:
-        return pd.DataFrame(columns=["name", *intervals.COMPARED])
-    table = intervals.compare(runs, clip_set.table("video"), task, HEADLINE[task])
+        return pd.DataFrame(columns=["name", *intervals.COMPARED, "outdated"])
+    table = intervals.compare(runs, clip_set.table("video"), task, task.headline)
     shares = table.select_dtypes("number").columns.drop("p")
-    return table.assign(**100 * table[shares]).rename_axis("name").reset_index()
+    table = table.assign(**100 * table[shares], outdated=[outdated(runs[name], clip_set) for name in table.index])
+    return table.rename_axis("name").reset_index()
 
 
-def _pooled(runs: tuple[workspace.Run, ...], clips: pd.DataFrame) -> pd.DataFrame:
+def pooled(runs: Sequence[workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task) -> pd.DataFrame:
     """OURS of each metric, in percent: mean and range over runs, and the interval of the mean."""
-    task = runs[0].task
-    values = pd.DataFrame([score(run, clips, task)[list(METRICS[task])] for run in runs])
+    values = pd.DataFrame([metrics.score(run, clips, task)[list(task.metrics)] for run in runs])
     sure = intervals.scores(runs, clips, task)[["low", "high"]].add_prefix("interval_")
     return 100 * pd.DataFrame({"ours": values.mean(), "low": values.min(), "high": values.max()}).join(sure)
 
 
-def _batched(runs: tuple[workspace.Run, ...], clips: pd.DataFrame) -> pd.DataFrame:
-    """By the paper's protocol, in percent, the mean over runs: a row per number of workers, a column per metric."""
-    return 100 * sum(protocol.score(run, clips, run.task) for run in runs) / len(runs)
+def beside_paper(
+    runs: Iterable[workspace.Run], clip_set: ClipSet, split: str = "video", views: int = 1
+) -> pd.DataFrame:
+    """Test scores of runs above the paper's, in percent: rows (run, row), a column per metric, and `note`.
 
-
-def what(facts: dict) -> str:
-    """A baseline or ensemble in words."""
-    said = BEYOND[facts["network"]]
-    if facts["network"] == "ensemble":
-        parts = zip(facts["networks"], facts["inits"], strict=True)
-        return f"{said}: " + ", ".join(
-            title(network) + (" fine-tuned" if init == "exercise" else "") for network, init in parts
-        )
-    return f"{said} {title(facts['parent'].split('/')[-1].split('-')[0])}" if "parent" in facts else said
+    Row "ours" has a dagger where anything differs from the paper's row below it, and `note` says what. Above each row of the
+    paper, ours by its protocol (scores.protocol), with the loader workers of that row. Row "difference", those less the
+    paper's, is there only where nothing differs. Where several numbers of workers are possible, both have a lowest and a
+    highest row. `views` says which predictions of the runs (predictions.path). ValueError without runs.
+    """
+    tables = {}
+    for run in runs:
+        facts, task = run.facts(), clip_set.task(run.task)
+        ours, batched = _measured([predictions.read(run, views)], clip_set.table(split), task)
+        theirs, note = paper_rows_of(facts), outdated(run, clip_set)
+        other = differs(run, facts, theirs[0]) if theirs else ["not in the paper"]
+        other += [f"{views} views of a clip"] if views > 1 else []
+        rows = {f"ours {DAGGER}" if other else "ours": ours["ours"]}
+        for place, row in enumerate(theirs):
+            lines, workers = _beside(row, ours, batched, not other), protocol.possible_workers(row)
+            lines = lines.set_index("metric")
+            ends = {"": "low"} if len(workers) == 1 else {", lowest": "low", ", highest": "high"}
+            by = f"ours by Table {row['table']}'s protocol, {'/'.join(map(str, workers))} workers"
+            rows |= {by + name: lines[f"protocol_{end}"] for name, end in ends.items()}
+            rows[f"paper, {row['variant']} (Table {row['table']})"] = lines["paper"]
+            if not other and not place:
+                rows |= {f"difference{name}": lines[f"difference_{end}"] for name, end in ends.items()}
+        notes = ["; ".join([*other, *([f"outdated: {note}"] if note else [])]), *[""] * (len(rows) - 1)]
+        tables[run.name] = pd.DataFrame(rows).T.assign(note=notes)
+    if not tables:
+        raise ValueError("no runs to set beside the paper; train one with 02_x3d.ipynb or 03_slowfast.ipynb")
+    return pd.concat(tables, names=["run", "row"]).round(2)

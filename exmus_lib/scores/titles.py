@@ -3,6 +3,7 @@
 from exmus_lib import recipes
 from exmus_lib.recipes import Recipe
 
+TUNED = "exercise"  # the init of a run that started from a run on exercises
 BASELINES = {
     "prevalence": "Label frequencies of training",
     "probe": "Linear probe on",
@@ -10,26 +11,37 @@ BASELINES = {
 }
 
 
-def network_title(name: str) -> str:
-    """A network's title in the paper's tables; of what is no network, its own name."""
-    return recipes.title(name)
-
-
 def run_title(facts: dict) -> str:
     """The title of a run, given its run.json: "SlowFast-R50, scratch, 1/β 4, 3 epochs, seed 0", "0.25 X3D-M + 0.75 ..."."""
-    network, seed = facts["network"], f"seed {facts['seed']}"
-    if "weights" in facts:
-        parts = zip(facts["weights"], facts["networks"], strict=True)
-        mixed = " + ".join(f"{weight:.2f} {network_title(name)}" for weight, name in parts)
-        tuned = ["fine-tuned"] if "exercise" in facts["inits"] else []
-        chosen = ["weight chosen on validation"] if facts["chosen_on_validation"] else []
-        return ", ".join([mixed, *tuned, *chosen, seed])
-    if network in BASELINES:
+    return f"{setup_title(facts)}, seed {facts['seed']}"
+
+
+def setup_title(facts: dict) -> str:
+    """The title of runs that differ in their seed alone. Of an ensemble without weights (None), the networks alone."""
+    network, parts = facts["network"], []
+    if network == "ensemble":
+        weights = [f"{weight:.2f} " for weight in facts["weights"] or []] or [""] * len(facts["networks"])
+        parts.append(" + ".join(w + recipes.title(n) for w, n in zip(weights, facts["networks"], strict=True)))
+        parts += ["fine-tuned"] if TUNED in facts["inits"] else []
+        parts += ["weight chosen on validation"] if facts["chosen_on_validation"] else []
+    elif network in BASELINES:
         parent = facts.get("parent", "//").split("/")[2].partition("-")[0]
-        return ", ".join([f"{BASELINES[network]} {network_title(parent)}".strip(), seed])
-    recipe = facts["recipe"]
-    beta = [f"1/β {recipe['inverse_beta']}"] if recipe["inverse_beta"] != Recipe.inverse_beta else []
-    head = [f"{facts['head']} head"] if facts.get("head") else []
-    tag = [facts["tag"]] if facts.get("tag") else []
-    epochs = f"{recipe['epochs']} epoch{'s' * (recipe['epochs'] != 1)}"
-    return ", ".join([network_title(network), facts["init"], *beta, *head, epochs, *tag, seed])
+        parts.append(f"{BASELINES[network]} {recipes.title(parent)}".strip())
+    else:
+        recipe = facts["recipe"]
+        parts += [recipes.title(network), facts["init"]]
+        parts += [f"1/β {recipe['inverse_beta']}"] if recipe["inverse_beta"] != Recipe.inverse_beta else []
+        parts += [f"{facts['head']} head"] if facts.get("head") else []
+        parts.append(f"{recipe['epochs']} epoch{'s' * (recipe['epochs'] != 1)}")
+        parts += [facts["tag"]] if facts.get("tag") else []
+    return ", ".join(
+        [
+            *parts,
+            *([f"{facts['split'].removesuffix('folds')} folds over all clips"] if is_folds(facts["split"]) else []),
+        ]
+    )
+
+
+def is_folds(split: str) -> bool:
+    """Whether a run's split is "5folds" or the like: cross-validation, each clip predicted by a network that never saw it."""
+    return split.endswith("folds")

@@ -1,0 +1,140 @@
+"""The report: every number as it is computed, every table and figure, one report for each data set and preset."""
+
+import os
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import runs
+from bs4 import BeautifulSoup
+from runs import LABELS, MGAP
+
+from exmus_lib import predictions
+from exmus_lib.labels import Labels
+from exmus_lib.pictures import page
+from exmus_lib.scores import baselines, tables
+from exmus_lib.scores.paper import KEYS
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def clip_set():
+    return runs.sample()
+
+
+def write(clip_set, preset="quick"):
+    rankings = {task.name: tables.ranking(clip_set, preset, task) for task in tables.tasks_of(clip_set)}
+    return page.write(clip_set, preset, tables.cells(clip_set, preset), tables.beyond(clip_set, preset), rankings)
+
+
+def test_the_pages_numbers_are_those_of_the_cells(clip_set):
+    for seed, wrong in enumerate((0, 8, 4)):
+        runs.write_run(clip_set, wrong=wrong, seed=seed)
+    kaggle = runs.to_disk("kaggle", clip_set.videos, clip_set.clips)
+    runs.write_run(kaggle, "kaggle", wrong=8, preset="paper", init="scratch", epochs=30)
+    for cells in (tables.cells(clip_set, "quick"), tables.cells(kaggle, "paper")):
+        shown = BeautifulSoup(page.tables_html(cells), "html.parser")
+        for number, ours in cells.groupby("table"):
+            lines = [
+                [cell.get_text(" ", strip=True) for cell in row.find_all("td")]
+                for row in shown.find(id=f"table{number}").find_next("tbody").find_all("tr")
+            ]
+            rows = [row for _, row in ours.groupby(KEYS, sort=False, dropna=False)]
+            expected = [line for row in rows for line in ([], *as_read(row))]  # first the heading, without cells
+            assert [[re.sub(r"†\d*", "†", cell) for cell in line] for line in lines] == expected
+
+
+def as_read(row: pd.DataFrame) -> list[list[str]]:
+    """The lines of a row of the paper and of ours below it, as a reader sees them."""
+    paper_line = ["paper", *(f"{value:.2f}" for value in row["paper"])]
+    if not row["runs"].iloc[0]:
+        return [paper_line, ["ours", "not run"]]
+    ours, seeds = [f"{value:.2f}" for value in row["ours"]], len(row["runs"].iloc[0].split(", "))
+    batched = [
+        "by the paper's protocol",
+        *(
+            f"{r.protocol_low:.2f}"
+            if r.protocol_low == r.protocol_high
+            else f"{r.protocol_low:.1f} to {r.protocol_high:.1f}"
+            for r in row.itertuples()
+        ),
+    ]
+    sure = f"[{row['interval_low'].iloc[0]:.1f} to {row['interval_high'].iloc[0]:.1f}]"  # top-1 stands first
+    if row["difference_low"].notna().all():
+        return [
+            paper_line,
+            ["ours", f"{ours[0]} {sure}", *ours[1:]],
+            batched,
+            ["difference", *(f"{value:+.2f}" for value in row["difference_low"])],
+        ]
+    if seeds == 1:
+        return [paper_line, ["ours\xa0†", f"{ours[0]} {sure}", *ours[1:]], batched]
+    spans = [f" {r.low:.1f} to {r.high:.1f}" if r.low < r.high else "" for r in row.itertuples()]
+    ranges = [mean + span for mean, span in zip(ours, spans, strict=True)]
+    return [paper_line, [f"ours\xa0† {seeds} seeds", f"{ranges[0]} {sure}", *ranges[1:]], batched]
+
+
+def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set, home):
+    run = runs.write_run(clip_set, wrong=8)
+    facts = {"preset": "quick", "split": "video", "seed": 0, "clip_set": clip_set.hash("video")}
+    baselines.store(run, "lookup", baselines.lookup(predictions.read(run), LABELS), "sample", MGAP, facts)
+    figure = home / "outputs" / "figures" / "sample" / "fig2-class-balance-exercise.png"
+    figure.parent.mkdir(parents=True)
+    figure.write_bytes(b"picture")
+    left = runs.write_run(clip_set, seed=5, split="clip")
+    path, cells = write(clip_set), tables.cells(clip_set, "quick")
+    text = path.read_text(encoding="utf-8")
+    assert path == home / "outputs" / "report" / "sample-quick" / "index.html"
+    for number in (1, *page.TITLES):
+        assert f'id="table{number}"' in text
+    for number in page.FIGURES:
+        assert f'id="figure{number}"' in text
+    assert text.count("data:image/png;base64,") == 1 and "not run: 08_tsne draws it" in text
+    rows = sum(len(table.groupby(KEYS, dropna=False)) for _, table in cells.groupby("table"))
+    with_run = cells[cells["metric"] == "top1"]["runs"].ne("").sum()
+    assert text.count(">not run</td>") == rows - with_run
+    assert text.count("no run yet") == 0 and "not told apart" not in text
+    assert f"exercise/{run.name}" in text and "Muscles looked up from X3D-M" in text
+    assert f"exercise/{left.name}: another split: by clip" in text
+    assert "http" not in text.replace("http-equiv", "")  # nothing to fetch
+    saved = pd.read_csv(home / "outputs" / "tables" / "sample-quick" / "paper.csv")
+    assert saved["ours"].tolist() == pytest.approx(cells["ours"].tolist(), nan_ok=True)
+
+
+def test_the_report_of_another_preset_or_data_set_overwrites_none(clip_set, home):
+    run = runs.write_run(clip_set)
+    quick = write(clip_set)
+    text = quick.read_text(encoding="utf-8")
+    os.utime(quick, (1, 1))
+    run.remove()
+    smoke = write(clip_set, "smoke")
+    assert quick.read_text(encoding="utf-8") == text and run.name in text
+    assert (home / "outputs" / "tables" / "sample-quick" / "paper.csv").exists()
+    index = home / "outputs" / "report" / "index.html"
+    links = [link["href"] for link in BeautifulSoup(index.read_text(encoding="utf-8"), "html.parser").find_all("a")]
+    assert [(index.parent / link).resolve() for link in links] == [smoke, quick]  # the newest first
+
+
+def test_an_outdated_run_is_called_so_wherever_the_page_shows_it(clip_set, monkeypatch):
+    run = runs.write_run(clip_set)
+    facts = {"preset": "quick", "split": "video", "seed": 0, "clip_set": clip_set.hash("video")}
+    baselines.store(run, "lookup", baselines.lookup(predictions.read(run), LABELS), "sample", MGAP, facts)
+    monkeypatch.setattr(tables, "outdated", lambda run, _: "code changed since: fit.py")
+    shown = BeautifulSoup(write(clip_set).read_text(encoding="utf-8"), "html.parser")
+    table, ranking = (shown.find(id=name).find_next("table") for name in ("table7", "sure"))
+    beyond = shown.find(id="beyond").find_all_next("table")[1]  # of muscles
+    assert all("outdated: code changed since: fit.py" in part.get_text() for part in (table, beyond, ranking))
+
+
+def test_a_data_set_of_its_own_labels_and_no_muscles_has_a_report(clip_set):
+    own = replace(
+        clip_set, name="own", labels=Labels({"squat": (), "burpee": ()}), clips=clip_set.clips.assign(exercise="squat")
+    )
+    text = write(own).read_text(encoding="utf-8")
+    assert "<td>burpee</td>" in text and "<h3>Muscles</h3>" not in text
