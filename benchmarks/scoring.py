@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import sklearn.metrics as sk
 
-from exmus_lib import predictions, vocabulary
+from exmus_lib import labels, predictions, tasks
 from exmus_lib.scores import ensembles, metrics
 
 CLIPS = 442
@@ -29,7 +29,7 @@ def seconds(call: Callable[[], object]) -> float:
 def by_scikit_learn(truth: np.ndarray, probabilities: np.ndarray) -> None:
     """What takes the time, by scikit-learn: the metrics of single labels (top-1, accuracy and exact match are quick)."""
     exercise = truth.ndim == 1
-    present = truth[:, None] == np.arange(16) if exercise else truth.astype(bool)
+    present = truth[:, None] == np.arange(probabilities.shape[1]) if exercise else truth.astype(bool)
     chosen = probabilities == probabilities.max(axis=1, keepdims=True) if exercise else probabilities > 0.5
     sk.precision_recall_fscore_support(present, chosen, average=None, zero_division=0)
     sk.roc_auc_score(present, probabilities, average=None)
@@ -37,16 +37,16 @@ def by_scikit_learn(truth: np.ndarray, probabilities: np.ndarray) -> None:
 
 
 def main() -> None:
-    random = np.random.default_rng(0)
+    random, known = np.random.default_rng(0), labels.read()
     clips = pd.DataFrame({
         "clip_id": [f"c{i}" for i in range(CLIPS)], "video_id": "v", "split": "test",
-        "exercise": random.choice(vocabulary.EXERCISES, CLIPS),
+        "exercise": random.choice(known.exercises, CLIPS),
     })  # fmt: skip
-    for task in vocabulary.TASKS:
-        shape = (CLIPS, len(vocabulary.LABELS[task]))
-        tables = [predictions.table(clips, random.normal(size=shape), task) for _ in range(2)]
+    for task in (tasks.task(name, known) for name in tasks.TASKS):
+        shape = (CLIPS, len(task.names))
+        tables = [predictions.table(clips, random.normal(size=shape), task.names) for _ in range(2)]
         _, truth, logits = predictions.with_truth(tables[0], clips, task)
-        probabilities = predictions.probabilities(logits, task)
+        probabilities = task.probabilities(logits)
         ours = seconds(lambda t=tables[0], k=task: metrics.score(t, clips, k))
         theirs = seconds(lambda t=truth, p=probabilities: by_scikit_learn(t, p))
         curve = seconds(
@@ -55,9 +55,9 @@ def main() -> None:
             ]
         )
         print(
-            f"{task:9} one run: {1000 * ours:5.1f} ms, scikit-learn {1000 * theirs:5.1f} ms, {theirs / ours:4.1f} times"
+            f"{task.name:9} one run: {1000 * ours:5.1f} ms, scikit-learn {1000 * theirs:5.1f} ms, {theirs / ours:4.1f} times"
         )
-        print(f"{task:9} ensembles of two runs, 3 weights and the curve of 101, all metrics: {curve:.2f} s")
+        print(f"{task.name:9} ensembles of two runs, 3 weights and the curve of 101, all metrics: {curve:.2f} s")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import labels, predictions, recipes, tasks, workspace
+from exmus_lib.labels import Labels
 from exmus_lib.videos.prepare import ClipSet
 
 LABELS = labels.read()
@@ -33,6 +34,17 @@ def to_disk(name: str, videos: pd.DataFrame, clips: pd.DataFrame) -> ClipSet:
 
 
 KEPT = ("seen", "code", "tag", "head")  # of run.json, where a test asks for them
+
+
+def clip_set_of(own: Labels, dataset: str = "gym") -> ClipSet:
+    """A data set on disk, four test and four validation clips of each exercise, with labels of its own."""
+    exercises = np.repeat(own.exercises, 8)
+    clips = pd.DataFrame({"exercise": exercises, "clip_id": [f"c{i}" for i in range(len(exercises))]})
+    clips = clips.assign(video_id=clips["clip_id"], group=clips["clip_id"], path="", start_sec=0.0, seconds=2.0)
+    clips["split_video"] = ["test" if i % 2 else "val" for i in clips.index]
+    videos = pd.DataFrame({"video_id": clips["video_id"], "folder": exercises, "sha256": clips["video_id"]})
+    clip_set = to_disk(dataset, videos, clips.assign(split_clip="test"))
+    return ClipSet(dataset, clip_set.folder, clip_set.videos, clip_set.clips, own)
 
 
 def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", split="video", seed=0, **changes) -> dict:

@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from exmus_lib.labels import PAPER_MUSCLES as MUSCLES
 from exmus_lib.pictures import body
-from exmus_lib.vocabulary import MUSCLES
 
 LIKELY = {muscle: i / 10 for i, muscle in enumerate(MUSCLES)}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -32,8 +32,27 @@ def test_in_words_the_likeliest_comes_first():
     assert said.startswith("Muscles: hamstrings 100%, lower back 90%") and said.endswith("Worked: quads, abs.")
 
 
-def test_what_is_no_muscle_or_has_no_probability_is_named():
-    with pytest.raises(ValueError, match="'neck'.*are not among the muscles"):
-        body.svg(LIKELY | {"neck": 1.0})
-    with pytest.raises(ValueError, match="no probability for triceps"):
-        body.svg({m: p for m, p in LIKELY.items() if m != "triceps"})
+def test_a_muscle_without_a_region_stands_beside_the_body_with_its_value():
+    likely = LIKELY | {"forearms": 0.85, "neck & jaw": 0.02}
+    root = ElementTree.fromstring(body.svg(likely, ["forearms"]))
+    regions = {region.get("data-muscle"): region for region in root.iter(f"{SVG}g") if region.get("data-muscle")}
+    assert set(regions) == {*MUSCLES, "forearms", "neck & jaw"}
+    forearms = regions["forearms"]
+    assert forearms.get("fill") == body.shade(0.85) and forearms.get("stroke") == body.TRUE
+    assert forearms.find(f"{SVG}title").text == "forearms 85%, worked"
+    assert [text.text for text in forearms.findall(f"{SVG}text")] == ["forearms", "85%"]
+    left, right = 330, float(root.get("viewBox").split()[2])
+    assert all(left <= float(region.find(f"{SVG}rect").get("x")) < right - 18 for region in list(regions.values())[-2:])
+
+
+def test_muscles_that_the_labels_lack_are_left_blank():
+    root = ElementTree.fromstring(body.svg({"forearms": 0.5, "quads": 0.1}))
+    assert [region.get("data-muscle") for region in root.iter(f"{SVG}g") if region.get("data-muscle")] == [
+        "quads",
+        "forearms",
+    ]
+
+
+def test_a_true_muscle_without_a_probability_is_named():
+    with pytest.raises(ValueError, match="no probability for neck"):
+        body.svg(LIKELY, ["neck"])

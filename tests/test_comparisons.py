@@ -4,10 +4,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from exmus_lib import labels
 from exmus_lib.pictures import comparisons
-from exmus_lib.vocabulary import EXERCISES
 
 mpl.use("Agg")
+EXERCISES = labels.paper().exercises
 
 
 def texts(ax) -> list[str]:
@@ -44,9 +45,10 @@ def test_estimates_stand_in_their_intervals_in_percent():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
-def test_reliability_shows_what_was_said_against_what_came_true():
+def test_reliability_shows_confidence_against_what_came_true():
     before, after = (
-        pd.DataFrame({"confidence": [said], "share": [0.6], "count": [10]}, index=[8]) for said in (0.9, 0.65)
+        pd.DataFrame({"confidence": [confidence], "share": [0.6], "count": [10]}, index=[8])
+        for confidence in (0.9, 0.65)
     )
     (ax,) = comparisons.reliability({"net": before}, {"net": after}).axes
     assert [marks.get_offsets().tolist() for marks in ax.collections] == [[[90, 60]], [[65, 60]]]
@@ -54,12 +56,21 @@ def test_reliability_shows_what_was_said_against_what_came_true():
 
 def test_sixteen_exercises_have_sixteen_marks_without_colour():
     points = np.random.default_rng(0).normal(size=(16, 2))
-    (ax,) = comparisons.embeddings({"X3D-M": points}, {"X3D-M": EXERCISES}).axes
+    (ax,) = comparisons.embeddings({"X3D-M": points}, {"X3D-M": EXERCISES}, EXERCISES).axes
     shapes = {
         (tuple(map(tuple, marks.get_paths()[0].vertices)), np.allclose(marks.get_facecolor()[0][:3], 1))
         for marks in ax.collections
     }
     assert len(shapes) == 16
+
+
+def test_more_exercises_than_marks_are_drawn_all():
+    names = [f"exercise {i}" for i in range(20)]
+    figure = comparisons.embeddings({"X3D-M": np.zeros((20, 2))}, {"X3D-M": names}, names)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        f"{i}  {name}" for i, name in enumerate(names)
+    ]
+    assert len({tuple(marks.get_edgecolor()[0]) for marks in figure.axes[0].collections}) == 20
 
 
 def test_coverage_has_a_row_for_each_metric_and_a_mark_for_each_way():

@@ -3,17 +3,20 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import runs
+from matplotlib import pyplot as plt
 
-from exmus_lib import predictions, review
-from exmus_lib.pictures import timeline
-from exmus_lib.pictures.explorer import analysis, choice, own
+from exmus_lib import labels, predictions, review
+from exmus_lib.pictures.explorer import choice, still, widgets
 from exmus_lib.pictures.explorer.browse import Browser
 from exmus_lib.pictures.explorer.state import State
-from exmus_lib.scores import calibration, ensembles, metrics
-from exmus_lib.vocabulary import EXERCISES, MUSCLES
+from exmus_lib.pictures.explorer.widgets import Quiet
+from exmus_lib.scores import ensembles, metrics
+from exmus_lib.videos import prepare
+
+PAPER = labels.paper()
+EXERCISES, MUSCLES = PAPER.exercises, PAPER.muscles
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def pair(monkeypatch, tmp_path):
             table = predictions.read(run)
             logits = predictions.logits(table)
             softer = predictions.with_logits(table, scale * logits + 0.01 * random.normal(size=logits.shape))  # no ties
-            predictions.write(predictions.path(run), softer, run.task)
+            predictions.write(predictions.path(run), softer, predictions.names_of(softer))
     return clip_set, made
 
 
@@ -39,28 +42,28 @@ def pair(monkeypatch, tmp_path):
 @pytest.mark.parametrize("x", [0.0, 0.2, 0.7, 1.0])
 def test_scores_are_those_of_the_ensemble(pair, task, x):
     clip_set, made = pair
-    state = State(clip_set, task, made[task])
+    state = State(clip_set, clip_set.task(task), made[task])
     state.x = x
     mixed = ensembles.combine([predictions.read(run) for run in made[task]], x)
-    expected = metrics.score(mixed, clip_set.table(), task)
-    assert state.scores().to_dict() == pytest.approx(expected[list(metrics.METRICS[task])].to_dict())
+    expected = metrics.score(mixed, clip_set.table(), state.task)
+    assert state.scores().to_dict() == pytest.approx(expected[list(state.task.metrics)].to_dict())
 
 
 def test_cells_count_the_clips_that_they_show(pair):
     clip_set, made = pair
     for task, own_runs in made.items():
-        state = State(clip_set, task, own_runs[:1])
+        state = State(clip_set, clip_set.task(task), own_runs[:1])
         counts = state.counts().to_numpy()
         for (i, j), count in np.ndenumerate(counts):
             assert len(state.chosen(cell=(i, j))) == count
     squats = EXERCISES.index("Squat")
-    state = State(clip_set, "exercise", made["exercise"][:1])
-    assert (state.chosen(cell=(0, squats))["said"] == "Squat").all() and len(state.chosen(cell=(0, squats))) == 2
+    state = State(clip_set, clip_set.task("exercise"), made["exercise"][:1])
+    assert (state.chosen(cell=(0, squats))["predicted"] == "Squat").all() and len(state.chosen(cell=(0, squats))) == 2
 
 
 def test_filters_keep_what_they_say_and_the_worst_comes_first(pair):
     clip_set, made = pair
-    state = State(clip_set, "exercise", made["exercise"][:1])
+    state = State(clip_set, clip_set.task("exercise"), made["exercise"][:1])
     wrong = state.chosen(right=False)
     assert len(wrong) == 8 and not wrong["right"].any()
     everything = state.chosen()
@@ -74,7 +77,7 @@ def test_filters_keep_what_they_say_and_the_worst_comes_first(pair):
 
 def test_a_threshold_changes_what_is_named(pair):
     clip_set, made = pair
-    state = State(clip_set, "mgap", made["mgap"][:1])
+    state = State(clip_set, clip_set.task("mgap"), made["mgap"][:1])
     state.thresholds[:] = 0.0
     assert (state.per_label()["predicted"] == 32).all()
     state.thresholds[MUSCLES.index("quads")] = 1.0
@@ -103,7 +106,7 @@ def test_the_browser_follows_its_sliders_filters_and_marks(pair):
     browser.gallery.chosen = browser.gallery.items[0]["id"]
     assert "gone.mp4 is gone" in browser.message.value and browser.unusable.disabled
     browser.task.value = "mgap"
-    assert browser.state.task == "mgap" and len(browser.matrix.columns) == 4
+    assert browser.state.task.name == "mgap" and len(browser.matrix.columns) == 4
 
 
 @pytest.fixture
@@ -147,9 +150,9 @@ def test_another_data_set_leaves_nothing_of_the_one_before(playing):
 def test_looking_at_a_threshold_does_not_change_it(playing):
     values = np.linspace(0.4011, 0.6, 11)
     playing.thresholds.set(values)
-    playing.thresholds.muscle.value = "quads"
+    playing.thresholds.label.value = "quads"
     assert playing.thresholds.slider.value == pytest.approx(values[MUSCLES.index("quads")])
-    playing.thresholds.muscle.value = "all muscles"
+    playing.thresholds.label.value = "all"
     assert playing.thresholds.slider.description == "differ, mean"
     assert playing.state.thresholds.tolist() == values.tolist()
 
@@ -163,7 +166,7 @@ def test_what_cannot_be_done_is_said(playing, monkeypatch):
         playing.unusable.click()
     assert "no room" in playing.message.value and playing.playing
     for clip in playing.state.rows["clip_id"]:
-        review.mark("sample", clip, "unusable")
+        review.mark("sample", clip, "unusable", PAPER)
     playing._load()
     assert "no clips to show in split &quot;test&quot;" in playing.message.value and playing.gallery.items == []
 
@@ -173,9 +176,9 @@ def test_the_hybrid_is_that_of_02_and_03_whatever_else_was_trained(pair):
     runs.write_run(clip_set, network="slowfast_r50", inverse_beta=16)
     runs.write_run(clip_set, network="slowfast_r50", seed=1)
     runs.write_run(clip_set, network="x3d_m", clips_hash="gone00")
-    found = choice.offered(clip_set, "exercise", "quick")
-    assert len(found) == 4 and "SlowFast-R50, scratch, 1/β 16, seed 0, 3 epochs" in found
-    assert choice.hybrid(found.values(), "exercise", "quick") == tuple(made["exercise"])
+    found = choice.offered(clip_set, clip_set.task("exercise"), "quick")
+    assert len(found) == 4 and "SlowFast-R50, scratch, 1/β 16, 3 epochs, seed 0" in found
+    assert choice.hybrid(found.values(), clip_set.task("exercise"), "quick") == tuple(made["exercise"])
     with pytest.raises(
         FileNotFoundError,
         match=r"papermill notebooks/02_x3d.ipynb out.ipynb -p dataset sample -p task mgap -p preset smoke",
@@ -183,56 +186,101 @@ def test_the_hybrid_is_that_of_02_and_03_whatever_else_was_trained(pair):
         choice.check_runs(SimpleNamespace(task="mgap", preset="smoke", dataset="sample"), clip_set)
 
 
-@pytest.mark.parametrize(
-    ("path", "said"),
-    [("", "Choose a video"), (".", "is a folder"), ("<b>gone</b>.mp4", "&lt;b&gt;gone&lt;/b&gt;.mp4 is not there")],
-)
-def test_a_path_that_is_no_video_is_named(pair, path, said):
-    video = own.OwnVideo("sample")
-    video.start(path)
-    video.wait()
-    assert said in video.message.value and video.table is None
+# Labels: a data set's own, and runs of others than today's.
 
 
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(2.0, [(0, 2)]), (3.0, [(0, 3)]), (4.0, [(0, 3), (1, 4)]), (6.2, [(0, 3), (1.5, 4.5), (3, 6), (3.2, 6.2)])],
-)
-def test_windows_overlap_and_end_where_the_video_does(seconds, expected):
-    assert analysis.spans(seconds) == [pytest.approx(span) for span in expected]
+OWN = labels.Labels({"kettlebell swing": ("glutes", "forearms"), "burpee": ("chest",), "squat": ("quads", "glutes")})
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        {"a.mp4": {"metadata": {"name": "a.mp4"}, "content": b"film"}},  # ipywidgets 7
-        ({"name": "a.mp4", "type": "video/mp4", "size": 4, "content": memoryview(b"film")},),  # ipywidgets 8
-    ],
-)
-def test_uploads_of_both_ipywidgets_are_read(value):
-    assert own.uploaded(value) == ("a.mp4", b"film")
-    assert own.uploaded(type(value)()) is None
+@pytest.fixture
+def gym(monkeypatch, tmp_path):
+    """Three exercises and a muscle of one's own, with a run of each task."""
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    clip_set = runs.clip_set_of(OWN)
+    monkeypatch.setattr(prepare, "load", lambda name: clip_set)
+    made = {
+        task: [runs.write_run(clip_set, "gym", network=n, task=task) for n in ("x3d_m", "slowfast_r50")]
+        for task in ("exercise", "mgap")
+    }
+    return clip_set, made
 
 
-def test_what_no_exercise_is_sure_of_is_not_forced_into_one():
-    likely = np.full((2, 16), 0.01)
-    likely[0, 3], likely[1, 5] = 0.85, 0.3
-    table = pd.DataFrame(likely, columns=[f"exercise/{e}" for e in EXERCISES]).assign(start=[0, 1.5], end=[3, 4.5])
-    answered = own.with_answer(table, 0.5)
-    assert answered["answer"].tolist() == [EXERCISES[3], timeline.UNSURE] and answered["sure"].tolist() == [True, False]
-    assert timeline.colour(timeline.UNSURE) == timeline.GREY != timeline.colour(EXERCISES[3])
-    assert not own.with_answer(table, np.inf)["sure"].any()
+def test_a_data_set_with_labels_of_its_own_is_explored(gym):
+    browser = Browser("gym", "mgap")
+    assert browser.matrix.rows == list(OWN.muscles) == ["quads", "glutes", "chest", "forearms"]
+    assert browser.exercise.options == ("all", *OWN.exercises) == ("all", *browser.correct.options)
+    assert browser.thresholds.label.options == ("all", *OWN.muscles) and browser.gallery.total == 12
+    for task in ("mgap", "exercise"):
+        browser.task.value = task
+        shares = browser.state.muscles(list(browser.state.rows.exercise).index("kettlebell swing"))
+        assert list(shares) == list(OWN.muscles) and shares["forearms"] > 0.9 > 0.1 > shares["chest"]
+    assert browser.matrix.columns == list(OWN.exercises) and "accuracy" not in browser.scores.value
 
 
-def test_sure_begins_where_validation_is_mostly_right(pair):
+def test_a_muscle_of_ones_own_stands_beside_the_body_of_the_clip_that_plays(gym):
+    clip_set, _ = gym
+    (clip_set.folder / "film.mp4").write_bytes(b"film")
+    clip_set.clips["path"] = "film.mp4"
+    browser = Browser("gym", "exercise")
+    browser.exercise.value = "kettlebell swing"
+    browser.gallery.chosen = browser.gallery.items[0]["id"]
+    (window,) = browser.player.windows
+    assert 'data-muscle="forearms"' in browser.player.figure and window["shares"]["forearms"] > 0.9
+    assert "Worked: glutes, forearms" in window["words"]
+
+
+def test_runs_of_other_labels_are_called_so_and_shown_as_long_as_they_know_the_clips_labels(pair, monkeypatch):
+    clip_set, made = pair
+    more = labels.Labels({**clip_set.labels.muscles_of, "burpee": ("chest", "forearms")}, clip_set.labels.folders)
+    today = prepare.ClipSet("sample", clip_set.folder, clip_set.videos, clip_set.clips, more)
+    before = Browser("sample").state.scores()
+    monkeypatch.setattr(prepare, "load", lambda name: today)
+    browser = Browser("sample")
+    assert all(name.endswith(", other labels") for name in browser.run_names()) and len(browser.state.runs) == 2
+    assert browser.state.scores().equals(before) and "burpee" in browser.correct.options
+    assert len(browser.state.names) == 16
+
+
+def test_no_run_left_usable_says_why_and_what_to_run(pair, monkeypatch):
     clip_set, _ = pair
-    clips = clip_set.table().assign(split="val")
-    truth = np.repeat(np.arange(16).tolist() * 2, 2)
-    logits = (
-        np.linspace(1, 8, 64)[:, None] * np.eye(16)[(truth + (np.arange(64) < 20)) % 16]
-    )  # the 20 least sure are wrong
-    table = predictions.table(clips, logits, "exercise")
-    found = calibration.sure_above(table, clips)
-    confidence = predictions.probabilities(logits, "exercise").max(axis=1)
-    assert (confidence >= found - 1e-6).sum() == 55  # 44 right of 55 are 80 %
-    assert calibration.sure_above(predictions.table(clips, -logits, "exercise"), clips) == np.inf
+    muscles_of = {e: (*muscles, "forearms") for e, muscles in clip_set.labels.muscles_of.items()}
+    today = prepare.ClipSet("sample", clip_set.folder, clip_set.videos, clip_set.clips, labels.Labels(muscles_of))
+    monkeypatch.setattr(prepare, "load", lambda name: today)
+    browser = Browser("sample", "mgap")
+    assert browser.state is None and "forearms" in browser.message.value and "02_x3d" in browser.message.value
+    figure = still.gallery(today, browser.state)
+    assert "No run can be shown" in figure.texts[0].get_text()
+    browser.task.value = "exercise"
+    assert browser.state.task.name == "exercise" and browser.gallery.total == 32
+
+
+def test_an_error_while_loading_leaves_the_browser_listening(pair, monkeypatch):
+    def broken(*_):
+        raise ValueError("broken")
+
+    browser = Browser("sample")
+    with monkeypatch.context() as patch:
+        patch.setattr(choice, "hybrid", broken)
+        browser.task.value = "mgap"
+    assert "broken" in browser.message.value and browser.state is None
+    browser.task.value = "exercise"
+    browser.right.value = "wrong"
+    assert browser.state.task.name == "exercise" and browser.gallery.total > 0 and not browser._quiet
+
+
+def test_quiet_ends_with_an_error():
+    quiet = Quiet()
+    with pytest.raises(KeyError), quiet:
+        assert quiet
+        raise KeyError
+    assert not quiet
+
+
+def test_a_picture_stands_in_for_a_widget_and_goes_where_the_widget_lives(pair):
+    clip_set, made = pair
+    figure = still.gallery(clip_set, State(clip_set, clip_set.task("exercise"), made["exercise"]))
+    html = still.instead(figure, "the worst clips").data
+    assert 'class="exmus-still"' in html and "data:image/png;base64," in html and 'alt="the worst clips"' in html
+    assert not plt.fignum_exists(figure.number)  # or it would be shown twice
+    assert ".exmus-still { display: none; }" in widgets.STYLE
+    assert still.instead(None, "no <video>").data == '<p class="exmus-still">no &lt;video&gt;</p>'

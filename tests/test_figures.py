@@ -7,12 +7,15 @@ import pytest
 from helpers import number_of, write_video
 from matplotlib import pyplot as plt
 
-from exmus_lib import vocabulary, workspace
+from exmus_lib import labels, workspace
 from exmus_lib.pictures import architecture, figures
+from exmus_lib.tasks import task
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.vocabulary import EXERCISES, MUSCLES
 
 mpl.use("Agg")
+PAPER = labels.paper()
+EXERCISES, MUSCLES = PAPER.exercises, PAPER.muscles
+OWN = labels.Labels({"kettlebell swing": ("glutes", "forearms"), "burpee": ("chest",), "squat": ("quads", "glutes")})
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +53,7 @@ CLIPS = pd.DataFrame(
 
 
 def test_class_balance_counts_clips_per_exercise_and_split():
-    ax = figures.class_balance(CLIPS, "exercise")
+    ax = figures.class_balance(CLIPS, task("exercise", PAPER))
     assert names(ax) == list(EXERCISES)
     train, val, test = (dict(zip(EXERCISES, lengths, strict=True)) for lengths in bars(ax))
     assert {e: (train[e], val[e], test[e]) for e in EXERCISES if train[e] or val[e] or test[e]} == {
@@ -65,7 +68,7 @@ def test_class_balance_counts_clips_per_exercise_and_split():
 
 
 def test_class_balance_counts_a_clip_for_each_of_its_muscles():
-    ax = figures.class_balance(CLIPS, "mgap", plt.subplots()[1])
+    ax = figures.class_balance(CLIPS, task("mgap", PAPER), plt.subplots()[1])
     train, val, test = (dict(zip(MUSCLES, lengths, strict=True)) for lengths in bars(ax))
     assert (train["glutes"], val["glutes"], test["glutes"]) == (5 + 3, 2, 1)
     assert (train["lower back"], train["chest"], test["chest"]) == (3, 0, 1)
@@ -101,7 +104,7 @@ def test_learning_curves_of_one_epoch_and_of_no_validation():
     _, scores = figures.learning_curves(
         {"m": write_run("b", "mgap", train_loss=[0.7], val_loss=[0.6], val_f1=[0.25])}
     ).axes
-    assert scores.get_ylabel() == "macro F1 (%)" and scores.get_lines()[0].get_ydata().tolist() == [25]
+    assert scores.get_ylabel() == "F1 (%)" and scores.get_lines()[0].get_ydata().tolist() == [25]
 
 
 def test_no_run_is_left_out_of_the_learning_curves():
@@ -113,20 +116,20 @@ def test_no_run_is_left_out_of_the_learning_curves():
 def test_confusion_matrix_counts_clips_and_shades_by_row():
     truth = np.array([0, 0, 0, 0, 12])
     probabilities = np.eye(16)[[0, 0, 0, 3, 3]]
-    ax = figures.confusion_matrix(truth, probabilities, title="a run")
+    ax = figures.confusion_matrix(truth, probabilities, EXERCISES, title="a run")
     share = ax.collections[0].get_array().reshape(16, 16)
     assert share[0, 0] == 75 and share[0, 3] == 25 and share[12, 3] == 100 and share.sum() == 200
     assert texts(ax) == ["3", "1", "1"]
     assert names(ax)[0] == "Bench Press (4)" and names(ax)[12] == "Squat (1)" and names(ax)[1] == "Bicep Curl (0)"
     assert [label.get_text() for label in ax.get_xticklabels()] == list(EXERCISES)
-    assert ax.get_title("left") == "a run" and ax.get_title("right") == "3 of 5 clips right"
+    assert ax.get_title("left") == "a run" and ax.get_xlabel() == "predicted exercise (3 of 5 clips right)"
 
 
 def test_label_bars_show_scores_support_and_what_is_undefined():
     truth, probabilities = np.zeros((4, 11), dtype=int), np.zeros((4, 11))
     truth[:, 0], probabilities[:, 0] = [1, 1, 0, 0], [0.9, 0.1, 0.9, 0.1]
     truth[:, 1], probabilities[:, 1] = [1, 0, 0, 0], [0.9, 0.9, 0.9, 0.1]
-    ax = figures.label_bars(truth, probabilities, title="a run")
+    ax = figures.label_bars(truth, probabilities, MUSCLES, title="a run")
     precision, recall, f1 = bars(ax)
     assert (precision[:2], recall[:2]) == ([50, pytest.approx(100 / 3)], [50, 100])
     assert f1[:2] == [50, pytest.approx(100 * 2 / 4)]
@@ -137,14 +140,31 @@ def test_label_bars_show_scores_support_and_what_is_undefined():
     )  # in the legend's order from the top
     assert texts(ax) == ["undefined"] * 3 * 9
     truth[:, 2] = 1  # present and never said
-    assert texts(figures.label_bars(truth, probabilities)).count("0") == 3
+    assert texts(figures.label_bars(truth, probabilities, MUSCLES)).count("0") == 3
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["precision", "recall", "F1"]
     assert (ax.get_title("left"), ax.get_xlabel()) == ("a run", "%")
 
 
 def test_label_bars_serve_exercises_too():
-    ax = figures.label_bars(np.array([0, 0, 5]), np.eye(16)[[0, 5, 5]])
+    ax = figures.label_bars(np.array([0, 0, 5]), np.eye(16)[[0, 5, 5]], EXERCISES)
     assert names(ax)[0] == "Bench Press (2)" and bars(ax)[1][0] == 50 and bars(ax)[0][5] == 50
+
+
+def test_figures_take_any_labels():
+    clips = pd.DataFrame({"exercise": ["burpee", "kettlebell swing", "squat"], "split": ["train", "train", "test"]})
+    ax = figures.class_balance(clips, task("mgap", OWN))
+    assert names(ax) == list(OWN.muscles) == ["quads", "glutes", "chest", "forearms"]
+    assert bars(ax) == [[0, 1, 1, 1], [0, 0, 0, 0], [1, 1, 0, 0]]
+    assert ax.get_title("left") == "Clips per muscle and split"
+    ax = figures.confusion_matrix(np.array([0, 2]), np.eye(3)[[0, 1]], OWN.exercises)
+    assert names(ax) == ["kettlebell swing (1)", "burpee (0)", "squat (1)"]
+    many = [f"exercise {i}" for i in range(40)]
+    assert len(names(figures.label_bars(np.arange(40), np.eye(40), many))) == 40
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 22, 40])
+def test_every_label_has_a_colour_of_its_own(count):
+    assert len(set(figures.colours(count, lightness=0.5))) == count
 
 
 @pytest.fixture
@@ -249,7 +269,7 @@ def test_expansion_shows_each_step():
 
 
 def test_save_writes_a_picture_and_vectors(home):
-    ax = figures.class_balance(CLIPS, "exercise")
+    ax = figures.class_balance(CLIPS, task("exercise", PAPER))
     png, pdf = figures.save(ax, "fig2")
     assert [png, pdf] == [home / "outputs/figures/fig2.png", home / "outputs/figures/fig2.pdf"]
     assert plt.imread(png).shape[1] > 1000 and pdf.read_bytes().startswith(b"%PDF")
@@ -259,6 +279,6 @@ def test_save_writes_a_picture_and_vectors(home):
 
 def test_drawing_leaves_the_readers_own_settings_alone():
     before = dict(mpl.rcParams)
-    figures.class_balance(CLIPS, "exercise")
-    figures.label_bars(*[vocabulary.truth(["Squat"], "mgap")] * 2)
+    figures.class_balance(CLIPS, task("exercise", PAPER))
+    figures.label_bars(*[task("mgap", PAPER).truth(["Squat"])] * 2, MUSCLES)
     assert dict(mpl.rcParams) == before

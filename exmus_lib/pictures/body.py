@@ -1,9 +1,10 @@
-"""The eleven muscles on a body, front and back, as SVG: shaded by probability, outlined where they are worked."""
+"""Muscles on a body, front and back, as SVG: shaded by probability, outlined where they are worked.
 
-from collections.abc import Collection, Mapping
+The paper's eleven have regions on it. Any other muscle stands beside the body as a box, with its value.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
-
-from exmus_lib.vocabulary import MUSCLES
 
 # Outlines of the right half, clockwise, y from 0 (crown) to 420 (sole), x from the middle of the body; drawn twice, mirrored.
 HALF = (
@@ -32,54 +33,61 @@ LIGHT, DARK, TRUE, SKIN = (255, 255, 255), (11, 61, 110), "#d95f02", "#e8d9cc"
 
 
 def svg(probabilities: Mapping[str, float], true: Collection[str] = (), width: int = 300) -> str:
-    """The body of a clip as SVG: `probabilities` (0 to 1) of all muscles, and those that are `true`, by name.
+    """The body of a clip as SVG: `probabilities` (0 to 1) by muscle, and those muscles that are `true`; the body is `width` wide.
 
     Its text for those who do not see it is `words`; each muscle has its own, shown by browsers under the pointer. Raises
-    ValueError for a muscle that is not in the vocabulary, or lacks a probability.
+    ValueError for a true muscle without a probability.
     """
-    _check(probabilities, true)
+    label = escape(words(probabilities, true))
+    beside, room = _beside([m for m in probabilities if m not in FRONT | BACK], probabilities, true)
     views = "".join(
         f'<g transform="translate({x} 8)"><text y="-1" class="side">{name}</text>{_figure(parts, probabilities, true)}</g>'
         for x, name, parts in ((85, "front", FRONT), (245, "back", BACK))
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -12 330 478" width="{width}" role="img" class="exmus-body"'
-        f' aria-label="{escape(words(probabilities, true))}">'
-        f"<style>.exmus-body text{{font:12px sans-serif;fill:currentColor}}.exmus-body .side{{text-anchor:middle}}</style>"
-        f"{views}{_legend()}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -12 {330 + room} 478" width="{width * (330 + room) / 330:.0f}"'
+        f' role="img" class="exmus-body" aria-label="{label}"><style>.exmus-body text{{font:12px sans-serif;'
+        f"fill:currentColor;stroke:none}}.exmus-body .side{{text-anchor:middle}}</style>{views}{beside}{_legend()}</svg>"
     )
 
 
 def words(probabilities: Mapping[str, float], true: Collection[str] = ()) -> str:
     """The same in words: muscles from the likeliest down, with what is true."""
-    _check(probabilities, true)
-    ranked = sorted(MUSCLES, key=lambda muscle: -probabilities[muscle])
-    said = ", ".join(f"{muscle} {probabilities[muscle]:.0%}" for muscle in ranked)
-    worked = ", ".join(muscle for muscle in MUSCLES if muscle in true)
-    return f"Muscles: {said}." + (f" Worked: {worked}." if worked else "")
-
-
-def _check(probabilities: Mapping[str, float], true: Collection[str]) -> None:
-    unknown = [muscle for muscle in [*probabilities.keys(), *true] if muscle not in MUSCLES]
-    if unknown:
-        raise ValueError(f"{unknown} are not among the muscles: {', '.join(MUSCLES)}")
-    missing = [muscle for muscle in MUSCLES if muscle not in probabilities]
+    missing = [muscle for muscle in true if muscle not in probabilities]
     if missing:
-        raise ValueError(f"no probability for {', '.join(missing)}")
+        raise ValueError(f"no probability for {', '.join(missing)}, only for {', '.join(probabilities)}")
+    ranked = sorted(probabilities, key=lambda muscle: -probabilities[muscle])
+    likely = ", ".join(f"{muscle} {probabilities[muscle]:.0%}" for muscle in ranked)
+    worked = ", ".join(muscle for muscle in probabilities if muscle in true)
+    return f"Muscles: {likely}." + (f" Worked: {worked}." if worked else "")
 
 
-def _figure(parts: dict[str, tuple], probabilities: Mapping[str, float], true: Collection[str]) -> str:
+def _figure(parts: Mapping[str, tuple], probabilities: Mapping[str, float], true: Collection[str]) -> str:
     half = f'<path d="{_smooth(HALF)}"/>'
-    drawn = [f'<g fill="{SKIN}"><ellipse cy="30" rx="17" ry="22"/>{half}<g transform="scale(-1 1)">{half}</g></g>']
-    for muscle, outline in parts.items():
-        line = f'stroke="{TRUE}" stroke-width="2.5"' if muscle in true else 'stroke="#8a8a8a" stroke-width="0.6"'
-        note = f"{muscle} {probabilities[muscle]:.0%}" + (", worked" if muscle in true else "")
-        path = f'<path d="{_smooth(outline)}"/>'
-        drawn.append(
-            f'<g data-muscle="{muscle}" fill="{shade(probabilities[muscle])}" {line}><title>{note}</title>'
-            f'{path}<g transform="scale(-1 1)">{path}</g></g>'
-        )
-    return "".join(drawn)
+    skin = f'<g fill="{SKIN}"><ellipse cy="30" rx="17" ry="22"/>{half}<g transform="scale(-1 1)">{half}</g></g>'
+    regions = {muscle: f'<path d="{_smooth(parts[muscle])}"/>' for muscle in parts if muscle in probabilities}
+    return skin + "".join(
+        _muscle(muscle, f'{path}<g transform="scale(-1 1)">{path}</g>', probabilities, true)
+        for muscle, path in regions.items()
+    )
+
+
+def _beside(muscles: Sequence[str], probabilities: Mapping[str, float], true: Collection[str]) -> tuple[str, float]:
+    """Boxes for muscles without a region, twelve in a column right of the body, and how much room they take."""
+    column = 34 + 6.8 * max(map(len, muscles), default=0)  # about as wide as the longest name
+    drawn = []
+    for i, muscle in enumerate(muscles):
+        x, y = 330 + round(i // 12 * column), 20 + i % 12 * 35
+        box = f'<rect x="{x}" y="{y}" width="18" height="26" rx="3"/><text x="{x + 24}" y="{y + 11}">{escape(muscle)}</text>'
+        value = f'<text x="{x + 24}" y="{y + 25}" data-value="">{probabilities[muscle]:.0%}</text>'
+        drawn.append(_muscle(muscle, box + value, probabilities, true))
+    return "".join(drawn), column * -(-len(muscles) // 12)
+
+
+def _muscle(muscle: str, shape: str, probabilities: Mapping[str, float], true: Collection[str]) -> str:
+    line = f'stroke="{TRUE}" stroke-width="2.5"' if muscle in true else 'stroke="#8a8a8a" stroke-width="0.6"'
+    note = f"{escape(muscle)} {probabilities[muscle]:.0%}" + (", worked" if muscle in true else "")
+    return f'<g data-muscle="{escape(muscle)}" fill="{shade(probabilities[muscle])}" {line}><title>{note}</title>{shape}</g>'
 
 
 def shade(probability: float) -> str:

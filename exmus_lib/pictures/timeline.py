@@ -1,66 +1,74 @@
 """A video's windows as a picture: the exercise along time, and each muscle's probability below it."""
 
+from collections.abc import Sequence
+from textwrap import wrap
+
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from exmus_lib.pictures.figures import STYLE
-from exmus_lib.vocabulary import EXERCISES, MUSCLES
+from exmus_lib.pictures import figures
+from exmus_lib.tasks import Exercise, Muscles, Task
 
 UNSURE = "not sure"
 GREY = "#c9c9c9"
 
 
-def colour(answer: str) -> str:
-    """The colour of an exercise, the same in every timeline; grey for what is none."""
-    if answer not in EXERCISES:
+def columns(table: pd.DataFrame, task: type[Task]) -> dict[str, str]:
+    """label -> the column of its probability, <task>/<label>, in label order; empty where the windows have none of a task."""
+    return {column.partition("/")[2]: column for column in table if column.startswith(f"{task.name}/")}
+
+
+def colour(answer: str, exercises: Sequence[str]) -> str:
+    """The colour of an exercise by its place among `exercises`; grey for what is none of them."""
+    if answer not in exercises:
         return GREY
-    return mpl.colors.to_hex(sns.husl_palette(len(EXERCISES), l=0.6)[EXERCISES.index(answer) * 7 % len(EXERCISES)])
+    return mpl.colors.to_hex(figures.colours(len(exercises), lightness=0.6)[exercises.index(answer)])
 
 
-def number(answer: str) -> str:
-    """The exercise's number, as in Table 3, which tells pieces apart in grey too; "" for what is none."""
-    return str(EXERCISES.index(answer)) if answer in EXERCISES else ""
+def number(answer: str, exercises: Sequence[str]) -> str:
+    """The exercise's number, from 0, which tells pieces apart in grey too; "" for what is none."""
+    return str(exercises.index(answer)) if answer in exercises else ""
 
 
-@mpl.rc_context(STYLE)
 def timeline(table: pd.DataFrame, title: str) -> Figure:
-    """Windows with start, end, answer and, where there are any, mgap/<muscle> probabilities: a strip, and a map below it."""
-    columns = [f"mgap/{muscle}" for muscle in MUSCLES]
-    has_muscles = columns[0] in table
-    figure, axes = plt.subplots(
-        1 + has_muscles, 1, figsize=(8, 3.9 if has_muscles else 1.4), sharex=True, squeeze=False,
-        height_ratios=[1, 4] if has_muscles else [1],
-    )  # fmt: skip
+    """Windows with start, end, answer and the probabilities of `columns`: a strip, and a map of the muscles, if any, below it.
+
+    What a column `warning` says stands in the title, and then nothing has a colour. Made without pyplot and its settings, so
+    that any thread may draw it; a notebook shows it by `display`.
+    """
+    exercises, muscles = list(columns(table, Exercise)), columns(table, Muscles)
+    warning = "".join(table.get("warning", pd.Series(dtype=str)).unique())
+    figure = Figure(figsize=(8, 0.7 + 0.29 * max(2, len(muscles))), dpi=110, layout="constrained")
+    strip, *below = figure.subplots(
+        1 + bool(muscles), 1, sharex=True, squeeze=False, height_ratios=[1, 4][: 1 + bool(muscles)]
+    ).flat
     middles = (table["start"] + table["end"]).to_numpy() / 2
     edges = np.concatenate([[table["start"].iloc[0]], (middles[1:] + middles[:-1]) / 2, [table["end"].iloc[-1]]])
-    strip = axes[0, 0]
-    strip.barh(0, np.diff(edges), left=edges[:-1], color=[colour(answer) for answer in table["answer"]], height=1)
-    runs = table["answer"].ne(table["answer"].shift()).cumsum()
-    for _, part in table.groupby(runs):
-        first, last = part.index[0] - table.index[0], part.index[-1] - table.index[0]
-        share = (edges[last + 1] - edges[first]) / (edges[-1] - edges[0])
-        answer = part["answer"].iloc[0]
-        fitting = next((text for text in (answer, number(answer)) if share > 0.02 * len(text)), "")
-        strip.text((edges[first] + edges[last + 1]) / 2, 0, fitting, ha="center", va="center", fontsize=8)
+    answers = table["answer"].tolist()
+    strip.barh(0, np.diff(edges), left=edges[:-1], color=[colour(answer, exercises) for answer in answers], height=1)
+    starts = [i for i, answer in enumerate(answers) if i == 0 or answer != answers[i - 1]]
+    for first, last in zip(starts, [*starts[1:], len(answers)], strict=True):
+        answer, share = answers[first], (edges[last] - edges[first]) / (edges[-1] - edges[0])
+        fitting = next((text for text in (answer, number(answer, exercises)) if share > 0.02 * len(text)), "")
+        strip.text((edges[first] + edges[last]) / 2, 0, fitting, ha="center", va="center", fontsize=8)
     strip.set(yticks=[], ylim=(-0.5, 0.5), xlim=(edges[0], edges[-1]))
-    strip.set_title(title)
-    shown = [answer for answer in dict.fromkeys(table["answer"])]
-    strip.legend(
-        handles=[Patch(color=colour(answer), label=f"{number(answer)} {answer}".strip()) for answer in shown], loc="upper left",
-        bbox_to_anchor=(1.01, 1.4), fontsize=7.5,
-    )  # fmt: skip
-    if has_muscles:
-        ax = axes[1, 0]
-        drawn = ax.pcolormesh(
-            edges, np.arange(len(MUSCLES) + 1), 100 * table[columns].to_numpy().T, cmap="Blues", vmin=0, vmax=100
-        )
-        ax.set_yticks(np.arange(len(MUSCLES)) + 0.5, MUSCLES)
+    heading = {"loc": "left", "fontsize": 10, "fontweight": "bold", "parse_math": False}  # a file may be called $x$
+    strip.set_title("\n".join([title, *wrap(warning, 70)]), color="#8a3b00" if warning else "black", **heading)
+    keys = [(colour(a, exercises), f"{number(a, exercises)} {a}".strip()) for a in dict.fromkeys(answers)]
+    patches = [Patch(color=shade, label=text) for shade, text in keys]
+    figure.legend(handles=patches, loc="outside right upper", fontsize=7.5, frameon=False)
+    for ax in below:
+        shares = 100 * table[list(muscles.values())].to_numpy().T
+        look = {"cmap": "Greys" if warning else "Blues", "vmin": 0, "vmax": 100}
+        drawn = ax.pcolormesh(edges, np.arange(len(muscles) + 1), shares, **look)
+        ax.set_yticks(np.arange(len(muscles)) + 0.5, muscles)
         ax.invert_yaxis()
-        figure.colorbar(drawn, ax=ax, label="probability (%)", pad=0.02)
-    axes[-1, 0].set_xlabel("seconds")
+        figure.colorbar(drawn, ax=ax, pad=0.02).set_label("probability (%)", fontsize=9)
+    for ax in figure.axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=9)
+    [strip, *below][-1].set_xlabel("seconds", fontsize=9)
     return figure

@@ -3,7 +3,6 @@
 from exmus_lib.pictures.explorer.browse import Browser as browse
 from exmus_lib.pictures.explorer.choice import check_runs
 from exmus_lib.pictures.explorer.own import OwnVideo as own_video
-from exmus_lib.pictures.explorer.shown import muscles_of
-from exmus_lib.pictures.explorer.still import gallery, reel
+from exmus_lib.pictures.explorer.still import gallery, instead, reel
 
-__all__ = ["browse", "check_runs", "gallery", "muscles_of", "own_video", "reel"]
+__all__ = ["browse", "check_runs", "gallery", "instead", "own_video", "reel"]

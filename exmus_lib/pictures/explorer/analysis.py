@@ -1,4 +1,4 @@
-"""A video of any length, window by window: what runs say of each, with memory that does not grow with the video."""
+"""A video of any length, window by window: what runs predict for each, with memory that does not grow with the video."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ import pandas as pd
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import predict
 from exmus_lib.scores import ensembles
+from exmus_lib.tasks import Task
 from exmus_lib.videos import cut, read, windows
 from exmus_lib.videos.dataset import view_of
-from exmus_lib.vocabulary import LABELS
 
-Said = Callable[[float, str], None]  # the share done, and what is being done
+Report = Callable[[float, str], None]  # the share done, and what is being done
 
 
 class Cancelled(Exception):
@@ -23,31 +23,35 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Hybrid:
-    """Runs of one task, trained networks, mixed: `x` for the first, the rest shared evenly."""
+    """Runs of one task and the same labels, trained networks, mixed: `x` for the first, the rest shared evenly."""
 
-    task: str
     runs: Sequence[workspace.Run]
     x: float = 0.5
 
+    @property
+    def task(self) -> Task:
+        """With the labels that the runs were trained on."""
+        return predictions.task_of(self.runs[0])
 
-def small_copy(video: Path, copy: Path, said: Said, stopped: Callable[[], bool]) -> read.VideoInfo:
+
+def small_copy(video: Path, copy: Path, report: Report, stopped: Callable[[], bool]) -> read.VideoInfo:
     """Write the video upright, 256 pixels at its shorter side, as clips are cut: what networks see and a browser plays.
 
     Raises VideoError naming the file and why when it cannot be read or is shorter than a clip, Cancelled when `stopped` says so.
     """
 
-    def report(share: float) -> None:
+    def reading(share: float) -> None:
         if stopped():
             raise Cancelled
-        said(share, "reading")
+        report(share, "reading")
 
-    return cut.small_copy(video, copy, report)
+    return cut.small_copy(video, copy, reading)
 
 
 def analyse(
-    copy: Path, facts: read.VideoInfo, hybrids: Sequence[Hybrid], said: Said, stopped: Callable[[], bool]
+    copy: Path, facts: read.VideoInfo, hybrids: Sequence[Hybrid], report: Report, stopped: Callable[[], bool]
 ) -> pd.DataFrame:
-    """What the hybrids say of each window of a video made by `small_copy`: a row per window.
+    """What the hybrids predict for each window of a video made by `small_copy`: a row per window.
 
     Columns: start, end (seconds), and <task>/<label>, probabilities, for the tasks of the hybrids. Raises Cancelled.
     """
@@ -57,19 +61,19 @@ def analyse(
     for number, (start, end) in enumerate(spans):
         if stopped():
             raise Cancelled
-        said(number / len(spans), "recognising")
+        report(number / len(spans), "recognising")
         views, row = {}, {"start": round(start, 3), "end": round(end, 3)}
         for hybrid in hybrids:
             logits = []
             for run in hybrid.runs:
-                network, how = networks[run]
-                if how not in views:
-                    times = windows.span_times((start, end), facts, how)
-                    views[how] = view_of(read.read_frames(copy, times), how)[None]
-                logits.append(predict.forward(network, views[how], run.facts()["network"])[0])
-            mixed = logits[0] if len(logits) == 1 else ensembles.mean(np.stack(logits), hybrid.x)
-            likely = predictions.probabilities(mixed.astype(float), hybrid.task)[0]
-            row |= {f"{hybrid.task}/{label}": float(p) for label, p in zip(LABELS[hybrid.task], likely, strict=True)}
+                network, recipe = networks[run]
+                if recipe not in views:
+                    times = windows.span_times((start, end), facts, recipe)
+                    views[recipe] = view_of(read.read_frames(copy, times), recipe)[None]
+                logits.append(predict.forward(network, views[recipe], run.facts()["network"])[0])
+            mixed, task = logits[0] if len(logits) == 1 else ensembles.mean(np.stack(logits), hybrid.x), hybrid.task
+            likely = task.probabilities(mixed.astype(float))[0].tolist()
+            row |= {f"{task.name}/{label}": p for label, p in zip(task.names, likely, strict=True)}
         rows.append(row)
-    said(1.0, "done")
+    report(1.0, "done")
     return pd.DataFrame(rows)

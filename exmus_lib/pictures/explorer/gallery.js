@@ -5,8 +5,8 @@ function render({ model, el }) {
   bar.className = "exmus-bar";
   const back = button("‹ previous", () => turn(-1));
   const next = button("next ›", () => turn(1));
-  const where = document.createElement("span");
-  bar.append(back, where, next);
+  const place = document.createElement("span");
+  bar.append(back, place, next);
   const grid = document.createElement("div");
   grid.className = "exmus-grid";
   el.append(bar, grid);
@@ -24,7 +24,7 @@ function render({ model, el }) {
   }
   function count() {
     const page = model.get("page"), pages = model.get("pages");
-    where.textContent = pages ? `page ${page + 1} of ${pages}, ${model.get("total")} clips` : "no clip is left by these filters";
+    place.textContent = pages ? `page ${page + 1} of ${pages}, ${model.get("total")} clips` : "no clip is left by these filters";
     back.disabled = page <= 0;
     next.disabled = page >= pages - 1;
   }

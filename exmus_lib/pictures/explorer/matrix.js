@@ -5,7 +5,7 @@ function render({ model, el }) {
     const rows = model.get("rows"), columns = model.get("columns"), square = rows.length === columns.length;
     const table = document.createElement("table");
     const head = document.createElement("thead"), body = document.createElement("tbody");
-    head.append(line([th(square ? "true ↓  said →" : ""), ...columns.map((name, j) => th(square ? `${j}` : name, name))]));
+    head.append(line([th(square ? "true ↓  predicted →" : ""), ...columns.map((name, j) => th(square ? `${j}` : name, name))]));
     model.get("counts").forEach((counts, i) => {
       const total = counts.reduce((a, b) => a + b, 0);
       body.append(line([th(square ? `${rows[i]}  ${i}` : rows[i]), ...counts.map((count, j) => cell(i, j, count, total))]));

@@ -1,33 +1,35 @@
 """Your own video: chosen, read, cut into overlapping windows, recognised, and played beside what was recognised."""
 
-import base64
-import io
 import tempfile
 import threading
 from dataclasses import dataclass
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 
 import ipywidgets as ipw
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from exmus_lib import workspace
-from exmus_lib.pictures import timeline
-from exmus_lib.pictures.explorer import analysis, choice, shown
-from exmus_lib.pictures.explorer.browse import LOOK
+from exmus_lib.pictures import body, timeline
+from exmus_lib.pictures.explorer import analysis, choice, shown, still
+from exmus_lib.pictures.explorer.browse import BODY, LOOK, WRAP
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.widgets import Player
-from exmus_lib.scores import calibration
+from exmus_lib.scores import calibration, ensembles
+from exmus_lib.tasks import TASKS, Exercise, Muscles
 from exmus_lib.videos import prepare
 from exmus_lib.videos.read import VideoError
-from exmus_lib.vocabulary import EXERCISES, MUSCLES, TASKS
 
 STAYS = (
     "The video stays on the machine that runs this notebook's kernel (on Colab that is one of Google's); nothing is sent on."
     " Uploads over 10 MB need a server started by <code>make lab</code> or <code>make app</code>; a path always works."
 )
+BANNER = '<p style="border-left:4px solid #b35900;padding:2px 10px;background:#fdf4ea;color:#1a1a1a">{}</p>'
+MOSTLY = f"{calibration.RIGHT:.0%} of the validation clips are right"
+BLUE, GREY = (11, 61, 110), (90, 90, 90)  # ink of the muscles along time
 
 
 def uploaded(value) -> tuple[str, bytes] | None:
@@ -47,63 +49,69 @@ class Job:
     video: Path
     content: bytes | None
     runs: dict[str, tuple[workspace.Run, ...]]
+    from_dataset: bool
 
 
 class OwnVideo(ipw.VBox):
-    """A video by upload or path, any length; the networks of `dataset` trained at `preset`, both tasks.
+    """A video by upload or path, any length; the networks of `dataset` trained at `preset`, all tasks.
 
-    `table` has the windows of the last video (analysis.analyse), None where it failed, with `sure`, whether the exercise is
-    above the confidence at which validation clips were mostly right.
+    `table` has the windows of the last video (`analysis.analyse` and `answered`), None where it failed.
     """
 
     def __init__(self, dataset: str, preset: str = "quick"):
-        self.clip_set, self.table = prepare.load(dataset), None
+        self.clip_set, self.table, self.name = prepare.load(dataset), None, ""
         self.path = ipw.Text(placeholder="/path/to/video.mp4", description="path", **LOOK)
         self.upload = ipw.FileUpload(accept="", multiple=False, description="or upload")
         self.go = ipw.Button(description="recognise", button_style="primary")
         self.cancel = ipw.Button(description="cancel", disabled=True)
         self.progress = ipw.FloatProgress(min=0, max=1, layout=LOOK["layout"])
         self.message, self.take_away, self.player = ipw.HTML(), ipw.HTML(), Player()
-        self.runs = {}
-        for task in TASKS:
-            found = {
-                name: run
-                for name, run in choice.offered(self.clip_set, task, preset).items()
-                if (run.folder / "weights.safetensors").exists()
-            }
-            chosen = choice.hybrid(found.values(), task, preset)
-            self.runs[task] = ipw.SelectMultiple(options=found, value=chosen, rows=3, description=task, **LOOK)
+        self.runs = {name: self._menu(name, preset) for name in TASKS}
         self._stop, self._thread, self._newest = threading.Event(), None, None
         for widget in (self.path, self.upload):  # whichever was used last counts
             widget.observe(lambda change: setattr(self, "_newest", change["owner"]), "value")
         self.go.on_click(lambda _: self.start())
         self.cancel.on_click(lambda _: self._stop.set())
-        wrap = ipw.Layout(display="flex", flex_flow="row wrap", width="100%")
-        banner = choice.RENDERED if workspace.is_rendered(dataset) else ""
+        banner = f"These networks are {choice.RENDERED}." if workspace.is_rendered(dataset) else ""
         super().__init__([
-            ipw.HTML(f"{banner}<p>{STAYS}</p>"),
-            ipw.Box([ipw.VBox([self.path, self.upload]), ipw.VBox(list(self.runs.values()))], layout=wrap),
-            ipw.Box([self.go, self.cancel, self.progress], layout=wrap),
+            ipw.HTML(f"{banner and BANNER.format(banner)}<p>{STAYS}</p>"),
+            ipw.Box([ipw.VBox([self.path, self.upload]), ipw.VBox(list(self.runs.values()))], layout=WRAP),
+            ipw.Box([self.go, self.cancel, self.progress], layout=WRAP),
             self.message, self.player, self.take_away,
         ])  # fmt: skip
 
-    def start(self, video: str | Path | None = None) -> None:
-        """Begin with a video, else with the one that was chosen last, in a thread of its own, so that cancel is heard."""
+    def _menu(self, name: str, preset: str) -> ipw.SelectMultiple:
+        """The trained networks of a task, the hybrid's chosen; empty where the data set has no label for it."""
+        try:
+            task = self.clip_set.task(name)
+        except ValueError:
+            return ipw.SelectMultiple(options=[], rows=1, description=name, **LOOK)
+        offered = choice.offered(self.clip_set, task, preset).items()
+        networks = {title: run for title, run in offered if (run.folder / "weights.safetensors").exists()}
+        chosen = choice.hybrid(networks.values(), task, preset)
+        return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=name, **LOOK)
+
+    def start(self, video: str | Path | None = None, from_dataset: bool = False) -> None:
+        """Begin with a video, else with the one that was chosen last, in a thread of its own, so that cancel is heard.
+
+        `from_dataset`: it was made of clips of the data set, as `still.reel` makes one, so networks may know what they see.
+        """
         if self._thread and self._thread.is_alive():
             return
         if video is not None:
             self.path.value, self._newest = str(video), self.path
         upload = uploaded(self.upload.value) if self._newest is not self.path else None
         name, content = upload or (self.path.value.strip(), None)
-        job = Job(Path(name).expanduser(), content, {task: w.value for task, w in self.runs.items() if w.value})
+        chosen = {task: menu.value for task, menu in self.runs.items() if menu.value}
+        job = Job(Path(name).expanduser(), content, chosen, from_dataset)
         self.table, self.player.video, self.player.windows, self.take_away.value = None, b"", [], ""
         if not name:
             self._say("Choose a video: upload one, or give its path.")
         elif content is None and not job.video.is_file():
-            what = "is a folder, not a video" if job.video.is_dir() else "is not there"
-            self._say(f"{job.video.absolute()} {what}. Upload a video, or give its path.")
+            problem = "is a folder, not a video" if job.video.is_dir() else "is not there"
+            self._say(f"{job.video.absolute()} {problem}. Upload a video, or give its path.")
         elif not job.runs:
-            self._say("Choose at least one run. None there? `make demo`, 02_x3d and 03_slowfast train some.")
+            self._say(f"Choose at least one run. None there? {choice.MAKE}.")
         else:
             self._stop.clear()
             self.go.disabled, self.cancel.disabled = True, False
@@ -115,6 +123,10 @@ class OwnVideo(ipw.VBox):
         if self._thread:
             self._thread.join()
 
+    def picture(self) -> Figure | None:
+        """The timeline of the last video; None where it failed."""
+        return None if self.table is None else timeline.timeline(self.table, self.name)
+
     def _work(self, job: Job) -> None:
         try:
             with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +134,7 @@ class OwnVideo(ipw.VBox):
                 if job.content is not None:
                     video = Path(folder) / video.name
                     video.write_bytes(job.content)
-                self._recognise(video, Path(folder) / "copy.mp4", job.runs)
+                self._recognise(video, Path(folder) / "copy.mp4", job)
         except VideoError as error:
             self._say(f"{Path(error.path).name}: {error.reason}. Nothing was lost; choose another video.")
         except analysis.Cancelled:
@@ -133,92 +145,107 @@ class OwnVideo(ipw.VBox):
             self.go.disabled, self.cancel.disabled, self.progress.value = False, True, 0.0
             self.progress.description = ""
 
-    def _recognise(self, video: Path, copy: Path, runs: dict[str, tuple[workspace.Run, ...]]) -> None:
+    def _recognise(self, video: Path, copy: Path, job: Job) -> None:
         self._say(f"{video.name}: reading")
         facts = analysis.small_copy(video, copy, self._progress(0.0, 0.4), self._stop.is_set)
         clip_set = prepare.load(self.clip_set.name)  # with today's marks
-        split = "val" if clip_set.table()["split"].eq("val").any() else "train"
-        hybrids, limit = [], None
-        for task, chosen in runs.items():
-            state = State(clip_set, task, chosen, split)
-            best = state.best_weight()
-            state.x = 0.5 if best is None else best
-            hybrids.append(analysis.Hybrid(task, state.runs, state.x))
-            if task == "exercise" and split == "val":
-                limit = calibration.sure_above(state.mixture(), state.clips)
+        weighed = {name: weigh(clip_set, name, runs) for name, runs in job.runs.items()}
+        hybrids = [hybrid for hybrid, _, _ in weighed.values()]
         table = analysis.analyse(copy, facts, hybrids, self._progress(0.4, 1.0), self._stop.is_set)
-        self.table = with_answer(table, np.inf if limit is None else limit)
-        self._show(video.name, copy.read_bytes(), self._how_sure(limit, "exercise" in runs))
+        warning = choice.warning([run for hybrid in hybrids for run in hybrid.runs], job.from_dataset)
+        _, limit, _ = weighed.get(Exercise.name, (None, np.inf, []))
+        self.table, self.name = answered(table, np.inf if warning else limit, warning), video.name
+        why = dict.fromkeys(sentence for _, _, sentences in weighed.values() for sentence in sentences)
+        if warning:
+            why = [f"All windows are grey, since these networks were {warning}."]
+        elif Exercise.name not in weighed:
+            why = [*why, "Muscles only: no run of the exercises is chosen."]
+        elif np.isfinite(limit):
+            sure = self.table["sure"].sum()
+            why = [*why, f"{sure} are above {limit:.0%}, the confidence from which {MOSTLY}; the others are grey."]
+        self._show(copy.read_bytes(), " ".join(why))
 
-    def _progress(self, low: float, high: float):
+    def _progress(self, low: float, high: float) -> analysis.Report:
         last = [-1.0]
 
-        def said(share: float, what: str) -> None:
+        def report(share: float, doing: str) -> None:
             done = low + (high - low) * share
             if done - last[0] >= 0.01 or share == 1:  # a message for each per cent, not for each frame
-                last[0], self.progress.value, self.progress.description = done, done, what
+                last[0], self.progress.value, self.progress.description = done, done, doing
 
-        return said
+        return report
 
     def _say(self, text: str) -> None:
         self.message.value = f'<p role="status">{escape(text)}</p>'
 
-    def _show(self, name: str, video: bytes, how_sure: str) -> None:
-        count = len(self.table)
+    def _show(self, video: bytes, why: str) -> None:
         with self.player.hold_sync():
-            self.player.video, self.player.figure = video, shown.figure()
-            self.player.windows = [_window(row) for _, row in self.table.iterrows()]
-        figure = timeline.timeline(self.table, name)
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png", dpi=150)
-        plt.close(figure)
-        stem = Path(name).stem
-        files = {
-            f"{stem}.csv": ("text/csv", self.table.to_csv(index=False).encode()),
-            f"{stem}.png": ("image/png", picture.getvalue()),
-        }
-        folder = workspace.outputs_dir("own")
+            self.player.video = video
+            self.player.figure = body.svg(dict.fromkeys(timeline.columns(self.table, Muscles), 0.0), width=BODY)
+            self.player.windows = [_window(row, self.table) for _, row in self.table.iterrows()]
+        # Of two videos with one name each keeps its files: they carry six digits of what is in it.
+        stem, folder = f"{Path(self.name).stem}-{sha256(video).hexdigest()[:6]}", workspace.outputs_dir("own")
         links = []
-        for file, (kind, content) in files.items():
+        for file, kind, content in (
+            (f"{stem}.csv", "text/csv", self.table.to_csv(index=False).encode()),
+            (f"{stem}.png", "image/png", still.png(self.picture())),
+        ):
             with workspace.atomic(folder / file) as part:
                 part.write_bytes(content)
-            data = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-            links.append(f'<a download="{escape(file)}" href="{data}">{escape(file)}</a>')
+            links.append(f'<a download="{escape(file)}" href="{shown.data_url(content, kind)}">{escape(file)}</a>')
         self.take_away.value = f"Take away: {', '.join(links)} (also in {escape(str(folder))})"
-        self._say(f"{name}: {count} window{'s' * (count > 1)}. {how_sure}")
+        self._say(f"{self.name}: {len(self.table)} window{'s' * (len(self.table) > 1)}. {why}")
 
-    def _how_sure(self, limit: float | None, exercises: bool) -> str:
-        share = f"{calibration.RIGHT:.0%} of the validation clips are right"
-        if not exercises:
-            return "Muscles only: no run of the exercises is chosen."
-        if limit is None:
-            return "There are no validation clips to learn from when these networks are sure: all windows are grey."
+
+def weigh(
+    clip_set: prepare.ClipSet, name: str, runs: tuple[workspace.Run, ...]
+) -> tuple[analysis.Hybrid, float, list[str]]:
+    """Runs of a task with the weight that validation chooses, 0.5 where it cannot; the confidence from which they are sure
+    (exercises), infinite where there is none; and why, in sentences."""
+    if len(runs) > 1:
+        ensembles.check(runs)
+    split, limit, why = "val" if clip_set.table()["split"].eq("val").any() else "train", np.inf, []
+    try:
+        state = State(clip_set, clip_set.task(name), runs, split)
+    except ValueError as error:  # such as other labels than the clips have: runs that can be asked, though not scored
+        return analysis.Hybrid(runs), limit, [f"Nothing tells when these networks are sure ({error}): all is grey."]
+    best = state.best_weight()
+    state.x = 0.5 if best is None else best
+    if best is None and len(runs) > 1:
+        why.append(f"The weight of {name} is 0.5: there are no validation clips that could choose another.")
+    if split == "train":
+        why.append("There are no validation clips to learn from when these networks are sure: all is grey.")
+    elif not state.task.multilabel:
+        limit = calibration.sure_above(state.mixture(), state.clips, state.task)
         if np.isinf(limit):
-            return f"At no confidence {share}: these networks are too weak to be sure, and all windows are grey."
-        return (
-            f"{self.table['sure'].sum()} are above {limit:.0%}, the confidence from which {share}; the others are grey."
-        )
+            why.append(f"At no confidence {MOSTLY}: these networks are too weak to be sure, and all is grey.")
+    return analysis.Hybrid(state.runs, state.x), limit, why
 
 
-def _window(row: pd.Series) -> dict:
+def _window(row: pd.Series, table: pd.DataFrame) -> dict:
     """A row of the table as the player takes it: the answer, and the top three of each task."""
-    said, muscles = f"<b>{row.start:.1f} to {row.end:.1f} s: {row.answer}</b>", None
-    if f"exercise/{EXERCISES[0]}" in row:
-        likely = row[[f"exercise/{exercise}" for exercise in EXERCISES]].to_numpy(float)
-        said += shown.bars({"exercise": likely}, EXERCISES, most=3)
-    if f"mgap/{MUSCLES[0]}" in row:
-        muscles = row[[f"mgap/{muscle}" for muscle in MUSCLES]].to_numpy(float)
-        said += shown.bars({"muscles": muscles}, MUSCLES, most=3)
-    drawn = {"answer": row.answer, "number": timeline.number(row.answer), "colour": timeline.colour(row.answer)}
-    return shown.window(row.start, row.end, said, muscles, **drawn)
+    html = f"<b>{row.start:.1f} to {row.end:.1f} s: {escape(row.answer)}</b>"
+    html += f"<br>{escape(row.warning)}" if row.warning else ""
+    for task in TASKS.values():
+        columns = timeline.columns(table, task)
+        if columns:
+            html += shown.bars({task.title.lower(): row[[*columns.values()]].to_numpy(float)}, [*columns], count=3)
+    exercises = list(timeline.columns(table, Exercise))
+    muscles = {muscle: row[column] for muscle, column in timeline.columns(table, Muscles).items()}
+    number, colour = (of(row.answer, exercises) for of in (timeline.number, timeline.colour))
+    look = {"answer": row.answer, "number": number, "colour": colour, "ink": GREY if row.warning else BLUE}
+    return shown.window(row.start, row.end, html, muscles, **look)
 
 
-def with_answer(table: pd.DataFrame, limit: float) -> pd.DataFrame:
-    """The windows with columns `answer` (the exercise, or that none is sure) and `sure`; without exercises, neither is sure."""
-    columns = [f"exercise/{label}" for label in EXERCISES]
-    if columns[0] not in table:
-        return table.assign(answer="muscles only", sure=False)
-    likely = table[columns].to_numpy()
+def answered(table: pd.DataFrame, limit: float, warning: str = "") -> pd.DataFrame:
+    """The windows with columns `answer` (the exercise, or that none is sure), `sure` and `warning`.
+
+    Sure is an exercise whose probability is at or above `limit`, the confidence from which validation clips are mostly right.
+    """
+    columns = timeline.columns(table, Exercise)
+    if not columns:
+        return table.assign(answer="muscles only", sure=False, warning=warning)
+    likely = table[[*columns.values()]].to_numpy()
     sure = likely.max(axis=1) >= limit
-    answer = np.where(sure, np.array(EXERCISES)[likely.argmax(axis=1)], timeline.UNSURE)
-    return table.assign(answer=answer, sure=sure)
+    answer = np.where(sure, np.array([*columns])[likely.argmax(axis=1)], timeline.UNSURE)
+    return table.assign(answer=answer, sure=sure, warning=warning)

@@ -1,11 +1,12 @@
 // A video with what was predicted of it: bars and muscles, and for a longer one a timeline; all follow the playhead.
 const DARK = [11, 61, 110]; // as body.shade
+const MOVES = ["play", "seeking", "seeked", "timeupdate", "loadedmetadata"]; // what may change the moment that is shown
 const STRIP = 26, ROW = 5; // pixels of the timeline: the exercises, and each muscle below them
 
 function render({ model, el }) {
   el.classList.add("exmus-player");
   const left = division("exmus-left"), video = document.createElement("video"), line = document.createElement("canvas");
-  const right = division("exmus-right"), said = division("exmus-said"), body = division("exmus-figure");
+  const right = division("exmus-right"), bars = division("exmus-predicted"), body = division("exmus-figure");
   const legend = division("exmus-legend"), inWords = document.createElement("details"), words = document.createElement("p");
   video.controls = video.muted = video.playsInline = true;
   line.setAttribute("role", "img");
@@ -13,7 +14,7 @@ function render({ model, el }) {
   inWords.innerHTML = "<summary>in words</summary>";
   inWords.append(words);
   left.append(video, line, legend);
-  right.append(said, body);
+  right.append(bars, body);
   el.append(left, right);
   let address = null, shown = -1, drawn = "", frame = 0;
 
@@ -35,9 +36,10 @@ function render({ model, el }) {
     line.hidden = legend.hidden = !several;
     body.innerHTML = windows.length && Object.keys(windows[0].shares).length ? model.get("figure") : "";
     if (body.innerHTML) body.append(inWords);
-    said.replaceChildren();
+    bars.replaceChildren();
     legend.replaceChildren(...(several ? [...new Map(windows.map((w) => [w.answer, w])).values()].map(key) : []));
-    if (several && body.innerHTML) legend.append(`blue, from above: ${Object.keys(windows[0].shares).join(", ")}`);
+    if (several && body.innerHTML) legend.append(`below, from above: ${Object.keys(windows[0].shares).join(", ")}`);
+    soon();
   }
   function key(w) {
     const made = document.createElement("span"), patch = document.createElement("i");
@@ -53,16 +55,18 @@ function render({ model, el }) {
     if (now !== shown) { shown = now; if (now >= 0) describe(windows[now]); }
     const look = `${time} ${line.clientWidth}`;
     if (look !== drawn && windows.length > 1) { drawn = look; draw(windows); }
-    frame = requestAnimationFrame(follow);
+    if (!video.paused && !video.ended) soon(); // a video that stands still costs nothing
   }
+  function soon() { frame ||= requestAnimationFrame(() => { frame = 0; follow(); }); }
   function middle(w) { return (w.start + w.end) / 2; }
   function describe(w) {
-    said.innerHTML = w.said;
+    bars.innerHTML = w.html;
     words.textContent = w.words;
     for (const muscle of body.querySelectorAll("[data-muscle]")) {
-      const share = w.shares[muscle.dataset.muscle], title = muscle.querySelector("title");
+      const share = w.shares[muscle.dataset.muscle];
       muscle.setAttribute("fill", `rgb(${DARK.map((dark) => Math.round(255 + share * (dark - 255)))})`);
-      title.textContent = title.textContent.replace(/\d+%/, `${Math.round(100 * share)}%`);
+      for (const text of muscle.querySelectorAll("title, [data-value]"))
+        text.textContent = text.textContent.replace(/\d+%/, `${Math.round(100 * share)}%`);
     }
     body.querySelector("svg")?.setAttribute("aria-label", w.words);
   }
@@ -81,7 +85,7 @@ function render({ model, el }) {
       pen.fillStyle = "#1a1a1a";
       if (wide > 16) pen.fillText(w.number, x + wide / 2, STRIP / 2);
       Object.values(w.shares).forEach((share, m) => {
-        pen.fillStyle = `rgba(${DARK}, ${share})`;
+        pen.fillStyle = `rgba(${w.ink}, ${share})`;
         pen.fillRect(x, STRIP + 3 + m * ROW, wide, ROW);
       });
     });
@@ -94,9 +98,11 @@ function render({ model, el }) {
   });
   model.on("change:video", load);
   model.on("change:windows", renew);
+  for (const move of MOVES) video.addEventListener(move, soon);
+  const room = new ResizeObserver(soon);
+  room.observe(line);
   renew();
   load();
-  frame = requestAnimationFrame(follow);
-  return () => { cancelAnimationFrame(frame); if (address) URL.revokeObjectURL(address); };
+  return () => { room.disconnect(); cancelAnimationFrame(frame); if (address) URL.revokeObjectURL(address); };
 }
 export default { render };

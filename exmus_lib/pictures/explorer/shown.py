@@ -14,63 +14,50 @@ from PIL import Image
 
 from exmus_lib import workspace
 from exmus_lib.pictures import body
-from exmus_lib.scores.paper import HEADINGS
+from exmus_lib.tasks import METRIC_TITLES
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.videos.read import VideoError, read_frames
-from exmus_lib.vocabulary import EXERCISES, MUSCLES, truth
 
 THUMBNAIL = 96  # pixels of the shorter side
-MOST = 5  # labels with bars
 
 
-def bars(likely: Mapping[str, np.ndarray], labels: Sequence[str], true: Sequence[str] = (), most: int = MOST) -> str:
-    """A table of bars for each entry of `likely` (name -> probabilities (labels,)): the likeliest labels, and what is true."""
+def bars(likely: Mapping[str, np.ndarray], names: Sequence[str], true: Sequence[str] = (), count: int = 5) -> str:
+    """A table of bars for each entry of `likely` (title -> probabilities (L,) of `names`): the likeliest, and what is true."""
     parts = []
-    for name, values in likely.items():
-        ranked = [labels[i] for i in np.argsort(-values)]
-        shown = [label for i, label in enumerate(ranked) if i < most or label in true]
-        share = dict(zip(labels, values, strict=True))
+    for title, values in likely.items():
+        ranked = [(names[i], 100 * values[i]) for i in np.argsort(-values)]
         lines = "".join(
-            f'<tr><th class="{"true" if label in true else ""}">{escape(label)}{" ✓" if label in true else ""}</th>'
-            f'<td class="bar"><i style="width:{100 * share[label]:.1f}%"></i></td>'
-            f'<td class="share">{100 * share[label]:.0f} %</td></tr>'
-            for label in shown
+            f'<tr><th class="{"true" if name in true else ""}">{escape(name)}{" ✓" if name in true else ""}</th>'
+            f'<td class="bar"><i style="width:{share:.1f}%"></i></td><td class="share">{share:.0f} %</td></tr>'
+            for place, (name, share) in enumerate(ranked)
+            if place < count or name in true
         )
-        parts.append(f'<table class="exmus-bars"><caption>{escape(name)}</caption>{lines}</table>')
+        parts.append(f'<table class="exmus-bars"><caption>{escape(title)}</caption>{lines}</table>')
     return "".join(parts)
 
 
-def by_label(table: pd.DataFrame) -> str:
-    """State.per_label as a table: counts, and shares in percent; empty where one is undefined."""
-    heads = "".join(f"<th>{HEADINGS.get(name, name)}</th>" for name in table)
+def numbers(table: pd.DataFrame, digits: int = 0, kind: str = "") -> str:
+    """A table as HTML: counts (whole numbers) as they are, shares in percent, empty where one is undefined."""
+
+    def text(value: float) -> str:
+        return "" if np.isnan(value) else f"{100 * value:.{digits}f}"
+
+    cells = table.apply(lambda column: column.map(str if column.dtype.kind == "i" else text))
+    heads = "".join(f"<th>{METRIC_TITLES.get(name, name)}</th>" for name in table)
     lines = "".join(
-        f"<tr><th>{escape(label)}</th>"
-        + "".join(
-            f"<td>{'' if np.isnan(v) else f'{v:.0f}'}</td>" for v in [*row[:2], *(100 * np.array(row[2:], float))]
-        )
-        + "</tr>"
-        for label, *row in table.itertuples()
+        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
+        for name, *row in cells.itertuples()
     )
-    return f'<table class="exmus-numbers"><tr><th></th>{heads}</tr>{lines}</table>'
-
-
-def muscles_of(likely: np.ndarray) -> np.ndarray:
-    """Probabilities (11,) of muscles out of those (16,) of exercises: the sum over the exercises that work each."""
-    return likely @ truth(EXERCISES, "mgap")
-
-
-def figure(true: Sequence[str] = ()) -> str:
-    """The body as the player is given it, once; it shades the muscles itself, by the `shares` of each window."""
-    return body.svg(dict.fromkeys(MUSCLES, 0.0), true)
+    return f'<table class="exmus-numbers {kind}"><tr><th></th>{heads}</tr>{lines}</table>'
 
 
 def window(
-    start: float, end: float, said: str, muscles: np.ndarray | None = None, true: Sequence[str] = (), **more: str
+    start: float, end: float, html: str, muscles: Mapping[str, float], true: Sequence[str] = (), **more: object
 ) -> dict:
-    """What the player shows from `start` to `end` (seconds): HTML, and the probabilities (11,) of the muscles, if any."""
-    shares = {} if muscles is None else dict(zip(MUSCLES, muscles.astype(float).round(3).tolist(), strict=True))
+    """What the player shows from `start` to `end` (seconds): HTML, and the probabilities of the muscles, if any."""
+    shares = {muscle: round(float(share), 3) for muscle, share in muscles.items()}
     words = body.words(shares, true) if shares else ""
-    return {"start": start, "end": end, "said": said, "shares": shares, "words": words, **more}
+    return {"start": start, "end": end, "html": html, "shares": shares, "words": words, **more}
 
 
 def thumbnails(clip_set: ClipSet, clips: pd.DataFrame) -> list[str]:
@@ -89,7 +76,11 @@ def _thumbnail(folder: Path, clip) -> str:
                 Image.fromarray(frame).save(part, "JPEG", quality=80)
         except (VideoError, OSError):  # a clip that is gone stays in the gallery, without a picture
             return ""
-    return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
+    return data_url(file.read_bytes(), "image/jpeg")
+
+
+def data_url(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def picture(data_url: str) -> np.ndarray:

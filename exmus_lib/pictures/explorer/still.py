@@ -1,31 +1,52 @@
 """The explorer's views as pictures, for where no browser is looking: under papermill, in print."""
 
+import io
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from exmus_lib.pictures.explorer import shown
+from exmus_lib.pictures.explorer import choice, shown
 from exmus_lib.pictures.explorer.state import State
-from exmus_lib.pictures.figures import STYLE
+from exmus_lib.pictures.figures import STYLE, panels
 from exmus_lib.videos import cut, read
 from exmus_lib.videos.prepare import ClipSet
 
 
 @mpl.rc_context(STYLE)
-def gallery(clip_set: ClipSet, state: State, rows: int = 2, columns: int = 6) -> Figure:
-    """The clips with the greatest loss, each with its exercise and what was said of it."""
+def gallery(clip_set: ClipSet, state: State | None, rows: int = 2, columns: int = 6) -> Figure:
+    """The clips with the greatest loss, each with its exercise and what was predicted; of no state, a sentence."""
+    if state is None:
+        figure = plt.figure(figsize=(1.75 * columns, 0.5))
+        figure.text(0, 0.5, f"No run can be shown: the message above says why; {choice.MAKE}.", va="center")
+        return figure
     worst = state.chosen().iloc[: rows * columns]
     clips = state.rows.set_index("clip_id").loc[worst["clip_id"]].reset_index()
-    figure, axes = plt.subplots(rows, columns, figsize=(1.75 * columns, 1.9 * rows), squeeze=False)
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, clip, one in zip(axes.flat, worst.itertuples(), shown.thumbnails(clip_set, clips), strict=False):
+    figure, axes = panels(len(worst), columns, 1.75, 1.9)
+    for ax, clip, one in zip(axes, worst.itertuples(), shown.thumbnails(clip_set, clips), strict=True):
         ax.imshow(shown.picture(one))
-        ax.set_title(f"{clip.exercise}\n{'✓' if clip.right else '✗'} {clip.said}", fontsize=7.5, wrap=True)
+        ax.set_title(f"{clip.exercise}\n{'✓' if clip.right else '✗'} {clip.predicted}", fontsize=7.5, wrap=True)
+        ax.set_axis_off()
     return figure
+
+
+def instead(figure: Figure | None, words: str = "") -> HTML:
+    """A picture to stand below a widget in copies in which no widget lives: the widget's own style hides it where one does."""
+    if figure is None:
+        return HTML(f'<p class="exmus-still">{escape(words)}</p>')
+    plt.close(figure)  # or the notebook would show it too
+    url = shown.data_url(png(figure), "image/png")
+    return HTML(f'<img class="exmus-still" style="max-width:100%" alt="{escape(words)}" src="{url}">')
+
+
+def png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
+    return file.getvalue()
 
 
 def reel(clips: Sequence[Path], path: Path, most: int = 6) -> Path:
@@ -33,8 +54,11 @@ def reel(clips: Sequence[Path], path: Path, most: int = 6) -> Path:
 
     Only clips as large as the first are taken, and no more than `most`.
     """
-    size = _size(clips[0])
-    equal = [clip for clip in clips if _size(clip) == size][:most]
+
+    def size(clip: Path) -> tuple[int, int]:
+        return (facts := read.info(clip)).width, facts.height
+
+    equal = [clip for clip in clips if size(clip) == size(clips[0])][:most]
 
     def frames():
         offset = 0.0
@@ -47,8 +71,3 @@ def reel(clips: Sequence[Path], path: Path, most: int = 6) -> Path:
 
     cut.encode(frames(), None, cut.TOP_FPS, path, "reel")
     return path
-
-
-def _size(clip: Path) -> tuple[int, int]:
-    facts = read.info(clip)
-    return facts.width, facts.height

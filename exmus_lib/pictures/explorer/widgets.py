@@ -12,6 +12,21 @@ HERE = Path(__file__).parent
 STYLE = (HERE / "explorer.css").read_text(encoding="utf-8")
 
 
+class Quiet:
+    """True while `with quiet:` lasts, also when an error ends it: what code does to widgets is no wish of the user's."""
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+
+    def __bool__(self) -> bool:
+        return self.depth > 0
+
+
 class Gallery(anywidget.AnyWidget):
     """A page of clips: `items` have id, title, note, right and picture (a data URL); a click sets `chosen` to an id."""
 
@@ -36,7 +51,7 @@ class Matrix(anywidget.AnyWidget):
 class Player(anywidget.AnyWidget):
     """A video (bytes of an MP4), a body (SVG), and what holds during each of the `windows`, as shown.window makes them.
 
-    Windows of a timeline have `answer`, its `number` and `colour` beside that.
+    Windows of a timeline have `answer`, its `number` and `colour`, and the `ink` of the muscles (RGB) beside that.
     """
 
     _esm, _css = (HERE / "player.js").read_text(encoding="utf-8"), STYLE
