@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import papermill
 import pytest
+from exmus_lib.vocabulary import truth
 
 from exmus_lib import predict, predictions, review, workspace
 from exmus_lib.networks import fit
@@ -28,7 +29,6 @@ from exmus_lib.sample.film import Take
 from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
 from exmus_lib.videos import prepare
-from exmus_lib.vocabulary import truth
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
