@@ -21,16 +21,18 @@ def home(monkeypatch, tmp_path):
 def test_marks_relabel_and_mask_wherever_scores_are_computed(home):
     run = runs.write_run(runs.sample(), wrong=1)  # bench press c32, said to be a squat
     before = prepare.load("sample")
-    assert score(run, before.table(), "exercise")[["top1", "clips"]].tolist() == [31 / 32, 32]
+    assert score(run, before.table(), runs.EXERCISE)[["top1", "clips"]].tolist() == [31 / 32, 32]
     review.mark("sample", "c32", "Squat", LABELS)
     relabelled = prepare.load("sample")
-    assert score(run, relabelled.table(), "exercise")["top1"] == 1
+    assert score(run, relabelled.table(), runs.EXERCISE)["top1"] == 1
     review.mark("sample", "c32", review.UNUSABLE, LABELS)
     masked = prepare.load("sample")
-    assert score(run, masked.table(), "exercise")[["top1", "clips"]].tolist() == [1, 31]
+    assert score(run, masked.table(), runs.EXERCISE)[["top1", "clips"]].tolist() == [1, 31]
     table = predictions.read(run)
-    curve = ensembles.curve([table, table], masked.table(), "exercise", "test", [0.5])
-    assert curve["top1"].tolist() == [1] and intervals.scores(run, masked.table(), "exercise").loc["top1", "value"] == 1
+    curve = ensembles.curve([table, table], masked.table(), runs.EXERCISE, "test", [0.5])
+    assert (
+        curve["top1"].tolist() == [1] and intervals.scores(run, masked.table(), runs.EXERCISE).loc["top1", "value"] == 1
+    )
     assert "c32" not in set(review.usable(masked.clips)["clip_id"]) and len(review.usable(masked.clips)) == 63
     assert before.hash() == relabelled.hash() == masked.hash()  # no run becomes another one
     review.mark("sample", "c32", None, LABELS)

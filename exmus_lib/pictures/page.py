@@ -14,7 +14,7 @@ from exmus_lib import labels, workspace
 from exmus_lib.labels import Labels
 from exmus_lib.scores import tables
 from exmus_lib.scores.paper import DAGGER, KEYS
-from exmus_lib.tasks import METRIC_TITLES, TASKS, Task
+from exmus_lib.tasks import METRIC_TITLES, TASKS
 from exmus_lib.videos.prepare import ClipSet
 
 TITLES = {
@@ -99,7 +99,9 @@ def write(
     for file, table in files.items():
         with workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
             table.to_csv(part, index=False)
-    folder = workspace.outputs_dir("report")
+    folder, methods = workspace.outputs_dir("report"), {}
+    for (task, *_), rows in beyond.groupby(["task", "what", "runs"], sort=False):
+        methods.setdefault(task, []).append(list(rows.itertuples()))
     _render(
         "page.html",
         folder / name / "index.html",
@@ -114,7 +116,7 @@ def write(
         labels=_labels(clip_set.labels),
         numbers=sorted(set(cells["table"])),
         tables=Markup(tables_html(cells)),
-        beyond=[(task, _beyond(beyond, task)) for task in tasks],
+        beyond=[(task, methods.get(task.name, [])) for task in tasks],
         rankings=[(task, rankings[task.name].itertuples()) for task in tasks],
         left_out=tables.left_out(clip_set, preset),
         figures=[_figure(number, *rest, clip_set.name, preset) for number, rest in FIGURES.items()],
@@ -128,12 +130,6 @@ def write(
 def _render(template: str, path: Path, **values: object) -> None:
     with workspace.atomic(path) as part:
         part.write_text(TEMPLATES.get_template(template).render(**values), encoding="utf-8")
-
-
-def _beyond(beyond: pd.DataFrame, task: Task) -> list[list]:
-    """The rows of what the paper lacks, each a list of its cells."""
-    rows = beyond[beyond["task"] == task.name].groupby(["what", "runs"], sort=False)
-    return [list(row.itertuples()) for _, row in rows]
 
 
 def _figure(number: int, title: str, pattern: str, notebook: str, dataset: str, preset: str) -> dict:

@@ -62,10 +62,10 @@ def _checked(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, dict, 
     def reason(run: workspace.Run, facts: dict) -> str:
         if facts["split"] != "video" and not is_folds(facts["split"]):
             return f"another split: by {facts['split']}"
-        clips, clips_hash = present(facts["split"])
-        if facts["clip_set"] != clips_hash:
-            return "other clips"
         try:
+            clips, clips_hash = present(facts["split"])
+            if facts["clip_set"] != clips_hash:
+                return "other clips"
             task, table = clip_set.task(run.task), predictions.read(run)
             predictions.with_truth(table, clips, task, None)
             metrics.scored(table, clips, task)
