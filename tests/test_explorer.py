@@ -9,7 +9,7 @@ import runs
 
 from exmus_lib import predictions, review
 from exmus_lib.pictures import timeline
-from exmus_lib.pictures.explorer import analysis, choice, own
+from exmus_lib.pictures.explorer import choice, own
 from exmus_lib.pictures.explorer.browse import Browser
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.scores import calibration, ensembles, metrics
@@ -192,14 +192,6 @@ def test_a_path_that_is_no_video_is_named(pair, path, said):
     video.start(path)
     video.wait()
     assert said in video.message.value and video.table is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(2.0, [(0, 2)]), (3.0, [(0, 3)]), (4.0, [(0, 3), (1, 4)]), (6.2, [(0, 3), (1.5, 4.5), (3, 6), (3.2, 6.2)])],
-)
-def test_windows_overlap_and_end_where_the_video_does(seconds, expected):
-    assert analysis.spans(seconds) == [pytest.approx(span) for span in expected]
 
 
 @pytest.mark.parametrize(
