@@ -41,8 +41,8 @@ def predict_clips(
 def several_views(run: workspace.Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
     """A run's predictions with the logits of several views of each clip averaged, read where they were made before.
 
-    The views are spread evenly over the clip, each as long as the recipe's window but no longer than MAX_SHARE of the clip, so that
-    there is room to move; one view is the run's own, the centre. Written as predictions-v<views>.parquet.
+    The views are spread evenly over the clip, each as long as the recipe's window but no longer than MAX_SHARE of the clip, so
+    that there is room to move; one view is the run's own, the centre. Written as predictions-v<views>.parquet.
     """
     path = predictions.path(run, views)
     if views > 1 and not path.exists():
