@@ -98,7 +98,7 @@ def six_hex(*parts: object) -> str:
 
 
 # The modules whose code changes the numbers of a training.
-CODE = ("recipes.py", "tasks.py", "videos/read.py", "videos/dataset.py", *(
+CODE = ("recipes.py", "tasks.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
     f"networks/{name}.py" for name in ("build", "compute", "weights", "training", "fit", "predict")
 ))  # fmt: skip
 
