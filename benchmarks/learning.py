@@ -34,7 +34,7 @@ def main(lengths: tuple[int | None, ...], backwards: bool) -> None:
     for epochs, network, task, seed in plan:
         run = fit.train(clips, network, task, "quick", seed=seed, epochs=epochs)  # loaded
         planned = run.facts()["recipe"]["epochs"]
-        shared = {"network": recipes.NETWORKS[network], "task": task, "seed": seed}
+        shared = {"network": recipes.title(network), "task": task, "seed": seed}
         rows.append({**shared, "epochs": planned, **metrics.score(run, clips.table(), task)})
         curves.append(run.history().assign(**shared, planned=planned))
     page = words(pd.DataFrame(rows), clips.table())

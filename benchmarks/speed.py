@@ -58,7 +58,7 @@ def milliseconds(calls: list[Callable[[], object]]) -> list[float]:
 
 def training_step(network: str, how: Recipe, ours: bool) -> Callable[[], None]:
     """One step of AdamW on a batch of noise; stock: PyTorchVideo's network as built, contiguous."""
-    net = build(network, "exercise", how).train()
+    net = build(network, 16, how).train()
     net = compute.prepare(net) if ours else net.to(compute.device())
     optimizer = torch.optim.AdamW(net.parameters(), 1e-4, fused=ours)
     view, target = torch.randn(how.batch, 3, how.frames, how.side, how.side), torch.arange(how.batch)

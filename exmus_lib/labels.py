@@ -1,7 +1,7 @@
 """Labels as a value: exercises, muscles, which exercise works which muscles, and the folder names that lead to an exercise.
 
-The paper's are the default (data/labels/exercises.csv; Tables 1 and 3). A data set's folder may hold an `exercises.csv` of its own,
-which then counts for it. Muscles are looked up by exercise; nobody measured them on the people in the videos.
+The paper's are the default (data/labels/exercises.csv; Tables 1 and 3). A data set's folder may hold an `exercises.csv` of its
+own, which then counts for it. Muscles are looked up by exercise; nobody measured them on the people in the videos.
 """
 
 import csv

@@ -1,79 +1,60 @@
 """Checks what papermill injected: an unknown name or value stops the notebook at once, with the valid ones and the nearest."""
 
+import ast
+import re
 import shlex
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
+from typing import Any
 
-from exmus_lib import recipes, workspace
-from exmus_lib.vocabulary import TASKS, nearest
+from exmus_lib import recipes, review, workspace
+from exmus_lib.labels import nearest
+from exmus_lib.tasks import TASKS
 
 COMMON = ("dataset", "task", "preset", "split", "seed", "overwrite")
-VIEW = ("epochs", "frames", "side", "fit")
-TRAINING = (*COMMON, "networks", "init", *VIEW)
-CHOICES = {
-    "networks": tuple(recipes.NETWORKS),
-    "task": TASKS,
-    "preset": recipes.PRESETS,
-    "split": ("video", "clip"),
-    "init": recipes.INITS,
-    "fit": recipes.FITS,
-}
-# Whole numbers and the least that makes sense; None leaves the recipe's own value.
-NUMBERS = {"seed": 0, "epochs": 1, "frames": 1, "side": 32, "perplexity": 2, "views": 1}
-OPTIONAL = ("init", "epochs", "frames", "side", "fit", "runs")
-NOT_PARAMETERS = {"In", "Out", "get_ipython", "exit", "quit", "open", "EXMUS_REPO"}
+# What replaces values of a network's recipe; None leaves the recipe's own.
+RECIPE = ("epochs", "frames", "side", "fit", "learning_rate", "batch", "augment", "freeze", "balance")
+TRAINING = (*COMMON, *RECIPE, "seeds", "folds", "tag")
 
 
-def check(notebook: MutableMapping[str, object], *names: str, **fewer: tuple) -> SimpleNamespace:
+def check(notebook: MutableMapping[str, object], *names: str, **narrower: tuple) -> SimpleNamespace:
     """The parameters `names` out of a notebook's globals(), checked: lists are split, None stands for "as the recipe says".
-    `fewer` narrows what a parameter may be in this notebook (networks=("x3d_s", "x3d_m")).
 
-    Call it straight after the parameters cell: every other plain global must then be a name that papermill injected by
-    mistake (only in the first call: later ones meet the notebook's own variables). Raises ValueError naming the bad name or
-    value, the valid ones and the nearest.
+    `narrower` says what a parameter may be in this notebook (networks=("x3d_s", "x3d_m")). Raises ValueError naming a bad value,
+    or a name that papermill injected and the notebook does not take, the valid ones and the nearest. Variables of one's own do no
+    harm. For trainings the result also has `changes` (to the recipe), `seeds` (a list, of `seed` alone where none are given),
+    `folds` (their number, 0 for none), `splits` (one to train on, or one of each fold) and `scored` (the split to score on).
     """
-    given = {
-        k: v
-        for k, v in notebook.items()
-        if not (k.startswith("_") or k in NOT_PARAMETERS or isinstance(v, ModuleType) or callable(v))
-    }
-    for name in given:
-        if name not in names and "_checked" not in notebook:
+    for name in _injected(notebook):
+        if name not in names:
             raise ValueError(
                 f'unknown parameter "{name}".{nearest(name, names)} This notebook takes: {", ".join(names)}'
             )
-    checked = SimpleNamespace(**{name: _value(name, given[name], CHOICES | fewer) for name in names})
-    notebook["_checked"] = True
-    return checked
+    p = SimpleNamespace(**{name: _value(name, notebook[name], narrower) for name in names})
+    if "folds" in names:
+        if p.folds and p.split != "video":
+            raise ValueError(f"folds = 1-{p.folds} keep each source on one side: they go with split = 'video' only")
+        p.changes = {name: getattr(p, name) for name in RECIPE if getattr(p, name, None) is not None}
+        p.seeds = p.seeds or [p.seed]
+        p.splits = [f"fold{n}of{p.folds}" for n in range(1, p.folds + 1)] or [p.split]
+        p.scored = f"{p.folds}folds" if p.folds else p.split
+    return p
 
 
-def _value(name: str, value: object, choices: dict[str, tuple]) -> object:
+def _injected(notebook: MutableMapping[str, object]) -> list[str]:
+    """The names that papermill assigned, in the cell that it puts below the parameters cell and calls "Parameters"."""
+    cells = [str(cell) for cell in notebook.get("In", []) if str(cell).startswith("# Parameters\n")]
+    statements = [statement for cell in cells for statement in ast.parse(cell).body]
+    return [target.id for statement in statements if isinstance(statement, ast.Assign) for target in statement.targets]
+
+
+def _value(name: str, value: object, narrower: dict[str, tuple]) -> object:
+    allowed = narrower.get(name)
     if value is None and name in OPTIONAL:
-        return None
-    if name in ("networks", "betas"):
-        chosen = [word.strip() for word in str(value).split(",") if word.strip()]
-        for word in chosen or [""]:
-            _one_of(name, word, tuple(map(str, choices[name])))
-        return [type(choices[name][0])(word) for word in chosen]
-    if name == "runs":
-        return [word.strip() for word in str(value).split(",") if word.strip()]
-    if name == "video":
-        if value and not Path(str(value)).expanduser().is_file():
-            raise ValueError(f'video = "{value}" is not an existing file (looked in {Path.cwd()})')
-        return str(value)
-    if name == "overwrite":
-        return bool(_one_of(name, value, (True, False)))
-    if name in NUMBERS:
-        least = NUMBERS[name]
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} = {value!r}: a whole number of at least {least} is wanted")
-        return value
-    if name == "dataset":
-        workspace.check_dataset(str(value))
-        return str(value)
-    return _one_of(name, value, choices[name])
+        return [] if name == "seeds" else 0 if name == "folds" else None
+    return KINDS[name](name, value, *([allowed] if allowed else []))
 
 
 def _one_of(name: str, value: object, valid: tuple) -> object:
@@ -84,19 +65,106 @@ def _one_of(name: str, value: object, valid: tuple) -> object:
     return value
 
 
+def _some_of(name: str, value: object, valid: tuple) -> list:
+    words = [word.strip() for word in str(value).split(",") if word.strip()]
+    for word in words or [""]:
+        _one_of(name, word, tuple(map(str, valid)))
+    return [type(valid[0])(word) for word in words]
+
+
+def _choice(*valid: object) -> Callable[..., object]:
+    return lambda name, value, narrower=valid: _one_of(name, value, narrower)
+
+
+def _whole(least: int) -> Callable[[str, object], int]:
+    def parse(name: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} = {value!r}: a whole number of at least {least} is wanted")
+        return value
+
+    return parse
+
+
+def _words(name: str, value: object) -> list[str]:
+    return [word.strip() for word in str(value).split(",") if word.strip()]
+
+
+def _seeds(name: str, value: object) -> list[int]:
+    words = _words(name, value)
+    if not words or not all(word.isdecimal() for word in words):
+        raise ValueError(f"{name} = {value!r}: whole numbers, comma-separated, are wanted, as in 0,1,2")
+    return [int(word) for word in words]
+
+
+def _folds(name: str, value: object) -> int:
+    found = re.fullmatch(r"1-(\d+)", str(value))
+    if not found or int(found[1]) < 3:
+        raise ValueError(
+            f"{name} = {value!r}: 1-5 for five folds (three at least: for training, validation and test) is wanted"
+        )
+    return int(found[1])
+
+
+def _learning_rate(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} = {value!r}: a number above 0 is wanted, as 3e-4")
+    return float(value)
+
+
+def _freeze(name: str, value: object) -> str:
+    if not re.fullmatch(r"nothing|backbone(:\d+)?", str(value)):
+        raise ValueError(f"{name} = {value!r} is not one of: nothing, backbone, backbone:3 (for the first 3 epochs)")
+    return str(value)
+
+
+def _tag(name: str, value: object) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,40}", str(value)):
+        raise ValueError(
+            f"{name} = {value!r}: letters, digits and underscores are wanted, 40 at most, as in focal_loss"
+        )
+    return str(value)
+
+
+def _video(name: str, value: object) -> str:
+    if value and not Path(str(value)).expanduser().is_file():
+        raise ValueError(f'{name} = "{value}" is not an existing file (looked in {Path.cwd()})')
+    return str(value)
+
+
+def _dataset(name: str, value: object) -> str:
+    workspace.check_dataset(str(value))
+    return str(value)
+
+
+KINDS: dict[str, Callable[..., Any]] = {
+    "dataset": _dataset, "task": _choice(*TASKS), "preset": _choice(*recipes.PRESETS), "split": _choice("video", "clip"),
+    "seed": _whole(0), "overwrite": _choice(True, False), "unknown": _choice("stop", "skip"),
+    "networks": lambda name, value, valid=tuple(recipes.NETWORKS): _some_of(name, value, valid), "betas": _some_of,
+    "init": _choice(*recipes.INITS), "epochs": _whole(1), "frames": _whole(1), "side": _whole(32),
+    "fit": _choice(*recipes.FITS), "learning_rate": _learning_rate, "batch": _whole(1), "augment": _choice(True, False),
+    "freeze": _freeze, "balance": _choice("none", "classes"), "seeds": _seeds, "folds": _folds, "tag": _tag,
+    "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video,
+}  # fmt: skip
+OPTIONAL = ("init", *RECIPE, "seeds", "folds", "tag", "runs")
+
+
 def figures_folder(p: SimpleNamespace, dataset: str) -> str:
     """Where a notebook's figures go below outputs/figures: runs of another preset, split or seed have theirs elsewhere."""
-    return f"{dataset}/{p.preset}-{p.split}-s{p.seed}"
+    return "-".join(
+        [f"{dataset}/{p.preset}", getattr(p, "scored", p.split), f"s{p.seed}", *filter(None, [getattr(p, "tag", None)])]
+    )
 
 
 def finished_run(
-    p: SimpleNamespace, dataset: str, clip_set: str, network: str, epochs: int | None = None
+    p: SimpleNamespace, clip_set, network: str, epochs: int | None = None, task: str | None = None
 ) -> workspace.Run:
-    """The run of a network that 02 or 03 makes with a notebook's own parameters; `dataset` and `clip_set` are name and hash.
+    """The run of a network that 02 or 03 makes with a notebook's own parameters, of `p.epochs`, `epochs` or the recipe's.
 
-    Raises FileNotFoundError with the command that makes it when there is none.
+    Of several the newest that is not outdated (review.outdated), else the newest, and a printed line says so. Raises
+    FileNotFoundError with the command that makes it when there is none.
     """
-    how, usual = recipes.recipe(network, p.preset, epochs=epochs), recipes.recipe(network, p.preset)
+    task, epochs = task or p.task, getattr(p, "epochs", None) or epochs
+    recipe, usual = recipes.recipe(network, p.preset, epochs=epochs), recipes.recipe(network, p.preset)
     facts = {
         "network": network,
         "init": recipes.init_of(p.preset),
@@ -104,33 +172,40 @@ def finished_run(
         "split": p.split,
         "seed": p.seed,
     }
-    wanted = {**facts, "recipe": asdict(how), "clip_set": clip_set, "head": None}  # head: a Softmax is another network
-    said = [(run, run.facts()) for run in workspace.find_runs(dataset, p.task)]
-    found = [run for run, own in said if all(own.get(name) == value for name, value in wanted.items())]
+    wanted = {**facts, "recipe": asdict(recipe), "clip_set": clip_set.hash(p.split), "head": None, "tag": None}
+    runs = [(run, run.facts()) for run in workspace.find_runs(clip_set.name, task)]
+    found = [run for run, kept in runs if all(kept.get(name) == value for name, value in wanted.items())]
+    present = [run for run in found if not review.outdated(run, clip_set)]
     if found:
-        return found[-1]
-    notebook = {"x3d": "02_x3d", "slowfast": "03_slowfast"}.get(network.split("_")[0], "04_baselines")
+        chosen = (present or found)[-1]
+        if not present:
+            print(f"{chosen.name} is {review.outdated(chosen, clip_set)}")
+        return chosen
     options = {
         "dataset": p.dataset,
-        "task": p.task,
+        "task": task,
         "networks": network,
         "preset": p.preset,
         "split": p.split,
         "seed": p.seed,
     }
-    if how != usual:
-        options["epochs"] = how.epochs
+    options |= {"epochs": recipe.epochs} if recipe != usual else {}
     raise FileNotFoundError(
-        f"no finished run of {network} for {dataset}/{p.task} with {', '.join(f'{k} {v}' for k, v in facts.items())},"
-        f" {how.epochs} epochs, on the present clips. Make it first: papermill notebooks/{notebook}.ipynb out.ipynb"
-        f" {' '.join(f'-p {name} {shlex.quote(str(value))}' for name, value in options.items())}"
+        f"no finished run of {network} for {clip_set.name}/{task} with {', '.join(f'{k} {v}' for k, v in facts.items())},"
+        f" {recipe.epochs} epochs, on the present clips. Make it first: papermill"
+        f" notebooks/{recipes.NETWORKS[network].notebook}.ipynb out.ipynb"
+        f" {' '.join(f'-p {name} {shlex.quote(str(value))}' for name, value in options.items())}."
+        " Or name other runs: -p epochs, and where the notebook takes it -p runs (folder names, comma-separated)."
     )
 
 
-def banner(**facts: object) -> None:
-    """Print what this notebook runs on: versions, commit, device facts given by the caller, and where results go."""
+def banner(clip_set=None, **facts: object) -> None:
+    """Print what this notebook runs on: versions, commit, facts given by the caller, where results go, and what of the data set
+    is left out."""
     made = workspace.provenance()
     versions = "  ".join(f"{k} {v}" for k, v in made["versions"].items() if v)
     print(f"ExMus at {made['commit']}  |  Python {made['python']}  |  {versions}")
     for name, value in {"home": workspace.home(), **facts}.items():
         print(f"{name:>8}: {value}")
+    for note in clip_set.notes if clip_set else ():
+        print(f"{'note':>8}: {note}")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from exmus_lib import workspace
 from exmus_lib.labels import nearest
-from exmus_lib.tasks import Task, as_task, task
+from exmus_lib.tasks import Task, task
 
 KEYS = ["clip_id", "video_id", "split"]
 SPLITS = ("train", "val", "test")
@@ -20,7 +20,6 @@ SPLITS = ("train", "val", "test")
 
 def table(clips: pd.DataFrame, logits: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     """A predictions table from the manifest rows of N clips and their (N, L) logits, in the same order, of L labels."""
-    names = _names(names)  # TODO goes with vocabulary.py
     columns = [f"logit/{name}" for name in names]
     values = pd.DataFrame(np.asarray(logits, dtype=np.float32), columns=columns, index=clips.index)
     return check(pd.concat([clips[KEYS], values], axis=1).reset_index(drop=True), names)
@@ -33,7 +32,6 @@ def names_of(predictions: pd.DataFrame) -> tuple[str, ...]:
 
 def check(predictions: pd.DataFrame, names: Sequence[str], source: str = "predictions") -> pd.DataFrame:
     """The table itself when it is sound and of these labels; ValueError naming `source` and what is wrong otherwise."""
-    names = _names(names)  # TODO goes with vocabulary.py
     expected = [*KEYS, *(f"logit/{name}" for name in names)]
     if list(predictions.columns) != expected:
         raise ValueError(f"{source}: columns {list(predictions.columns)} are not those of these labels: {expected}")
@@ -85,7 +83,6 @@ def store(dataset: str, task: Task, name: str, predictions: pd.DataFrame, facts:
 
     `facts` (its run.json) say what it was made from. Made again from members that were trained anew, it is replaced.
     """
-    task = as_task(task)  # TODO goes with vocabulary.py
     run = workspace.Run(dataset, task.name, f"{name}-{workspace.six_hex(facts)}")
     names = names_of(check(predictions, names_of(predictions), name))
     if not (run.complete and read(run).equals(predictions.reset_index(drop=True))):
@@ -114,7 +111,6 @@ def with_truth(
     `task` says today. Clips marked `unusable` (exmus_lib.review) are left out. A clip that the manifest lacks, or has in another
     split, one of the split that the predictions lack, and a true label that they do not have are errors.
     """
-    task = as_task(task)  # TODO goes with vocabulary.py
     known = clips.set_index("clip_id")
     unknown = sorted(set(predictions["clip_id"]) - set(known.index))
     if unknown:
@@ -140,11 +136,3 @@ def with_truth(
         rows = rows[~known["unusable"].loc[rows["clip_id"]].to_numpy()]
     rows = rows.assign(exercise=known["exercise"].loc[rows["clip_id"]].to_numpy())
     return rows, task.truth(rows["exercise"], names_of(rows)), logits(rows)
-
-
-def probabilities(values: np.ndarray, task: Task) -> np.ndarray:  # TODO goes with vocabulary.py
-    return as_task(task).probabilities(values)
-
-
-def _names(names) -> Sequence[str]:  # TODO goes with vocabulary.py
-    return as_task(names).names if isinstance(names, str | Task) else names

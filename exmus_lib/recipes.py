@@ -1,30 +1,20 @@
-"""One table: what each network eats and how it is trained, per preset. A knob's comment says how to choose it."""
+"""One table of networks, and how each is trained under a preset. A knob's comment says how to choose it.
 
-from dataclasses import dataclass, replace
+A network of your own is one more row of NETWORKS; README says how.
+"""
+
+from dataclasses import dataclass, field, replace
 
 from exmus_lib.labels import nearest
 
 PRESETS = ("smoke", "quick", "paper", "prose")
 INITS = ("kinetics400", "scratch")
 FITS = ("crop", "squash", "pad")
-# How networks are called in the paper's tables.
-NETWORKS = {
-    "x3d_s": "X3D-S",
-    "x3d_m": "X3D-M",
-    "slowfast_r50": "SlowFast-R50",
-    "slowfast_r101": "SlowFast-R101",
-    "slow_r50": "Slow-R50",
-    "i3d_r50": "I3D-R50",
-    "r2plus1d_r50": "R(2+1)D-R50",
-}
-# What the paper compares with.
-BASELINES = ("slow_r50", "i3d_r50", "r2plus1d_r50")
-HYBRID = ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101")  # what it averages
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a network eats (a view of a clip) and how it is trained."""
+    """What a network takes (a view of a clip) and how it is trained."""
 
     frames: int  # frames of a view, spread evenly over the window; the Fast pathway's for SlowFast
     side: int  # height and width of a view in pixels; a multiple of 32 loses nothing at the networks' last stage
@@ -41,47 +31,121 @@ class Recipe:
     # last fifth (an epoch at least); in runs of a few epochs its long plateau generalises better than a cosine (43 against
     # 30 % on validation after 7).
     schedule: str = "constant"
-    # Early stopping as in Lightning: 10 epochs without a better validation loss, early ones too, end a run that has had these.
-    least_epochs: int = 30
+    # Early stopping: 10 epochs without a better validation loss end a run that has had this many.
+    min_epochs: int = 30
+    # nothing, backbone (only the head learns), or backbone:3, for the first 3 epochs: for few clips on pretrained weights.
+    freeze: str = "nothing"
+    # none, or classes: rare exercises count as much as common ones (by frequency), a muscle's yes as much as its no.
+    balance: str = "none"
     augment: bool = False  # crops, mirror, colours and brightness (videos.dataset.augmented); the authors had none
 
+    @property
+    def frozen_epochs(self) -> int:
+        """For how many epochs only the head learns."""
+        kind, _, epochs = self.freeze.partition(":")
+        return int(epochs or self.epochs) if kind == "backbone" else 0
 
-# Views of the pretrained networks, frames x stride at 30 fps, as PyTorchVideo's model zoo lists them.
-PAPER = {
-    "x3d_s": Recipe(frames=13, side=182, seconds=13 * 6 / 30),
-    "x3d_m": Recipe(frames=16, side=256, seconds=16 * 5 / 30),
-    "slowfast_r50": Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
-    "slowfast_r101": Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
-    "slow_r50": Recipe(frames=8, side=256, seconds=8 * 8 / 30),
-    "i3d_r50": Recipe(frames=8, side=256, seconds=8 * 8 / 30),
-    "r2plus1d_r50": Recipe(frames=16, side=256, seconds=16 * 4 / 30),
-}
+
+# Mean and standard deviation of the red, green and blue that weights were trained with, of 0 to 1.
+Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
+FACEBOOK: Normalisation = ((0.45, 0.45, 0.45), (0.225, 0.225, 0.225))  # as our views are
+IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+TORCHVISION: Normalisation = ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network: how it is built, what its Kinetics-400 weights are, and the view they were made for."""
+
+    title: str  # its name in tables, the paper's where the paper has it
+    builder: str  # a function of networks/build.py; "torchvision" serves all of torchvision.models.video
+    head: str  # the last layer, inside what the builder returns; everything else is the backbone
+    embedding: int  # the width of what the head sees
+    view: Recipe  # the view that the weights were trained for; how it is trained is the paper's way, as in Recipe
+    weights: str  # the table that lists the checkpoint: checkpoint_paths of a PyTorchVideo hub, or a torchvision enum
+    top1: float  # of these weights on Kinetics-400, in percent, as published
+    licence: str  # of the library that publishes the weights, which have none of their own; Kinetics' terms are for you to judge
+    normalisation: Normalisation = FACEBOOK  # that the weights expect; views are converted where it is not ours
+    options: dict[str, object] = field(default_factory=dict)  # of the builder
+    quick: dict[str, object] = field(default_factory=dict)  # what differs from QUICK
+    notebook: str = "04_baselines"  # that trains it
+    float32_training: bool = False  # on CPUs, whose depthwise convolutions have no fast bfloat16 gradient
+
+
+HUB, VIDEO = "pytorchvideo.models.hub", "torchvision.models.video"
+# The views of PyTorchVideo's networks are frames x stride at 30 fps as its model zoo lists them, so are their top-1 figures;
+# those of torchvision's stand in the documentation of their weights.
+NETWORKS = {
+    "x3d_s": Network(
+        "X3D-S", "x3d", "blocks.5.proj", 2048, Recipe(frames=13, side=182, seconds=13 * 6 / 30),
+        weights=f"{HUB}.x3d.checkpoint_paths", top1=73.33, licence="Apache-2.0",
+        quick={"epochs": 8, "learning_rate": 2e-3}, notebook="02_x3d", float32_training=True,
+    ),
+    "x3d_m": Network(
+        "X3D-M", "x3d", "blocks.5.proj", 2048, Recipe(frames=16, side=256, seconds=16 * 5 / 30),
+        weights=f"{HUB}.x3d.checkpoint_paths", top1=75.94, licence="Apache-2.0",
+        quick={"side": 64, "epochs": 8, "learning_rate": 2e-3}, notebook="02_x3d", float32_training=True,
+    ),
+    "slowfast_r50": Network(
+        "SlowFast-R50", "slowfast", "blocks.6.proj", 2304, Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
+        weights=f"{HUB}.slowfast.checkpoint_paths", top1=76.94, licence="Apache-2.0",
+        options={"depth": 50, "lateral": 7}, quick={"frames": 8}, notebook="03_slowfast",
+    ),
+    "slowfast_r101": Network(
+        "SlowFast-R101", "slowfast", "blocks.6.proj", 2304, Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
+        weights=f"{HUB}.slowfast.checkpoint_paths", top1=77.90, licence="Apache-2.0",
+        options={"depth": 101, "lateral": 5}, quick={"frames": 8}, notebook="03_slowfast",
+    ),
+    "slow_r50": Network(
+        "Slow-R50", "slow", "blocks.5.proj", 2048, Recipe(frames=8, side=256, seconds=8 * 8 / 30),
+        weights=f"{HUB}.resnet.checkpoint_paths", top1=74.58, licence="Apache-2.0",
+    ),
+    "i3d_r50": Network(
+        "I3D-R50", "i3d", "blocks.6.proj", 2048, Recipe(frames=8, side=256, seconds=8 * 8 / 30),
+        weights=f"{HUB}.resnet.checkpoint_paths", top1=73.27, licence="Apache-2.0",
+    ),
+    "r2plus1d_r50": Network(
+        "R(2+1)D-R50", "r2plus1d", "blocks.5.proj", 2048, Recipe(frames=16, side=256, seconds=16 * 4 / 30),
+        weights=f"{HUB}.r2plus1d.checkpoint_paths", top1=76.01, licence="Apache-2.0",
+    ),
+    "mvit_v2_s": Network(
+        "MViTv2-S", "torchvision", "head.1", 768, Recipe(frames=16, side=224, seconds=16 / 7.5),
+        weights=f"{VIDEO}.MViT_V2_S_Weights", top1=80.757, licence="BSD-3-Clause",
+        options={"function": "mvit_v2_s"}, quick={"frames": 8, "learning_rate": 3e-4}, float32_training=True,
+    ),
+    "swin3d_t": Network(
+        "Video Swin-T", "torchvision", "head", 768, Recipe(frames=32, side=224, seconds=32 / 15),
+        weights=f"{VIDEO}.Swin3D_T_Weights", top1=77.715, licence="BSD-3-Clause", normalisation=IMAGENET,
+        options={"function": "swin3d_t"}, quick={"frames": 8, "learning_rate": 3e-4},
+    ),
+    # Its weights were scored on 128 frames, over 8 s; clips of 2 to 4 s hold half of that.
+    "s3d": Network(
+        "S3D", "torchvision", "classifier.1", 1024, Recipe(frames=64, side=224, seconds=64 / 15),
+        weights=f"{VIDEO}.S3D_Weights", top1=68.368, licence="BSD-3-Clause", normalisation=TORCHVISION,
+        options={"function": "s3d"}, quick={"frames": 8},
+    ),
+}  # fmt: skip
+# What the paper compares with.
+BASELINES = ("slow_r50", "i3d_r50", "r2plus1d_r50")
+HYBRID = ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101")  # what it averages
+
 # Tables 7, 8 and 12 and all fine-tuning of the paper are 30 epochs long; below its presets a recipe's own epochs serve there too.
 SHORTER = {"paper": 30, "prose": 30}
-
 # The setting that the paper's text describes for all networks alike (IV.B: 2 s, 32 frames, 256 x 256, "resized").
-PROSE = {
-    n: replace(r, frames=32, side=256, seconds=2.0, fit="squash", slow_every=4 if r.slow_every else None)
-    for n, r in PAPER.items()
-}
-
+PROSE = {"frames": 32, "side": 256, "seconds": 2.0, "fit": "squash"}
 # Minutes on two CPU cores: small views of the whole clip, AdamW. The epochs are what a ten-minute demo can
 # pay, and a network learns little in them; ask for more with `-p epochs`.
-_QUICK = dict(seconds=None, weight_decay=0.05, dropout=0.0, schedule="trapezoid", augment=True)
 QUICK = {
-    "x3d_s": replace(PAPER["x3d_s"], frames=4, side=48, epochs=8, learning_rate=2e-3, **_QUICK),
-    "x3d_m": replace(PAPER["x3d_m"], frames=4, side=64, epochs=8, learning_rate=2e-3, **_QUICK),
-    "slowfast_r50": replace(PAPER["slowfast_r50"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
-    "slowfast_r101": replace(PAPER["slowfast_r101"], frames=8, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
-    "slow_r50": replace(PAPER["slow_r50"], frames=4, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
-    "i3d_r50": replace(PAPER["i3d_r50"], frames=4, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
-    "r2plus1d_r50": replace(PAPER["r2plus1d_r50"], frames=4, side=48, epochs=3, learning_rate=1e-3, **_QUICK),
-}
-
+    "frames": 4, "side": 48, "seconds": None, "epochs": 3, "learning_rate": 1e-3, "weight_decay": 0.05, "dropout": 0.0,
+    "schedule": "trapezoid", "augment": True,
+}  # fmt: skip
 # Seconds, to see every part work; its numbers mean nothing.
-SMOKE = {n: replace(r, frames=4, side=32, epochs=1) for n, r in QUICK.items()}
+SMOKE = {"frames": 4, "side": 32, "epochs": 1}
 
-TABLE = {"smoke": SMOKE, "quick": QUICK, "paper": PAPER, "prose": PROSE}
+
+def title(network: str) -> str:
+    """The title of a network; that of a run whose row is gone from the table is its name."""
+    return NETWORKS[network].title if network in NETWORKS else network
 
 
 def init_of(preset: str) -> str:
@@ -95,13 +159,13 @@ def recipe(network: str, preset: str, **changes: object) -> Recipe:
     Raises ValueError naming the valid networks or presets and the nearest, and when a SlowFast view cannot be shared out
     between the pathways.
     """
-    if preset not in TABLE:
-        raise ValueError(f"preset = {preset!r} is not one of: {', '.join(TABLE)}.{nearest(preset, tuple(TABLE))}")
-    if network not in TABLE[preset]:
-        raise ValueError(
-            f"network = {network!r} is not one of: {', '.join(NETWORKS)}.{nearest(network, tuple(NETWORKS))}"
-        )
-    chosen = replace(TABLE[preset][network], **{k: v for k, v in changes.items() if v is not None})
+    for name, value, allowed in (("preset", preset, PRESETS), ("network", network, tuple(NETWORKS))):
+        if value not in allowed:
+            raise ValueError(f"{name} = {value!r} is not one of: {', '.join(allowed)}.{nearest(value, allowed)}")
+    row = NETWORKS[network]
+    quick = QUICK | row.quick
+    preset_changes = {"paper": {}, "prose": PROSE, "quick": quick, "smoke": quick | SMOKE}[preset]
+    chosen = replace(row.view, **preset_changes | {k: v for k, v in changes.items() if v is not None})
     if chosen.slow_every and chosen.frames % chosen.slow_every:
         raise ValueError(f"frames = {chosen.frames}: {network} needs a multiple of {chosen.slow_every} (its alpha)")
     return chosen

@@ -11,6 +11,7 @@ import pandas as pd
 
 from exmus_lib import workspace
 from exmus_lib.labels import Labels, nearest
+from exmus_lib.tasks import Task
 
 COLUMNS = ["dataset", "clip_id", "mark"]
 UNUSABLE = "unusable"
@@ -53,6 +54,30 @@ def applied(clips: pd.DataFrame, dataset: str, labels: Labels) -> pd.DataFrame:
 def usable(clips: pd.DataFrame) -> pd.DataFrame:
     """The clips but for those marked unusable."""
     return clips[~clips["unusable"]] if "unusable" in clips else clips
+
+
+def seen(clips: pd.DataFrame, task: Task) -> str:
+    """Six hexadecimal digits over what a training sees of labels and marks: the truth of the usable clips of train and val."""
+    shown = usable(clips)[lambda table: table["split"] != "test"].sort_values("clip_id")
+    names = task.truth(shown["exercise"]).tolist()
+    return workspace.six_hex(shown["clip_id"].tolist(), names, task.names)
+
+
+def outdated(run: workspace.Run, clip_set) -> str:
+    """Why a run is not what its training would make today, in words; "" where it is, and for runs without a training.
+
+    Labels or marks of the clips that it saw have changed, its parent was trained anew, or the code has changed.
+    """
+    facts = run.facts()
+    if "seen" not in facts:
+        return ""
+    if facts["seen"] != seen(clip_set.table(facts["split"]), clip_set.task(run.task)):
+        return "outdated: labels or marks changed since"
+    if "parent" in facts:
+        parent = workspace.Run(*facts["parent"].split("/"), run.runs)
+        if parent.complete and parent.facts().get("weights_sha256") != facts["parent_weights"]:
+            return f"outdated: {parent.name} was trained anew since"
+    return run.changed_code()
 
 
 def _read() -> pd.DataFrame:

@@ -54,18 +54,8 @@ class Task:
     def __str__(self) -> str:
         return self.name
 
-    def __eq__(self, other: object) -> bool:  # TODO goes with vocabulary.py
-        return (
-            self.name == other
-            if isinstance(other, str)
-            else self is other or (type(self), self.labels) == (type(other), other.labels)
-        )
 
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Exercise(Task):
     """Which exercise? Truth is a class index (N,), probabilities are a softmax."""
 
@@ -86,7 +76,7 @@ class Exercise(Task):
         return softmax(logits, axis=1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Muscles(Task):
     """Which muscles (MGAP)? Truth is zeros and ones (N, L), probabilities are a sigmoid each."""
 
@@ -128,9 +118,3 @@ def task(name: str, labels: Labels) -> Task:
 def _check_known(unknown: set[str], noun: str, names: Sequence[str]) -> None:
     if unknown:
         raise ValueError(f"other labels: {noun} {', '.join(sorted(unknown))} is not among {', '.join(names)}")
-
-
-def as_task(given: "Task | str") -> Task:  # TODO goes with vocabulary.py
-    from exmus_lib.labels import read
-
-    return given if isinstance(given, Task) else task(given, read())

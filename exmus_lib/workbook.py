@@ -18,9 +18,9 @@ import psutil
 from tqdm import tqdm
 
 from exmus_lib import workspace
-from exmus_lib.vocabulary import TASKS
+from exmus_lib.tasks import TASKS
 
-ABREAST = 2
+CONCURRENT = 2
 
 
 class Step(NamedTuple):
@@ -67,8 +67,8 @@ def run(stages: Sequence[Sequence[Step]], preset: str = "quick") -> None:
     folder = workspace.outputs_dir("executed")
     cores = os.cpu_count() or 1
     for stage in stages:
-        os.environ["OMP_NUM_THREADS"] = str(max(1, cores // min(ABREAST, len(stage))))
-        with ThreadPoolExecutor(ABREAST) as pool:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, cores // min(CONCURRENT, len(stage))))
+        with ThreadPoolExecutor(CONCURRENT) as pool:
             futures = [pool.submit(execute, step, folder, preset) for step in stage]
             try:
                 for future in as_completed(futures):

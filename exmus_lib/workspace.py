@@ -97,6 +97,19 @@ def six_hex(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:6]
 
 
+# The modules whose code changes the numbers of a training.
+CODE = ("recipes.py", "tasks.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
+    f"networks/{name}.py" for name in ("build", "compute", "weights", "training", "fit", "predict")
+))  # fmt: skip
+
+
+def code_hashes() -> dict[str, str]:
+    """Six hexadecimal digits of each module of CODE, as it stands: its lines but for comments and blank ones."""
+    folder = Path(__file__).parent
+    lines = {name: (folder / name).read_text(encoding="utf-8").splitlines() for name in CODE}
+    return {name: six_hex([x for x in text if x.strip() and x.strip()[0] != "#"]) for name, text in lines.items()}
+
+
 def provenance() -> dict[str, object]:
     """What made a result: versions of the libraries that change numbers, the commit, Python and the machine's processor."""
 
@@ -152,12 +165,21 @@ class Run:
 
     def facts(self) -> dict[str, object]:
         """run.json: every parameter, the seed, versions, commit, clip-set hash, device and wall time."""
-        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        facts = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        if "least_epochs" in facts.get("recipe", {}):  # as runs called min_epochs before 0.2
+            facts["recipe"]["min_epochs"] = facts["recipe"].pop("least_epochs")
+        return facts
 
     def labels(self) -> Labels:
         """The labels that the run was made with; the default ones for a run of before they were kept."""
         kept = self.facts().get("labels")
         return Labels.from_json(kept) if kept else labels.read()
+
+    def changed_code(self) -> str:
+        """Which modules that change numbers are no longer those that the run was trained with, in words; "" if none."""
+        kept, present = self.facts().get("code", {}), code_hashes()
+        changed = [name for name in kept if kept[name] != present.get(name)]
+        return f"outdated: {', '.join(changed)} changed since" if changed else ""
 
     def remove(self) -> None:
         """Delete the run's folder, if there is one."""

@@ -98,3 +98,22 @@ def damage(path: Path, number: int) -> None:
     position, size = packets[number]
     data[position : position + size] = bytes(b ^ 0x5A for b in data[position : position + size])
     path.write_bytes(data)
+
+
+def still_stamps(path: Path, frames: int, number: int) -> Path:
+    """An MP4 of numbered frames at 30 a second in which frame `number` has the time stamp of the one before."""
+    write_video(path, [i / 30 + 0.02 * (i >= number) for i in range(frames)], bf="0")
+    data = bytearray(path.read_bytes())
+    table = (
+        data.index(b"stts") + 8
+    )  # entries of (frames, ticks to the next): up to the gap of 0.02 s, the gap, and behind it
+    assert struct.unpack_from(">I", data, table) == (3,) and struct.unpack_from(">I", data, table + 12) == (1,)
+    struct.pack_into(">I", data, table + 16, 0)
+    path.write_bytes(data)
+    return path
+
+
+def loops(path: Path, frames: int, times: int) -> Path:
+    """A transport stream joined of the same piece several times, whose time stamps therefore start anew each time."""
+    path.write_bytes(write_video(path, frames).read_bytes() * times)
+    return path

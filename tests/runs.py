@@ -33,6 +33,9 @@ def to_disk(name: str, videos: pd.DataFrame, clips: pd.DataFrame) -> ClipSet:
     return ClipSet(name, folder, videos, clips)
 
 
+KEPT = ("seen", "code", "tag", "head")  # of run.json, where a test asks for them
+
+
 def clip_set_of(own: Labels, dataset: str = "gym") -> ClipSet:
     """A data set on disk, four test and four validation clips of each exercise, with labels of its own."""
     exercises = np.repeat(own.exercises, 8)
@@ -45,6 +48,7 @@ def clip_set_of(own: Labels, dataset: str = "gym") -> ClipSet:
 
 
 def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", split="video", seed=0, **changes) -> dict:
+    kept = {name: changes.pop(name) for name in KEPT if name in changes}
     recipe = asdict(recipes.recipe(network, preset, **changes))
     return {
         "network": network,
@@ -54,6 +58,7 @@ def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", spli
         "split": split,
         "seed": seed,
         "recipe": recipe,
+        **kept,
     }
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from fractions import Fraction
 
 import helpers
@@ -16,13 +15,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from exmus_lib import predictions, workspace
+from exmus_lib import labels, predictions, workspace
 from exmus_lib.networks import fit
 from exmus_lib.networks.predict import MAX_SHARE, forward, predict, restore, several_views
 from exmus_lib.predictions import KEYS
 from exmus_lib.videos.dataset import ClipDataset
 from exmus_lib.videos.prepare import prepare
-from exmus_lib.vocabulary import EXERCISES, MUSCLES
 
 SCRIPT = """
 import sys
@@ -49,26 +47,27 @@ def home(tmp_path_factory):
 
 
 def test_killed_training_resumes_and_a_finished_run_is_loaded(home):
-    epochs = "6"
+    epochs = "12"
     command = [sys.executable, "-c", SCRIPT, str(home / "gym"), epochs]
     process = subprocess.Popen(command, cwd=workspace.REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while (
-        not (last := next(home.glob("outputs/runs/*/*/*/checkpoints/last.ckpt"), None)) and time.monotonic() < deadline
-    ):
-        time.sleep(0.05)
+    while time.monotonic() < deadline:
+        last = next(home.glob("outputs/runs/*/*/*/checkpoints/last.ckpt"), None)
+        if last and len(pd.read_csv(last.parents[1] / "history.csv")) > 3:
+            break
+        time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert last, "no checkpoint was written within two minutes"
     history = last.parents[1] / "history.csv"
     before = pd.read_csv(history)
-    assert len(before) < int(epochs) and not (last.parents[1] / "predictions.parquet").exists()
+    assert 3 < len(before) < int(epochs) and not (last.parents[1] / "predictions.parquet").exists()
 
     clip_set = prepare(str(home / "gym"))
     run = fit.train(clip_set, "x3d_s", "exercise", "smoke", epochs=int(epochs))
     after = pd.read_csv(history)
     assert list(after["epoch"]) == list(range(int(epochs)))
-    # Epochs that were saved are not repeated: their rows, wall time and all, are those of the first process.
+    # Epochs that were saved are not repeated: their rows, wall time and all, are those of the first process. The last row may
+    # be of an epoch whose checkpoint was not yet written; at least three others are not.
     saved = len(before) - 1
     pd.testing.assert_frame_equal(after.head(saved), before.head(saved))
     assert run.folder == last.parents[1] and run.complete and not last.exists()
@@ -87,7 +86,7 @@ def test_a_run_folder_holds_what_the_design_promises(home):
     run = fit.train(clip_set, "slowfast_r50", "mgap", "smoke")
     table = predictions.read(run)
     assert sorted(table["clip_id"]) == sorted(clip_set.clips["clip_id"])
-    assert list(table.columns[3:]) == [f"logit/{m}" for m in MUSCLES]
+    assert list(table.columns[3:]) == [f"logit/{m}" for m in labels.PAPER_MUSCLES]
     assert table.set_index("clip_id")["split"].to_dict() == clip_set.table().set_index("clip_id")["split"].to_dict()
     ids, splits, embedding = run.embeddings()
     assert embedding.shape == (len(table), 2304) and embedding.dtype == np.float32
@@ -99,8 +98,8 @@ def test_a_run_folder_holds_what_the_design_promises(home):
     # Reloaded weights give the stored logits again, through exmus_lib.predict on a clip as through the data set.
     clip = clip_set.clips.iloc[0]
     found = predict(clip_set.folder / clip["path"], run)
-    stored = predictions.probabilities(predictions.logits(table[table.clip_id == clip["clip_id"]]), "mgap")[0]
-    np.testing.assert_allclose(found[list(MUSCLES)], stored, atol=2e-3)
+    stored = clip_set.task("mgap").probabilities(predictions.logits(table[table.clip_id == clip["clip_id"]]))[0]
+    np.testing.assert_allclose(found[list(labels.PAPER_MUSCLES)], stored, atol=2e-3)
     elsewhere = shutil.copytree(run.folder, home / "copied" / "gym" / "mgap" / "mine")
     assert list(predict(clip_set.folder / clip["path"], elsewhere).index) == list(found.index)
 
@@ -215,5 +214,3 @@ def test_the_name_tells_apart_what_changes_numbers(home, monkeypatch):
     names = [name(), name(seed=1), name(preset="quick"), name(epochs=2), name(split="clip"), name(fit="pad")]
     assert len(set(names)) == len(names) and name() == names[0]
     assert names[0].startswith("x3d_m-scratch-s0-") and len(names[0].rsplit("-", 1)[1]) == 6
-    relabelled = replace(clip_set, clips=clip_set.clips.assign(exercise=EXERCISES[0]))
-    assert fit.train(relabelled, "x3d_m", "exercise", "smoke").name == names[0]  # a corrected label needs no training

@@ -9,7 +9,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 # Ground floor first: a module imports only from its own floor or from one listed before it.
 FLOORS = (
-    *("labels", "tasks", "vocabulary", "recipes", "workspace", "review", "predictions", "parameters"),
+    *("labels", "tasks", "recipes", "workspace", "review", "predictions", "parameters"),
     *("sample", "videos", "networks", "scores", "pictures", "workbook"),
 )
 # Only these may import torch, or a package that does.
@@ -104,7 +104,7 @@ def make_house(root: Path, **files: str) -> Path:
 
 def test_checker_finds_what_is_wrong(tmp_path):
     house = {
-        "exmus_lib/recipes.py": "from exmus_lib import vocabulary, workspace\n",
+        "exmus_lib/recipes.py": "from exmus_lib import labels, workspace\n",
         "exmus_lib/cellar.py": "",
         "exmus_lib/sample/make.py": "from ..videos import scan\n",
         "exmus_lib/videos/__init__.py": "",
@@ -127,8 +127,8 @@ def test_checker_finds_what_is_wrong(tmp_path):
 
 def test_checker_accepts_a_sound_house(tmp_path):
     house = {
-        "exmus_lib/vocabulary.py": "import csv\n",
-        "exmus_lib/videos/dataset.py": "import torch\nfrom exmus_lib.vocabulary import TASKS\n",
+        "exmus_lib/labels.py": "import csv\n",
+        "exmus_lib/videos/dataset.py": "import torch\nfrom exmus_lib.labels import TASKS\n",
         "exmus_lib/networks/fit.py": "from exmus_lib.videos.dataset import ClipDataset\n",
         "exmus_lib/pictures/explorer.py": "from exmus_lib.networks.predict import predict\n",
     }
@@ -138,7 +138,7 @@ def test_checker_accepts_a_sound_house(tmp_path):
 def test_checker_finds_torch_that_comes_in_by_a_back_door(tmp_path):
     house = {
         "torch.py": "",
-        "exmus_lib/vocabulary.py": "",
+        "exmus_lib/labels.py": "",
         "exmus_lib/workspace.py": "__import__('torch')\n",
         "exmus_lib/videos/dataset.py": "import torch\n",
     }
@@ -147,5 +147,5 @@ def test_checker_finds_torch_that_comes_in_by_a_back_door(tmp_path):
 
 
 def test_checker_counts_lines(tmp_path):
-    house = {"exmus_lib/vocabulary.py": "\n" * LONGEST, "exmus_lib/workspace.py": "\n" * (LONGEST + 1)}
+    house = {"exmus_lib/labels.py": "\n" * LONGEST, "exmus_lib/workspace.py": "\n" * (LONGEST + 1)}
     assert too_long(make_house(tmp_path, **house)) == ["exmus_lib/workspace.py: 301 lines"]

@@ -1,108 +1,196 @@
-"""The networks: logits, gradients, embeddings, the faster convolutions, and the tables that describe them."""
+"""The networks: a contract that every row of recipes.NETWORKS keeps, what is special about some, and the tables that describe
+them."""
 
-import copy
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from exmus_lib.networks import compute, describe
+from exmus_lib.networks import compute, describe, weights
 from exmus_lib.networks.build import build, x3d
-from exmus_lib.recipes import NETWORKS, recipe
+from exmus_lib.recipes import FACEBOOK, NETWORKS, Recipe, recipe, title
+from exmus_lib.videos import dataset
 
-WIDTH = {name: 2304 if name.startswith("slowfast") else 2048 for name in NETWORKS}
+LABELS = 5
+# MViT's head reads the class token alone, and the last block's relative positions and pooled queries are of the other tokens.
+WITHOUT_GRADIENT = {"mvit_v2_s": "net.blocks.15.attn."}
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize(("task", "labels"), [("exercise", 16), ("mgap", 11)])
-def test_rows_are_logits_and_every_parameter_learns(network, task, labels):
-    how = recipe(network, "smoke")
-    torch.manual_seed(0)
-    net = compute.prepare(build(network, task, how)).train()
+def fresh(name: str, seed: int = 0, **changes) -> nn.Module:
+    torch.manual_seed(seed)
+    net = build(name, LABELS, recipe(name, "smoke", **changes))
     for module in net.modules():  # a block's last gain starts at zero: nothing before it would have a gradient yet
-        if isinstance(module, torch.nn.BatchNorm3d):
+        if isinstance(module, nn.BatchNorm3d):
             module.weight.data.uniform_(0.5, 1.0)
-    logits, embedding = net.embed(torch.randn(2, 3, how.frames, how.side, how.side))
-    assert logits.shape == (2, labels) and embedding.shape == (2, WIDTH[network])
-    # A Softmax in the head would make rows of small positive numbers that sum to one.
-    net.head.weight.data.mul_(1000)
-    rows = net.eval()(torch.randn(2, 3, how.frames, how.side, how.side))
-    assert (rows < 0).any() and (rows.abs().sum(1) > 2).all()
-    logits.square().sum().backward()
-    without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
-    assert without == []
+    return net.eval()
 
 
-@pytest.mark.parametrize("network", ["x3d_m", "slowfast_r50"])
-def test_faster_convolutions_compute_the_same_numbers_and_gradients(network):
-    how = recipe(network, "quick", side=32)
-    torch.manual_seed(0)
-    stock = build(network, "exercise", how).eval()
-    for module in stock.modules():  # zero gains would hide most of the gradients
-        if isinstance(module, torch.nn.BatchNorm3d):
-            module.weight.data.uniform_(0.5, 1.0)
-    fast = compute.prepare(copy.deepcopy(stock))
-    replaced = {type(m) for m in fast.modules()} & {
-        compute.PointwiseConv3d,
-        compute.TemporalConv3d,
-        compute.DepthwiseConv3d,
-    }
-    assert len(replaced) == 2
-    view = torch.randn(2, 3, how.frames, 32, 32, requires_grad=True)
-    other = view.detach().clone().requires_grad_()
-    stock(view).logsumexp(1).sum().backward()
-    fast(other).logsumexp(1).sum().backward()
-    torch.testing.assert_close(other.grad, view.grad, rtol=1e-3, atol=1e-6)
-    for (name, a), b in zip(stock.named_parameters(), fast.parameters(), strict=True):
-        assert (a.grad - b.grad).abs().max() <= 1e-3 * a.grad.abs().max() + 1e-7, name
+def noise(name: str, **changes) -> torch.Tensor:
+    view = recipe(name, "smoke", **changes)
+    return torch.randn(2, 3, view.frames, view.side, view.side, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request) -> tuple[str, nn.Module]:
+    """A row's name, and its network at the smoke view, for tests that leave it as it is."""
+    return request.param, compute.prepare(fresh(request.param))
+
+
+def test_contract_logits_embedding_and_a_gradient_in_every_parameter(network):
+    name = network[0]
+    net, view = compute.prepare(fresh(name)), noise(name)
+    logits, embedding = net.embed(view)
+    assert logits.shape == (2, LABELS) and embedding.shape == (2, NETWORKS[name].embedding)
+    torch.testing.assert_close(net(view), logits)
+    # A linear map of the embedding, so no Softmax in the head.
+    torch.testing.assert_close(embedding @ net.head.weight.flatten(1).T + net.head.bias, logits, rtol=1e-3, atol=1e-5)
+    logits.logsumexp(1).sum().backward()
+    without = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert [n for n in without if not n.startswith(WITHOUT_GRADIENT.get(name, " "))] == []
+
+
+def test_contract_logits_are_not_rounded_under_autocast(network):  # defect 9
+    name, net = network
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = net(noise(name))
+    assert logits.dtype == torch.float32
+    assert not torch.equal(logits, logits.bfloat16().float())
+
+
+def test_contract_a_frozen_backbone_leaves_the_head_alone_to_learn(network):
+    name, net = network
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    head = [f"net.{NETWORKS[name].head}.{which}" for which in ("weight", "bias")]
+    try:
+        net.freeze().train()
+        net.head.dropout = 0.0
+        learning = [p for p in net.parameters() if p.requires_grad]
+        assert {id(p) for p in learning} == {id(p) for p in net.head.parameters()}
+        assert len(net.backbone()) + len(learning) == len(list(net.parameters()))
+        net(noise(name)).logsumexp(1).sum().backward()
+        torch.optim.SGD(learning, 1.0).step()
+        assert [k for k, v in net.state_dict().items() if not torch.equal(v, before[k])] == head  # no statistic either
+        net.freeze(False)
+        assert all(p.requires_grad for p in net.parameters()) and all(m.training for m in net.modules())
+    finally:
+        net.freeze(False).eval().load_state_dict(before)
+
+
+def test_contract_saved_weights_give_equal_logits(network, tmp_path):
+    name, net = network
+    weights.save(net, tmp_path / "weights.safetensors")
+    again = fresh(name, seed=2)
+    weights.load(again, tmp_path / "weights.safetensors")
+    with torch.inference_mode():
+        torch.testing.assert_close(compute.prepare(again)(noise(name)), net(noise(name)), rtol=1e-3, atol=1e-6)
+
+
+def test_contract_costs_are_counted_without_computing(network):
+    name, net = network
+    costs = describe.costs({name: recipe(name, "paper")}, LABELS).loc[title(name)]
+    assert costs["parameters (M)"] == pytest.approx(sum(p.numel() for p in net.parameters()) / 1e6, rel=0.01)
+    assert costs["GFLOPs a view"] > 1
+
+
+def test_contract_damaged_kinetics_weights_are_refused_and_kept(network, tmp_path, monkeypatch):
+    name, net = network
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    path = tmp_path / "hub" / "checkpoints" / weights.kinetics_url(name).rsplit("/", 1)[-1]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half a checkpoint")
+    with pytest.raises(RuntimeError, match="damaged"):
+        weights.load_kinetics(net, name)
+    assert [p.read_bytes() for p in path.parent.iterdir()] == [b"half a checkpoint"]
+
+
+def test_contract_row_says_what_the_library_says_of_its_weights(network):
+    row = NETWORKS[network[0]]
+    library, _, table = row.weights.rpartition(".")
+    assert weights.kinetics_url(network[0]).startswith("https://") and row.licence and 60 < row.top1 < 90
+    if row.builder == "torchvision":
+        published = getattr(import_module(library), table).KINETICS400_V1
+        transforms = published.transforms()
+        assert row.normalisation == (tuple(transforms.mean), tuple(transforms.std))
+        assert row.top1 == published.meta["_metrics"]["Kinetics-400"]["acc@1"]
+        assert [row.view.side] == list({*transforms.crop_size})
+    else:
+        assert row.normalisation == FACEBOOK == ((dataset.MEAN,) * 3, (dataset.STD,) * 3)
+
+
+def test_a_network_of_a_row_that_is_gone_keeps_its_name():
+    assert title("x3d_m") == "X3D-M" and title("gone") == "gone"
+
+
+def test_the_table_needs_no_torch():
+    source = Path(__file__).parents[1] / "exmus_lib" / "recipes.py"
+    assert "import torch" not in source.read_text()
+
+
+@pytest.mark.parametrize(("frames", "side"), [(4, 32), (5, 48), (8, 64), (16, 80)])
+@pytest.mark.parametrize("name", [n for n, row in NETWORKS.items() if row.builder == "torchvision"])
+def test_networks_of_torchvision_take_views_of_any_size(name, frames, side):
+    logits = fresh(name, frames=frames, side=side)(noise(name, frames=frames, side=side))
+    assert logits.shape == (2, LABELS) and logits.isfinite().all()
 
 
 def test_a_softmax_head_gives_logits_whose_sigmoids_add_up_to_one():
-    network = build("x3d_s", "mgap", recipe("x3d_s", "smoke")).eval()
-    view = torch.randn(2, 3, 4, 32, 32)
+    network = fresh("x3d_s")
+    view = noise("x3d_s")
     plain = network(view)
     network.softmax = True
     torch.testing.assert_close(network(view).sigmoid(), plain.softmax(dim=1))
 
 
+def test_the_head_alone_drops_out_and_only_in_training():
+    network, view = fresh("x3d_s", dropout=0.5), noise("x3d_s")
+    assert torch.equal(network(view), network(view))
+    network.freeze().train()
+    assert not torch.equal(network(view), network(view))
+
+
 def test_the_slow_pathway_sees_the_frames_that_pytorchvideo_packs():
-    seen = []
-    net = build("slowfast_r50", "exercise", recipe("slowfast_r50", "smoke", frames=8))
-    net.net.forward = lambda pathways: seen.extend(pathways) or torch.zeros(1, 16)
+    pathways = []
+    net = fresh("slowfast_r50", frames=8)
+    net.net.forward = lambda views: pathways.extend(views) or torch.zeros(1, LABELS)
     net(torch.arange(8.0).reshape(1, 1, 8, 1, 1).expand(1, 3, 8, 32, 32))
     # linspace(0, 7, 8 // 4) = 0, 7
-    assert [s[0, 0, :, 0, 0].tolist() for s in seen] == [[0, 7], [0, 1, 2, 3, 4, 5, 6, 7]]
+    assert [view[0, 0, :, 0, 0].tolist() for view in pathways] == [[0, 7], [0, 1, 2, 3, 4, 5, 6, 7]]
 
 
 def test_stages_add_up_to_the_whole_network():
-    how = recipe("slowfast_r50", "paper")
-    stages = describe.stages("slowfast_r50", how)
+    view = recipe("slowfast_r50", "paper")
+    stages = describe.stages("slowfast_r50", 16, view)
     assert list(stages[stages.pathway == "lateral"]["stage"]) == ["stem", "res2", "res3", "res4"]
     last = stages[stages.stage == "res5"].set_index("pathway")
     assert tuple(last.loc["slow", ["channels", "time", "height"]]) == (2048, 8, 8)
     assert tuple(last.loc["fast", ["channels", "time", "height"]]) == (256, 32, 8)
+    # beta 1/8 and two channels out for each one in: 2 * 64 / 8, 2 * 256 / 8, ...
+    assert list(stages[stages.pathway == "lateral"]["channels"]) == [16, 64, 128, 256]
     with torch.device("meta"):
-        parameters, gflops = describe.complexity(build("slowfast_r50", "exercise", how), (32, 256, 256))
+        parameters, gflops = describe.complexity(build("slowfast_r50", 16, view), (32, 256, 256))
     assert stages["parameters"].sum() / 1e6 == pytest.approx(parameters)
     assert stages["gflops"].sum() == pytest.approx(gflops) == pytest.approx(65.7, abs=0.1)  # the model zoo's figure
 
 
 def test_x2d_costs_what_its_authors_say():
     with torch.device("meta"):
-        net = x3d(1, 112, depth=1.0, bottleneck=1.0)
+        net = x3d(400, Recipe(1, 112), depth=1.0, bottleneck=1.0)
     # 20.67 M multiply-adds: Feichtenhofer 2020, Table 1 (X2D)
     assert describe.complexity(net, (1, 112, 112))[1] * 1e3 == pytest.approx(20.67, abs=0.02)
 
 
 @pytest.mark.parametrize("inverse_beta", [2, 4, 8, 10, 16])
 def test_slowfast_learns_with_every_beta(inverse_beta):
-    how = recipe("slowfast_r50", "smoke", inverse_beta=inverse_beta)
+    view = recipe("slowfast_r50", "smoke", inverse_beta=inverse_beta)
     torch.manual_seed(0)
-    net = compute.prepare(build("slowfast_r50", "exercise", how)).train()
-    view, target = torch.randn(2, 3, how.frames, how.side, how.side), torch.arange(2)
+    net = compute.prepare(build("slowfast_r50", 16, view)).train()
+    views, target = torch.randn(2, 3, view.frames, view.side, view.side), torch.arange(2)
     optimizer = torch.optim.AdamW(net.parameters(), 1e-3, fused=True)
     losses = []
     for _ in range(20):
-        loss = torch.nn.functional.cross_entropy(net(view), target)
+        loss = nn.functional.cross_entropy(net(views), target)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -111,17 +199,21 @@ def test_slowfast_learns_with_every_beta(inverse_beta):
 
 
 def test_fewer_channels_in_the_fast_pathway_cost_less():
-    hows = {b: recipe("slowfast_r50", "smoke", inverse_beta=b) for b in (2, 4, 8, 10, 16)}
-    fast = [
-        describe.stages("slowfast_r50", how).query("pathway == 'fast'")["channels"].tolist() for how in hows.values()
-    ]
+    recipes = {b: recipe("slowfast_r50", "smoke", inverse_beta=b) for b in (2, 4, 8, 10, 16)}
+    tables = [describe.stages("slowfast_r50", 16, chosen).query("pathway == 'fast'") for chosen in recipes.values()]
+    fast = [table["channels"].tolist() for table in tables]
     # stem 64, then 256, 512, 1024, 2048 channels of the Slow pathway, divided and rounded down
     assert fast[0] == [32, 128, 256, 512, 1024] and fast[3] == [6, 25, 51, 102, 204] and fast[4] == [4, 16, 32, 64, 128]
-    millions = [describe.costs({"slowfast_r50": how}, "exercise")["parameters (M)"].item() for how in hows.values()]
-    assert millions == sorted(millions, reverse=True)
+    costs = [describe.costs({"slowfast_r50": chosen}, 16)["parameters (M)"].item() for chosen in recipes.values()]
+    assert costs == sorted(costs, reverse=True)
 
 
-@pytest.mark.parametrize(("network", "gflops"), [("slow_r50", 54.5), ("i3d_r50", 37.5), ("r2plus1d_r50", 76.5)])
-def test_baselines_cost_what_the_model_zoo_says(network, gflops):
-    found = describe.costs({network: recipe(network, "paper")}, "exercise")["GFLOPs a view"].item()
-    assert found == pytest.approx(gflops, rel=0.02)
+# A view at the size of the model zoo's figures, PyTorchVideo's and, for 16 frames, torchvision's ("_ops" of their enums).
+@pytest.mark.parametrize(
+    ("name", "frames", "gflops"),
+    [("slow_r50", 8, 54.5), ("i3d_r50", 8, 37.5), ("r2plus1d_r50", 16, 76.5), ("slowfast_r101", 32, 127.2)]
+    + [("mvit_v2_s", 16, 64.2), ("swin3d_t", 16, 43.9), ("s3d", 16, 18.0)],
+)
+def test_networks_cost_what_the_model_zoos_say(name, frames, gflops):
+    costs = describe.costs({name: recipe(name, "paper", frames=frames)}, 400)
+    assert costs["GFLOPs a view"].item() == pytest.approx(gflops, rel=0.02)

@@ -6,15 +6,20 @@ from types import SimpleNamespace
 import pytest
 import runs
 
+from exmus_lib import review
 from exmus_lib.parameters import banner, check, finished_run
 
 GIVEN = {"dataset": "sample", "task": "exercise", "preset": "quick", "split": "video", "seed": 0, "overwrite": False}
 GIVEN |= {"networks": "x3d_s, x3d_m", "init": None, "epochs": None, "frames": None, "side": None, "fit": None}
+GIVEN |= {"learning_rate": None, "batch": None, "augment": None, "freeze": None, "balance": None}
+GIVEN |= {"seeds": None, "folds": None, "tag": None}
 NAMES = tuple(GIVEN)
 
 
 def checked(**changes):
-    return check({**GIVEN, **changes}, *NAMES, networks=("x3d_s", "x3d_m"))
+    """As papermill does it: the values in a cell of their own, below the parameters cell."""
+    cell = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in changes.items())])
+    return check({**GIVEN, **changes, "In": ["", "dataset = 'sample'", cell]}, *NAMES, networks=("x3d_s", "x3d_m"))
 
 
 def test_good_values_come_out_as_meant():
@@ -22,6 +27,17 @@ def test_good_values_come_out_as_meant():
     assert (p.task, p.seed, p.epochs, p.init, p.overwrite) == ("exercise", 0, 3, "scratch", True)
     assert p.networks == ["x3d_s", "x3d_m"]
     assert p.frames is None and p.side is None and p.fit is None
+    assert (p.changes, p.seeds, p.splits, p.scored) == ({"epochs": 3}, [0], ["video"], "video")
+
+
+def test_what_a_researcher_asks_of_a_training():
+    p = checked(
+        learning_rate=3e-4, batch=4, augment=False, freeze="backbone:2", balance="classes", seeds="0,1,2", tag="focal"
+    )
+    assert p.changes == dict(learning_rate=3e-4, batch=4, augment=False, freeze="backbone:2", balance="classes")
+    assert p.seeds == [0, 1, 2] and p.tag == "focal" and checked(seeds=4).seeds == [4]
+    p = checked(folds="1-5")
+    assert p.splits == [f"fold{n}of5" for n in range(1, 6)] and p.scored == "5folds"
 
 
 @pytest.mark.parametrize(
@@ -45,6 +61,13 @@ def test_good_values_come_out_as_meant():
         ({"side": 16}, ["side = 16", "at least 32"]),
         ({"overwrite": "yes"}, ["overwrite = 'yes'", "True, False"]),
         ({"task": None}, ["task = None", "exercise, mgap"]),
+        ({"learning_rate": 0}, ["learning_rate = 0", "above 0"]),
+        ({"freeze": "head"}, ["freeze = 'head'", "nothing, backbone, backbone:3"]),
+        ({"balance": "class"}, ["balance = 'class'", "none, classes", 'Did you mean "classes"?']),
+        ({"seeds": "0;1"}, ["seeds = '0;1'", "as in 0,1,2"]),
+        ({"folds": "2-5"}, ["folds = '2-5'", "1-5 for five folds"]),
+        ({"folds": "1-5", "split": "clip"}, ["folds = 1-5", "split = 'video' only"]),
+        ({"tag": "../x"}, ["tag = '../x'", "letters, digits and underscores"]),
     ],
 )
 def test_a_wrong_name_or_value_is_named_with_the_valid_ones(changes, parts):
@@ -54,19 +77,11 @@ def test_a_wrong_name_or_value_is_named_with_the_valid_ones(changes, parts):
         assert part in str(error.value)
 
 
-def test_what_is_no_parameter_is_let_be():
-    # a notebook's globals hold modules, functions, constants and IPython's own names as well
-    checked(math=math, helper=print, EXMUS_REPO="https://…", _i1="text", In=[""], Out={})
-
-
-def test_a_second_check_meets_the_notebooks_own_variables():
-    notebook = dict(GIVEN)
-    check(notebook, *NAMES)
+def test_variables_of_ones_own_do_no_harm():
+    notebook = {**GIVEN, "lr": 1, "math": math, "helper": print, "In": ["", "lr = 1"], "Out": {}}
+    assert check(notebook, *NAMES).task == "exercise"
     notebook |= {"scores": [1, 2], "task": "mgap"}
     assert check(notebook, *NAMES).task == "mgap"
-    notebook["task"] = "mgpa"
-    with pytest.raises(ValueError, match="mgpa"):
-        check(notebook, *NAMES)
 
 
 def test_a_folder_is_a_data_set(tmp_path):
@@ -78,26 +93,46 @@ def test_a_folder_is_a_data_set(tmp_path):
 def test_a_finished_run_is_found_by_all_that_makes_its_numbers(monkeypatch, tmp_path):
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
     clip_set = runs.sample()
-    p = SimpleNamespace(dataset="sample", task="exercise", preset="quick", split="video", seed=0)
-    present = clip_set.hash("video")
+    p = SimpleNamespace(dataset="sample", task="exercise", preset="quick", split="video", seed=0, epochs=None)
     run, longer = (runs.write_run(clip_set, epochs=epochs) for epochs in (None, 40))
     for other in (dict(seed=1), dict(network="x3d_s"), dict(side=32), dict(clips_hash="0ld0ld")):
         runs.write_run(clip_set, **other)
-    assert finished_run(p, "sample", present, "x3d_m") == run
-    assert finished_run(p, "sample", present, "x3d_m", epochs=40) == longer
+    assert finished_run(p, clip_set, "x3d_m") == run
+    assert finished_run(p, clip_set, "x3d_m", epochs=40) == longer
+    p.epochs = 40  # asked for by name, it goes before what the paper's tables have
+    assert finished_run(p, clip_set, "x3d_m", epochs=30) == longer
     p.seed, p.dataset = 2, "my videos"
-    with pytest.raises(FileNotFoundError, match="seed 2") as error:
-        finished_run(p, "sample", present, "x3d_m", epochs=40)
+    with pytest.raises(FileNotFoundError, match="seed 2.*-p runs") as error:
+        finished_run(p, clip_set, "x3d_m")
     command = "papermill notebooks/02_x3d.ipynb out.ipynb -p dataset 'my videos' -p task exercise -p networks x3d_m"
     assert f"{command} -p preset quick -p split video -p seed 2 -p epochs 40" in str(error.value)
     run.remove()
-    p.seed = 0
+    p.seed, p.epochs = 0, None
     with pytest.raises(FileNotFoundError, match="Make it first"):
-        finished_run(p, "sample", present, "x3d_m")
+        finished_run(p, clip_set, "x3d_m")
+
+
+def test_of_several_runs_one_that_is_not_outdated_is_taken(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    clip_set = runs.sample()
+    p = SimpleNamespace(dataset="sample", task="exercise", preset="quick", split="video", seed=0)
+    present = review.seen(clip_set.table(), clip_set.task("exercise"))
+    old = runs.write_run(clip_set, seen="0ld0ld")
+    assert finished_run(p, clip_set, "x3d_m") == old
+    assert "is outdated: labels or marks changed since" in capsys.readouterr().out
+    good = runs.write_run(clip_set, seen=present)
+    other_code = runs.write_run(clip_set, seen=present, code={"networks/fit.py": "0ld0ld"})
+    assert review.outdated(other_code, clip_set) == "outdated: networks/fit.py changed since"
+    assert finished_run(p, clip_set, "x3d_m") == good and capsys.readouterr().out == ""
 
 
 def test_banner_says_what_runs_and_where(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
     banner(task="mgap")
-    said = capsys.readouterr().out
-    assert "ExMus at " in said and "numpy 2" in said and "task: mgap" in said and f"home: {tmp_path.resolve()}" in said
+    printed = capsys.readouterr().out
+    assert (
+        "ExMus at " in printed
+        and "numpy 2" in printed
+        and "task: mgap" in printed
+        and f"home: {tmp_path.resolve()}" in printed
+    )

@@ -1,15 +1,16 @@
 """A data set is made when missing, completed when interrupted, and noticed when changed."""
 
 import os
+import shutil
 import sys
 
 import pandas as pd
 import pytest
 from helpers import write_video
 
-from exmus_lib import workspace
+from exmus_lib import labels, workspace
 from exmus_lib.videos import prepare as module
-from exmus_lib.videos.prepare import dataset_name, prepare
+from exmus_lib.videos.prepare import dataset_name, load, prepare
 
 
 @pytest.fixture
@@ -106,5 +107,146 @@ def test_the_hash_covers_clips_files_and_sides_but_no_labels(gym):
     assert hash_with(start_sec=1.0) != clip_set.hash()
     videos = clip_set.videos.assign(sha256="other")
     assert module.ClipSet("x", clip_set.folder, videos, clip_set.clips).hash() != clip_set.hash()
-    with pytest.raises(ValueError, match='split = "vide" is not one of video, clip. Did you mean "video"?'):
+    with pytest.raises(
+        ValueError, match='split = "vide" is not one of video, clip, fold1of5, 5folds. Did you mean "video"?'
+    ):
         clip_set.table("vide")
+
+
+@pytest.fixture
+def mixed(gym):
+    """The same data set with classes that the default labels do not know, and folders without a video."""
+    write_video(gym / "burpee/1.mp4", 62)
+    write_video(gym / "burpee/2.mp4", 63)
+    write_video(gym / "Squads/1.mp4", 64)
+    (gym / "later").mkdir()
+    (gym / "forms").mkdir()
+    (gym / "forms/consent.txt").write_text("yes")
+    return gym
+
+
+def test_unknown_class_folders_stop_before_anything_is_scanned_with_a_ready_file(mixed, monkeypatch):
+    monkeypatch.setattr(module.scan, "scan", None)
+    with pytest.raises(ValueError) as caught:
+        prepare(str(mixed))
+    message = str(caught.value)
+    rows = [line.split(maxsplit=2) for line in message.splitlines()]
+    assert ["burpee", "2"] in rows and ["Squads", "1", 'Did you mean "Squat"?'] in rows
+    assert f"A ready exercises.csv is in {mixed}" in message and 'unknown = "skip"' in message
+    ready = labels.read(mixed / "exercises.csv")
+    default = labels.read().muscles_of
+    assert ready.muscles_of == {  # of all class folders with videos: known ones with their muscles, unknown ones with none
+        "Deadlift": default["Deadlift"], "Squads": (), "Squat": default["Squat"], "burpee": (),
+    }  # fmt: skip
+
+
+def test_an_exercises_csv_that_is_there_is_not_written_over(mixed):
+    text = "folder;exercise;muscles\nsquat;Squat;quads\nsquads;Squat;quads\ndeadlift;Deadlift;glutes;forearms\n"
+    (mixed / "exercises.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"(?s)Add to .*exercises.csv a line for each.*:\nburpee;burpee;\n"):
+        prepare(str(mixed))
+    assert (mixed / "exercises.csv").read_text() == text
+
+
+def test_a_folder_that_cannot_be_written_to_gets_its_ready_file_beside_the_clips(mixed, monkeypatch):
+    atomic = workspace.atomic
+
+    def guarded(path):
+        if path.parent == mixed:
+            raise PermissionError(f"{path}: read-only")
+        return atomic(path)
+
+    monkeypatch.setattr(workspace, "atomic", guarded)
+    with pytest.raises(ValueError) as caught:
+        prepare(str(mixed))
+    folder = workspace.clips_dir(dataset_name(str(mixed)))
+    assert f"A ready exercises.csv is in {folder}" in str(caught.value) and not (mixed / "exercises.csv").exists()
+    assert "burpee" in prepare(str(mixed)).clips["exercise"].tolist()  # and counts from there
+    assert "burpee" in prepare(str(mixed), overwrite=True).clips["exercise"].tolist()
+
+
+def test_skipping_unknown_class_folders_is_noted_for_every_later_notebook(mixed):
+    clip_set = prepare(str(mixed), unknown="skip")
+    assert len(clip_set.clips) == 3
+    assert clip_set.notes[:4] == [
+        "left out: class folder Squads (1 file), no exercise of that name",
+        "left out: class folder burpee (2 files), no exercise of that name",
+        "left out: class folder forms (1 file), no exercise of that name",
+        "class folder forms holds no video",
+    ]
+    assert "class folder later holds no video" in clip_set.notes  # defect 22
+    assert load(clip_set.name).notes == clip_set.notes == prepare(str(mixed)).notes
+    with pytest.raises(ValueError, match="lead to no exercise"):
+        prepare(str(mixed), unknown="stop")
+    with pytest.raises(ValueError, match='unknown = "skp" is not one of stop, skip. Did you mean "skip"?'):
+        prepare(str(mixed), unknown="skp")
+
+
+OWN = """folder,exercise,muscles
+squat,Goblet/Squat: "heavy",quads;forearms
+burpee,Burpee,
+squads,Goblet/Squat: "heavy",quads;forearms
+deadlift,Deadlift,glutes
+rowing,Rowing,lats
+"""
+
+
+def test_a_data_set_brings_its_own_labels(mixed):
+    (mixed / "exercises.csv").write_text(OWN, encoding="utf-8-sig")
+    clip_set = prepare(str(mixed))
+    assert clip_set.labels.exercises == ('Goblet/Squat: "heavy"', "Burpee", "Deadlift", "Rowing")
+    assert clip_set.task("mgap").names == ("lats", "quads", "glutes", "forearms")
+    assert clip_set.clips["exercise"].value_counts().to_dict() == {
+        'Goblet/Squat: "heavy"': 3, "Burpee": 2, "Deadlift": 1,
+    }  # fmt: skip
+    assert all(clip_set.path(clip).exists() for clip in clip_set.clips.itertuples())
+    assert "exercises.csv: there is no class folder rowing" in clip_set.notes
+    assert "exercises.csv: no muscle is given for Burpee" in clip_set.notes
+
+
+def test_a_corrected_label_counts_at_once_and_the_labels_outlive_the_raw_videos(mixed):
+    (mixed / "exercises.csv").write_text(OWN)
+    first = prepare(str(mixed))
+    (mixed / "exercises.csv").write_text(OWN.replace("Burpee,", "Jump,biceps"))
+    later = load(first.name)
+    assert "Jump" in later.labels.exercises and (later.clips["exercise"] == "Jump").sum() == 2
+    assert later.hash() == first.hash() == prepare(str(mixed)).hash()
+    shutil.rmtree(mixed)
+    assert load(first.name).labels == later.labels
+
+
+def test_without_a_file_of_its_own_the_default_labels_count_again(mixed):
+    (mixed / "exercises.csv").write_text(OWN)
+    prepare(str(mixed))
+    (mixed / "exercises.csv").unlink()
+    assert prepare(str(mixed), unknown="skip").labels == labels.read()
+
+
+@pytest.mark.parametrize("built_in", [False, True])
+def test_a_deleted_clip_is_cut_again_and_no_other(gym, monkeypatch, built_in, capsys):
+    if built_in:  # as the paper's data set, whose raw videos were downloaded
+        monkeypatch.setattr(module.kaggle, "download", lambda known: gym)
+    dataset = "kaggle" if built_in else str(gym)
+    clip_set = prepare(dataset)
+    first, *others = (clip_set.path(clip) for clip in clip_set.clips.itertuples())
+    before = {path: path.stat().st_mtime_ns for path in others}
+    first.unlink()
+    monkeypatch.setattr(module, "split", None)  # the parts stay
+    again = prepare(dataset)
+    assert first.exists() and before == {path: path.stat().st_mtime_ns for path in others}
+    pd.testing.assert_frame_equal(again.clips, clip_set.clips)
+    assert f"clips that are gone are cut again: clips/{first.name}\n" in capsys.readouterr().out
+
+
+def test_a_deleted_clip_whose_raw_video_is_gone_is_named(gym, monkeypatch, capsys):
+    monkeypatch.setattr(module.kaggle, "download", lambda known: gym)
+    clip_set = prepare("kaggle")
+    clip_set.path(clip_set.clips.iloc[0]).unlink()
+
+    def offline(known):
+        raise RuntimeError("could not be downloaded")
+
+    monkeypatch.setattr(module.kaggle, "download", offline)
+    with pytest.raises(RuntimeError, match="could not be downloaded"):
+        prepare("kaggle")
+    assert clip_set.clips["path"][0] in capsys.readouterr().out

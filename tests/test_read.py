@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from helpers import FPS, damage, number_of, numbers_of, write_video
+from helpers import FPS, damage, loops, number_of, numbers_of, still_stamps, write_video
 
 from exmus_lib.videos.read import VideoError, _entry_points, info, read_frames
 
@@ -115,3 +115,17 @@ def test_what_is_no_video_says_so(tmp_path):
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     with pytest.raises(ValueError, match="no times"):
         read_frames(tmp_path / "whole.mp4", [])
+
+
+def test_the_codec_is_called_by_its_name_and_not_by_its_decoders(tmp_path):
+    # defect 22: FFmpeg decodes AV1 with libdav1d
+    video = write_video(tmp_path / "v.mp4", 5, codec="libsvtav1", preset="12")
+    assert info(video).codec == "av1"
+
+
+def test_times_rise_where_time_stamps_stand_still_or_fall(tmp_path):
+    joined, still = loops(tmp_path / "loops.ts", 75, 2), still_stamps(tmp_path / "still.mp4", 75, 41)
+    assert (info(joined).seconds, info(joined).fps) == (5.0, 30.0)
+    assert info(still).seconds == pytest.approx(74 / 30, abs=2e-3)
+    assert numbers_of(read_frames(joined, [0.01, 2.49, 2.51, 4.99])) == [0, 74, 0, 74]
+    assert numbers_of(read_frames(still, [1.32, 1.334, 1.35, 2.4])) == [39, 41, 41, 73]

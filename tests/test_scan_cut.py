@@ -9,9 +9,10 @@ from pathlib import Path
 import av
 import pandas as pd
 import pytest
-from helpers import damage, number_of, numbers_of, write_video
+from helpers import damage, loops, number_of, numbers_of, still_stamps, write_video
 
 from exmus_lib import labels
+from exmus_lib.videos import read
 from exmus_lib.videos.cut import cut
 from exmus_lib.videos.read import info, read_frames
 from exmus_lib.videos.scan import scan
@@ -162,6 +163,23 @@ def test_sixty_frames_a_second_become_thirty_and_varying_ones_keep_their_times(t
     assert numbers_of(read_frames(tmp_path / phone.path, times)) == list(range(75))
     just_before = [moment - 0.002 for moment in times[1:]]
     assert numbers_of(read_frames(tmp_path / phone.path, just_before)) == list(range(74))
+
+
+def test_a_video_whose_time_stamps_stand_still_or_fall_is_cut_with_all_its_frames_in_order(tmp_path):
+    # defect 13: loops joined by an editor were refused as "cannot be decoded: Invalid argument", our own writer's complaint
+    (tmp_path / "raw/Squat").mkdir(parents=True)
+    loops(tmp_path / "raw/Squat/loops.ts", 75, 2)
+    still_stamps(tmp_path / "raw/Squat/still.mp4", 75, 41)
+    videos, clips = make_clips(tmp_path / "raw", tmp_path)
+    assert videos["status"].tolist() == ["ok", "ok"] and clips["video_id"].value_counts().to_dict() == {
+        "squat-loops": 2, "squat-still": 1,
+    }  # fmt: skip
+    numbers = {}
+    for clip in clips.itertuples():
+        with read.opened(tmp_path / clip.path) as opened:
+            seen = [number_of(frame.to_ndarray(format="rgb24")) for _, frame in read.timed_frames(*opened)]
+        numbers[clip.video_id] = numbers.get(clip.video_id, []) + seen
+    assert numbers == {"squat-loops": [*range(75), *range(75)], "squat-still": list(range(75))}
 
 
 def test_stored_wide_and_shown_narrow_is_cut_narrow(tmp_path):

@@ -213,17 +213,17 @@ class Folded(ClipSet):
     """A clip set that knows the split of cross-validation: every clip is a test clip."""
 
     def table(self, split="video"):
-        return self.clips.assign(split="test") if split == "5 folds" else super().table(split)
+        return self.clips.assign(split="test") if split == "5folds" else super().table(split)
 
     def hash(self, split="video"):
-        return "f01ded" if split == "5 folds" else super().hash(split)
+        return "f01ded" if split == "5folds" else super().hash(split)
 
 
 def test_cross_validation_stands_among_what_the_paper_lacks_and_nowhere_else(clip_set):
     by_video = runs.write_run(clip_set, wrong=8)
     folded = Folded(**vars(clip_set))
     for seed in (0, 1):
-        run = runs.write_run(folded, wrong=4, seed=seed, split="5 folds", clips_hash="f01ded")
+        run = runs.write_run(folded, wrong=4, seed=seed, split="5folds", clips_hash="f01ded")
         table = predictions.read(run).assign(split="test")  # 4 of 64 clips are wrong
         predictions.write(predictions.path(run), table, EXERCISE.names)
     assert tables.runs_of(folded, "quick") == [by_video]

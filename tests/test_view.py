@@ -133,3 +133,13 @@ def test_crops_grow_tighter_from_epoch_to_epoch():
         return sum(float(edge.mean()) > 0.5 for four in edges for edge in four) / len(views)
 
     assert sides_seen(epoch=0) == 4 > sides_seen(epoch=5) > sides_seen(epoch=20)
+
+
+@pytest.mark.parametrize("task", [EXERCISE, MUSCLES], ids=str)
+def test_loader_workers_can_be_spawned(tmp_path, task):
+    # defect 2: macOS and Windows spawn them, and rows of pandas do not pickle
+    data = dataset.ClipDataset(clip_set(tmp_path, 2), tmp_path, Recipe(frames=4, side=32), task, train=True, cache=None)
+    loader = torch.utils.data.DataLoader(data, 2, num_workers=1, multiprocessing_context="spawn")
+    ((views, targets),) = loader
+    assert views.shape == (2, 3, 4, 32, 32)
+    assert targets.dtype == (torch.float32 if task.multilabel else torch.int64) and len(targets) == 2

@@ -3,14 +3,16 @@
 import http.server
 import threading
 from functools import partial
+from importlib import import_module
 
 import pytest
 import torch
 from pytorchvideo.models.hub import x3d as zoo
+from torchvision.models import video
 
 from exmus_lib.networks import weights
 from exmus_lib.networks.build import build
-from exmus_lib.recipes import recipe
+from exmus_lib.recipes import HUB, NETWORKS, Recipe, recipe
 
 
 @pytest.fixture
@@ -25,23 +27,25 @@ def server(tmp_path, monkeypatch):
 
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder))
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    monkeypatch.setitem(zoo.checkpoint_paths, "x3d_m", f"http://127.0.0.1:{httpd.server_port}/X3D_M.pyth")
+    address = f"http://127.0.0.1:{httpd.server_port}"
+    monkeypatch.setitem(zoo.checkpoint_paths, "x3d_m", f"{address}/X3D_M.pyth")
+    monkeypatch.setattr(weights, "kinetics_url", lambda name, given=weights.kinetics_url: (
+        f"{address}/{name}.pth" if NETWORKS[name].builder == "torchvision" else given(name)
+    ))  # fmt: skip
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     yield folder, asked
     httpd.shutdown()
 
 
-def fresh():
+def fresh(name="x3d_m"):
     torch.manual_seed(1)
-    return build("x3d_m", "exercise", recipe("x3d_m", "smoke"))
+    return build(name, 16, recipe(name, "smoke"))
 
 
 def checkpoint(path, change=lambda state: None):
     """A file like PyTorchVideo's: 400 classes, weights under "model_state"."""
     torch.manual_seed(2)
-    net = build("x3d_m", "exercise", recipe("x3d_m", "smoke")).net
-    net.blocks[-1].proj = torch.nn.Linear(2048, 400)
-    state = net.state_dict()
+    state = build("x3d_m", 400, recipe("x3d_m", "smoke")).net.state_dict()
     change(state)
     torch.save({"model_state": state}, path)
     return state
@@ -60,12 +64,39 @@ def test_loads_all_but_the_head_and_downloads_once(server):
     assert len(asked) == 1
 
 
-def test_truncated_file_is_refused_removed_and_fetched_again(server):
+@pytest.mark.parametrize("name", [name for name, row in NETWORKS.items() if row.builder == "torchvision"])
+def test_weights_of_torchvision_are_plain_state_dicts(server, name):
+    folder, _ = server
+    torch.manual_seed(2)
+    state = getattr(video, name)(num_classes=400).state_dict()
+    torch.save(state, folder / f"{name}.pth")
+    net, head = fresh(name), f"{NETWORKS[name].head}."
+    weights.load_kinetics(net, name)
+    loaded = net.net.state_dict()
+    assert all(torch.equal(loaded[k], v) for k, v in state.items() if not k.startswith(head))
+
+
+def test_a_file_placed_by_hand_may_be_a_plain_state_dict_and_is_never_deleted(server, tmp_path):
+    cache = tmp_path / "torch" / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    state = checkpoint(tmp_path / "other.pyth")
+    torch.save(state, cache / "X3D_M.pyth")
+    net = fresh()
+    weights.load_kinetics(net, "x3d_m")
+    stem = "blocks.0.conv.conv_t.weight"
+    assert torch.equal(net.net.state_dict()[stem], state[stem])
+    torch.save({"epoch": 3}, cache / "X3D_M.pyth")
+    with pytest.raises(RuntimeError, match=r"damaged.*renamed to X3D_M.pyth.damaged\..*init=scratch"):
+        weights.load_kinetics(fresh(), "x3d_m")
+    assert torch.load(cache / "X3D_M.pyth.damaged") == {"epoch": 3} and not (cache / "X3D_M.pyth").exists()
+
+
+def test_truncated_file_is_refused_set_aside_and_fetched_again(server):
     folder, _ = server
     checkpoint(folder / "X3D_M.pyth")
     whole = (folder / "X3D_M.pyth").read_bytes()
     (folder / "X3D_M.pyth").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RuntimeError, match="damaged.*removed.*init=scratch"):
+    with pytest.raises(RuntimeError, match="damaged.*renamed.*init=scratch"):
         weights.load_kinetics(fresh(), "x3d_m")
     (folder / "X3D_M.pyth").write_bytes(whole)
     weights.load_kinetics(fresh(), "x3d_m")
@@ -87,7 +118,7 @@ def test_code_in_a_checkpoint_is_not_run(server):
             return (print, ("never",))
 
     torch.save({"model_state": Bomb()}, folder / "X3D_M.pyth")
-    with pytest.raises(RuntimeError, match="not a PyTorchVideo checkpoint"):
+    with pytest.raises(RuntimeError, match="not a checkpoint"):
         weights.load_kinetics(fresh(), "x3d_m")
 
 
@@ -96,11 +127,32 @@ def test_without_a_server_it_says_where_the_file_belongs(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(RuntimeError) as error:
         weights.load_kinetics(fresh(), "x3d_m")
-    assert str(tmp_path / "hub" / "checkpoints" / "X3D_M.pyth") in str(error.value) and "init=scratch" in str(
-        error.value
-    )
+    for part in (str(tmp_path / "hub" / "checkpoints" / "X3D_M.pyth"), "init=scratch"):
+        assert part in str(error.value)
 
 
-def test_every_network_has_an_address():
-    for network in weights.CHECKPOINTS:
-        assert weights.kinetics_url(network).endswith(".pyth")
+# The smallest view that each hub network takes: its head pools a fixed grid, of the frames and pixels it was made for.
+HUB_NETWORKS = {
+    name: row.weights.removesuffix(".checkpoint_paths") for name, row in NETWORKS.items() if HUB in row.weights
+}
+
+
+@pytest.mark.parametrize("name", HUB_NETWORKS)
+def test_every_hub_network_loads_into_ours_with_equal_logits(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(3)
+    theirs = getattr(import_module(HUB_NETWORKS[name]), name)(pretrained=False).eval()
+    path = tmp_path / "hub" / "checkpoints" / weights.kinetics_url(name).rsplit("/", 1)[-1]
+    path.parent.mkdir(parents=True)
+    torch.save({"model_state": theirs.state_dict()}, path)
+    view = NETWORKS[name].view
+    recipe = Recipe(**{**vars(view), "side": {182: 160}.get(view.side, 224)})  # as small as the hub's pooling allows
+    ours = build(name, 400, recipe).eval()
+    weights.load_kinetics(ours, name)
+    ours.head.load_state_dict(theirs.get_submodule(NETWORKS[name].head).state_dict())
+    frames = torch.randn(1, 3, recipe.frames, recipe.side, recipe.side)
+    kept = torch.linspace(0, recipe.frames - 1, recipe.frames // (recipe.slow_every or 1)).long()
+    theirs.blocks[-1].activation = None  # X3D's and R(2+1)D's Softmax
+    with torch.inference_mode():
+        found, expected = ours(frames), theirs([frames[:, :, kept], frames] if recipe.slow_every else frames)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from exmus_lib.recipes import NETWORKS
+
 FORMAT = torch.channels_last_3d
 
 
@@ -23,7 +25,7 @@ def precision(network: str, training: bool) -> str:
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     amx = torch.cpu._is_amx_tile_supported()  # no public name for it up to torch 2.15
-    return "32-true" if not amx or (training and network.startswith("x3d")) else "bf16-mixed"
+    return "32-true" if not amx or (training and NETWORKS[network].float32_training) else "bf16-mixed"
 
 
 def autocast(network: str) -> AbstractContextManager:
@@ -48,8 +50,9 @@ def prepare(net: nn.Module) -> nn.Module:
 
 
 def _faster(conv: nn.Conv3d) -> type[nn.Conv3d]:
-    same_size = conv.padding == tuple(k // 2 for k in conv.kernel_size) and conv.dilation == (1, 1, 1)
-    same_length = conv.stride[0] == 1 and conv.bias is None and same_size
+    odd = all(k % 2 for k in conv.kernel_size)  # an even kernel cannot be centred on a frame or pixel
+    same_size = odd and conv.padding == tuple(k // 2 for k in conv.kernel_size) and conv.dilation == (1, 1, 1)
+    same_length = same_size and conv.stride[0] == 1 and conv.bias is None and conv.padding_mode == "zeros"
     if conv.groups == conv.in_channels == conv.out_channels > 1 and same_length:
         return DepthwiseConv3d
     if conv.groups == 1 and same_length and conv.kernel_size == (1, 1, 1):
@@ -81,7 +84,10 @@ class DepthwiseConv3d(nn.Conv3d):
     """A depthwise convolution whose input gradient is itself a forward convolution, ten times oneDNN's speed for it."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _Depthwise.apply(x, self.weight, self.stride, self.padding)
+        weight, device = self.weight, x.device.type
+        if torch.is_autocast_enabled(device) and x.dtype != torch.float64:  # as autocast does for its own convolutions
+            x, weight = (tensor.to(torch.get_autocast_dtype(device)) for tensor in (x, weight))
+        return _Depthwise.apply(x, weight, self.stride, self.padding)
 
 
 class _Depthwise(torch.autograd.Function):
@@ -96,7 +102,7 @@ class _Depthwise(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         groups = len(weight)
         if ctx.stride != (1, 1, 1):  # a stride only skips outputs: give the skipped ones a gradient of zero
-            full = torch.zeros(grad.shape[0], groups, *x.shape[2:]).to(memory_format=FORMAT)
+            full = torch.empty_like(x, memory_format=FORMAT).zero_()
             full[:, :, :, :: ctx.stride[1], :: ctx.stride[2]] = grad
             grad = full
         grad = grad.contiguous(memory_format=FORMAT)

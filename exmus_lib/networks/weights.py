@@ -1,7 +1,8 @@
-"""Where a network's weights come from: Kinetics-400 through PyTorchVideo's checkpoint table, scratch, or an earlier run."""
+"""Where a network's weights come from: Kinetics-400 through its library's own table, scratch, or an earlier run."""
 
 import pickle
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from urllib.error import URLError
 
@@ -10,47 +11,44 @@ from safetensors.torch import load_file, save_file
 
 from exmus_lib import workspace
 from exmus_lib.networks.build import VideoNetwork
-
-# network -> the module of pytorchvideo.models.hub that lists its checkpoint, and its key there
-CHECKPOINTS = {
-    "x3d_s": ("x3d", "x3d_s"),
-    "x3d_m": ("x3d", "x3d_m"),
-    "slowfast_r50": ("slowfast", "slowfast_r50"),
-    "slowfast_r101": ("slowfast", "slowfast_r101"),
-    "slow_r50": ("resnet", "slow_r50"),
-    "i3d_r50": ("resnet", "i3d_r50"),
-    "r2plus1d_r50": ("r2plus1d", "r2plus1d_r50"),
-}
+from exmus_lib.recipes import NETWORKS
 
 
 def kinetics_url(network: str) -> str:
-    """The address of the network's Kinetics-400 checkpoint in PyTorchVideo's table."""
-    module, key = CHECKPOINTS[network]
-    return import_module(f"pytorchvideo.models.hub.{module}").checkpoint_paths[key]
+    """The address of the network's Kinetics-400 checkpoint, from the table of the library that publishes it."""
+    module, _, name = NETWORKS[network].weights.rpartition(".")
+    table = getattr(import_module(module), name)
+    return table[network] if isinstance(table, dict) else table.KINETICS400_V1.url
 
 
 def load_kinetics(network: VideoNetwork, name: str) -> None:
     """Load Kinetics-400 weights into every layer but the head, from torch.hub's cache, downloading them once.
 
-    Raises RuntimeError saying where the file belongs when it cannot be downloaded, and when the file is damaged or not of
-    this network (a damaged one is removed, so that the next try downloads it again).
+    The file holds a state dict, or one under "model_state". Raises RuntimeError saying where it belongs when it cannot be
+    downloaded, and when it is of another network or damaged (a damaged one is renamed, so that the next try downloads it anew).
     """
     url = kinetics_url(name)
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not path.exists():
-        _download(url, path)
+        _download(name, url, path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
-    except (RuntimeError, EOFError, KeyError, OSError, pickle.UnpicklingError) as error:
-        path.unlink()
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = state.get("model_state", state)
+        if not (state and all(isinstance(value, torch.Tensor) for value in state.values())):
+            raise TypeError("no state dict")
+    except (RuntimeError, EOFError, AttributeError, TypeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        names = (path.with_name(f"{path.name}.damaged{i or ''}") for i in count())
+        aside = path.rename(next(name for name in names if not name.exists()))
         raise RuntimeError(
-            f"{path} is damaged or is not a PyTorchVideo checkpoint ({type(error).__name__}); it was removed."
-            f" Run again to download it from {url}, or go on with init=scratch."
+            f"{path} is damaged or is not a checkpoint ({type(error).__name__}); it was renamed to {aside.name}."
+            f" Run again to download it from {url}, or put a whole one there, or go on with init=scratch."
         ) from error
     load_all_but_head(network, {f"net.{key}": value for key, value in state.items()}, str(path))
 
 
-def _download(url: str, path: Path) -> None:
+def _download(name: str, url: str, path: Path) -> None:
+    row = NETWORKS[name]
+    print(f"{row.title}: Kinetics-400 weights ({row.top1:.1f} % top-1 there, licence {row.licence}) from {url}")
     try:
         with workspace.atomic(path) as part:
             torch.hub.download_url_to_file(url, str(part))
@@ -63,17 +61,14 @@ def _download(url: str, path: Path) -> None:
 
 def load_all_but_head(network: VideoNetwork, state: dict[str, torch.Tensor], source: str) -> None:
     """Copy every tensor but the head's; RuntimeError names the first tensors that are missing, unknown or misshapen."""
-    head = {id(p) for p in network.head.parameters()}
-    own = network.state_dict(keep_vars=True)
-    heads = {name for name, tensor in own.items() if id(tensor) in head}
-    wanted = {k: v for k, v in own.items() if k not in heads}
-    given = {k: v for k, v in state.items() if k not in heads}
+    head = f"net.{network.head_name}."
+    wanted, given = ({k: v for k, v in s.items() if not k.startswith(head)} for s in (network.state_dict(), state))
     problems = [f"{k} is missing" for k in wanted.keys() - given.keys()]
     problems += [f"{k} is unknown" for k in given.keys() - wanted.keys()]
     problems += [
-        f"{k} has shape {tuple(given[k].shape)}, {tuple(v.shape)} is wanted"
-        for k, v in wanted.items()
-        if k in given and given[k].shape != v.shape
+        f"{k} has shape {tuple(given[k].shape)}, {tuple(wanted[k].shape)} is wanted"
+        for k in wanted.keys() & given.keys()
+        if given[k].shape != wanted[k].shape
     ]
     if problems:
         raise RuntimeError(

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, norm, t
 
-from exmus_lib import workspace
-from exmus_lib.scores.metrics import measure, score, scored
+from exmus_lib.scores.metrics import Scored, measure, score, scored
 from exmus_lib.tasks import Task
 
 RESAMPLES = 2000  # more make the ends of an interval steadier, and take longer
@@ -45,7 +44,7 @@ def interval(samples: np.ndarray, groups: int, level: float = LEVEL) -> np.ndarr
 
 
 def scores(
-    runs: workspace.Run | pd.DataFrame | Sequence[workspace.Run | pd.DataFrame],
+    runs: Scored | Sequence[Scored],
     clips: pd.DataFrame,
     task: Task,
     split: str = "test",
@@ -58,17 +57,15 @@ def scores(
     mean average precision promise too much, since with few sources these scores themselves lie too low or too high (`coverage`
     shows how often each holds).
     """
-    several = [runs] if isinstance(runs, workspace.Run | pd.DataFrame) else runs
-    resampled = [_resampled(run, clips, task, split, unit) for run in several]
-    values, groups = sum(values for values, _ in resampled) / len(resampled), resampled[0][1]
+    values, groups = _resampled(runs, clips, task, split, unit)
     low, high = interval(values[1:], groups.nunique())
     return pd.DataFrame({"value": values.iloc[0], "low": low, "high": high})
 
 
 def compare(
-    runs: Mapping[str, workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task, metric: str, split: str = "test"
+    runs: Mapping[str, Scored | Sequence[Scored]], clips: pd.DataFrame, task: Task, metric: str, split: str = "test"
 ) -> pd.DataFrame:
-    """Every run against one of them, the reference, on the same resamples: a row per run, best first.
+    """Every run (or mean over seeds) against one of them, the reference, on the same resamples: a row per run, best first.
 
     The reference is the run with the best score on validation (the first one, without validation clips): the best on the clips
     that are compared would seem further ahead than it is, the more the more runs there are. Columns: value, low, high; behind,
@@ -96,7 +93,7 @@ def compare(
     return table[COMPARED]
 
 
-def _reference(runs: Mapping[str, workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task, metric: str) -> str:
+def _reference(runs: Mapping[str, Scored | Sequence[Scored]], clips: pd.DataFrame, task: Task, metric: str) -> str:
     if not (clips["split"] == "val").any():
         return next(iter(runs))
     on_validation = pd.Series({name: score(run, clips, task, "val")[metric] for name, run in runs.items()})
@@ -139,8 +136,13 @@ def _made_up(task: Task, sources: int, clips_of_each: int, seed: int) -> tuple[n
     return truth, task.probabilities(3 * evidence + 2 * random.normal(size=evidence.shape) - 2), source
 
 
-def _resampled(run, clips: pd.DataFrame, task: Task, split: str, unit: str = "clip") -> tuple[pd.DataFrame, pd.Series]:
+def _resampled(
+    run: Scored | Sequence[Scored], clips: pd.DataFrame, task: Task, split: str, unit: str = "clip"
+) -> tuple[pd.DataFrame, pd.Series]:
     """The metrics of a run, first on all clips of the split, then on each resample of them; and the clips' groups, by clip_id."""
+    if not isinstance(run, Scored):
+        seeds = [_resampled(one, clips, task, split, unit) for one in run]
+        return sum(values for values, _ in seeds) / len(seeds), seeds[0][1]
     rows, truth, logits = scored(run, clips, task, split, unit)
     order = np.argsort(rows["clip_id"].to_numpy())  # the same resamples for every run
     groups = clips.set_index("clip_id")["group"].loc[rows["clip_id"].iloc[order]]

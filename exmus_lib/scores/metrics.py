@@ -19,16 +19,21 @@ import pandas as pd
 from exmus_lib import predictions, workspace
 from exmus_lib.tasks import THRESHOLD, Exercise, Muscles, Task
 
+Scored = workspace.Run | pd.DataFrame  # a run, or the predictions table of one
+
 
 def score(
-    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
+    run: Scored | Sequence[Scored], clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
 ) -> pd.Series:
-    """The pooled metrics of a run, or of a predictions table, on one split; truth comes from the manifest by clip_id.
+    """The pooled metrics of a run, or of a predictions table, on one split; truth comes from the manifest by clip_id. Of several,
+    seeds of one set-up, their mean.
 
     The metrics of the task, then `undefined` (see above) and `clips`, how many there were. `unit` "video" scores source videos,
     each by the mean of its clips' logits. Raises ValueError when the split has no clips, or the predictions are of another task,
     of other labels or of another clip set.
     """
+    if not isinstance(run, Scored):
+        return sum(score(one, clips, task, split, unit) for one in run) / len(run)
     _, truth, logits = scored(run, clips, task, split, unit)
     return measure(truth, task.probabilities(logits)).iloc[0]
 

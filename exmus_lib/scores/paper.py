@@ -11,7 +11,7 @@ import pandas as pd
 
 from exmus_lib import recipes, workspace
 from exmus_lib.recipes import Recipe
-from exmus_lib.scores.titles import TUNED, network_title
+from exmus_lib.scores.titles import TUNED
 
 DAGGER = "†"
 VARIANTS = {
@@ -51,11 +51,11 @@ def is_of(row: pd.Series, facts: dict) -> bool:
             return False
         first, second = facts["networks"]
         inits = {TUNED} if row["model"].startswith("FT") else {"kinetics400", "scratch"}
-        pair = first == "x3d_m" and second.startswith("slowfast") and inits.issuperset(facts["inits"])
+        pair = first == "x3d_m" and second in ("slowfast_r50", "slowfast_r101") and inits.issuperset(facts["inits"])
         return pair and facts["weights"][0] == row["weights_x3d"]
     if facts["network"] not in recipes.NETWORKS or facts["recipe"]["inverse_beta"] != beta:
         return False
-    same = network_title(facts["network"]).lower() == row["model"].lower()
+    same = recipes.title(facts["network"]).lower() == row["model"].lower()
     return same and (facts["init"] == TUNED) == (row["variant"] == "finetuned")
 
 
@@ -65,7 +65,7 @@ def pair(task: str, preset: str) -> dict[str, int | None]:
     if preset not in recipes.SHORTER:
         return {"x3d_m": None, "slowfast_r50": None}
     rows = paper_rows().query("table in (9, 10) and task == @task and variant != 'ensemble'")
-    networks = {network_title(network).lower(): network for network in recipes.NETWORKS}
+    networks = {recipes.title(network).lower(): network for network in recipes.NETWORKS}
     return {networks[row.model.lower()]: int(row.epochs) for row in rows.itertuples()}
 
 
@@ -98,6 +98,7 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
         f"split by {facts['split']}": facts["split"] != "video",
         f"init {facts['init']}": VARIANTS.get(facts["init"]) != row["variant"],
         f"preset {facts['preset']}": facts["preset"] != "paper",
+        f"stopped after {facts.get('epochs_run')} epochs": facts.get("epochs_run", ours["epochs"]) != ours["epochs"],
         **{f"{name} {ours[name]}": ours[name] != theirs[name] for name in theirs},
     }
     different = [what for what, differs in checks.items() if differs]
@@ -122,7 +123,7 @@ def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[s
         if not member.complete:
             different.append(f"{name} deleted")
             continue
-        title = network_title(member.facts()["network"])
+        title = recipes.title(member.facts()["network"])
         different += [f"{title} for {theirs}"] if title.lower() != theirs.lower() else []
         different += differs(member, member.facts(), rows[rows["model"] == theirs].iloc[0])
     return list(dict.fromkeys(different))

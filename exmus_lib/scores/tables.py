@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import predictions, workspace
+from exmus_lib.review import outdated
 from exmus_lib.scores import intervals, metrics, protocol
 from exmus_lib.scores.paper import DAGGER, KEYS, differs, is_of, paper_rows, paper_rows_of
-from exmus_lib.scores.titles import BASELINES, is_folds, outdated, setup_title
+from exmus_lib.scores.titles import BASELINES, is_folds, setup_title
 from exmus_lib.tasks import TASKS, Task
 from exmus_lib.videos.prepare import ClipSet
 

@@ -1,7 +1,5 @@
 """From a data set's name to clips that networks can be trained on: made when missing, completed when interrupted."""
 
-import csv
-import io
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -12,12 +10,11 @@ import pandas as pd
 from exmus_lib import labels, review, workspace
 from exmus_lib.labels import FILE_NAME, Labels, nearest
 from exmus_lib.tasks import Task, task
-from exmus_lib.videos import kaggle, scan
+from exmus_lib.videos import classes, kaggle, scan
 from exmus_lib.videos.cut import cut
-from exmus_lib.videos.split import split, thin_validation
+from exmus_lib.videos.split import sides, split, thin_validation
 
 UNKNOWN = ("stop", "skip")  # what to do about class folders that lead to no exercise
-LABELS_COPY = "exercises.copy.csv"  # in the clip set's folder, for when the raw videos are gone
 
 
 @dataclass(frozen=True)
@@ -43,13 +40,13 @@ class ClipSet:
         return self.folder / clip.path
 
     def table(self, split: str = "video") -> pd.DataFrame:
-        """The clips with a column `split` of "train", "val" and "test"; `split` is "video" (default) or "clip"."""
-        return self.clips.assign(split=self.clips[_column(split)])
+        """The clips with a column `split` of "train", "val" and "test"; `split` is one of videos.split.sides."""
+        return self.clips.assign(split=sides(self.clips, split))
 
     def hash(self, split: str = "video") -> str:
         """Six hexadecimal digits over the clips, the files they were cut from, and their sides. Labels do not enter."""
-        content = self.clips.merge(self.videos[["video_id", "sha256"]], on="video_id", validate="many_to_one")
-        columns = ["clip_id", "sha256", "start_sec", "seconds", _column(split)]
+        content = self.table(split).merge(self.videos[["video_id", "sha256"]], on="video_id", validate="many_to_one")
+        columns = ["clip_id", "sha256", "start_sec", "seconds", "split"]
         return workspace.six_hex(content[columns].sort_values("clip_id").to_numpy().tolist())
 
 
@@ -84,20 +81,22 @@ def _prepare(dataset: str, name: str, overwrite: bool, unknown: str | None) -> C
     if dataset in workspace.DATASETS and made and not len(missing):
         return load(name)
     if len(missing):
-        print(f"{len(missing)} clips of {name} are gone (the first: {missing['path'].iloc[0]}), and are cut again")
+        print(
+            f"{name}: clips that are gone are cut again: {', '.join(missing['path'][:3])}{', ...' * (len(missing) > 3)}"
+        )
     raw = _raw(dataset, name)
-    known = labels.read(_labels_file(raw, folder))
+    known = labels.read(classes.labels_file(raw, folder))
     state = _state(raw, known)
     if unknown == "stop":
-        _check_folders(raw, folder, known)
+        classes.check(raw, folder, known)
     if not made or state != _facts(folder).get("state"):
         _make(raw, folder, known, {"raw": str(raw), "state": state, "unknown": unknown})
     elif len(missing):
         videos = pd.read_parquet(folder / "videos.parquet")
         cut(videos[videos["video_id"].isin(missing["video_id"])].copy(), raw, folder)
-    (folder / LABELS_COPY).unlink(missing_ok=True)
+    (folder / classes.COPY).unlink(missing_ok=True)
     if (raw / FILE_NAME).is_file():
-        shutil.copyfile(raw / FILE_NAME, folder / LABELS_COPY)
+        shutil.copyfile(raw / FILE_NAME, folder / classes.COPY)
     return load(name)
 
 
@@ -121,7 +120,7 @@ def dataset_name(dataset: str, preset: str = "quick") -> str:
 
 def _raw(dataset: str, name: str) -> Path:
     if dataset == "kaggle":
-        return kaggle.download()
+        return kaggle.download(labels.read())
     if dataset != "sample":
         return Path(dataset).expanduser().resolve()
     from exmus_lib.sample.make import make  # compiles what it draws with, which takes seconds
@@ -161,57 +160,6 @@ def _state(raw: Path, known: Labels) -> str:
     return workspace.six_hex(looks, labelled, unknown)
 
 
-def _labels_file(raw: Path, folder: Path) -> Path:
-    """Today's labels of a data set: its own exercises.csv (in the clip set's folder where its own cannot be written to), the
-    copy of it when the raw folder is gone, else the default ones."""
-    own = [raw / FILE_NAME, folder / FILE_NAME, *([] if raw.is_dir() else [folder / LABELS_COPY])]
-    return next((file for file in own if file.is_file()), labels.DEFAULT_FILE)
-
-
-def _check_folders(raw: Path, folder: Path, known: Labels) -> None:
-    """ValueError with a table where class folders with videos lead to no exercise, and what to fill in so that they do."""
-    videos = scan.class_folders(raw)
-    unknown = [name for name in scan.unknown(videos, known) if videos[name]]
-    if not unknown:
-        return
-    hints = [nearest(name, (*known.folders, *known.exercises)).strip() for name in unknown]
-    table = pd.DataFrame({"folder": unknown, "files": [videos[name] for name in unknown], "": hints})
-    own = _labels_file(raw, folder)
-    if own != labels.DEFAULT_FILE:
-        heading = own.read_text(encoding="utf-8-sig").partition("\n")[0]
-        lines = _csv([(name, name, "") for name in unknown], ";" if heading.count(";") > heading.count(",") else ",")
-        way = f"Add to {own} a line for each, with the muscles that it works at the end, separated by semicolons:\n{lines}"
-    else:
-        exercises = {name: name if name in unknown else known.exercise_of(name) or "" for name in videos}
-        rows = [(name, e, ";".join(known.muscles_of.get(e, ()))) for name, e in exercises.items()]
-        ready = _write_ready(
-            [raw, folder], "\ufeff" + _csv([labels.COLUMNS, *rows])
-        )  # the mark tells Excel that it is UTF-8
-        way = f"A ready {FILE_NAME} is in {ready.parent}: fill in the muscles, separated by semicolons, and run this again.\n"
-    raise ValueError(
-        f"{raw}: class folders that lead to no exercise:\n\n{table.to_string(index=False)}\n\n{way}"
-        'To go on without these folders: unknown = "skip" (papermill: -p unknown skip).'
-    )
-
-
-def _csv(rows: list[tuple[str, ...]], delimiter: str = ",") -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
-def _write_ready(folders: list[Path], text: str) -> Path:
-    """Write exercises.csv to the first of the folders that can be written to."""
-    try:
-        with workspace.atomic(folders[0] / FILE_NAME) as part:
-            part.write_text(text, encoding="utf-8")
-        return folders[0] / FILE_NAME
-    except OSError:
-        if not folders[1:]:
-            raise
-        return _write_ready(folders[1:], text)
-
-
 def _facts(folder: Path) -> dict[str, object]:
     """dataset.json: the raw folder, its state when it was scanned, the videos in each class folder, what to do about unknown
     ones."""
@@ -238,7 +186,7 @@ def load(name: str) -> ClipSet:
         )
     videos, clips = (pd.read_parquet(folder / f"{table}.parquet") for table in ("videos", "clips"))
     facts = _facts(folder)
-    file = _labels_file(Path(facts.get("raw", workspace.raw_dir(name))), folder)
+    file = classes.labels_file(Path(facts.get("raw", workspace.raw_dir(name))), folder)
     known = labels.read(file)
     unknown = set(scan.unknown(videos["folder"].unique(), known))
     exercise = {
@@ -246,31 +194,5 @@ def load(name: str) -> ClipSet:
     }
     videos, clips = (table.assign(exercise=table["video_id"].map(exercise)) for table in (videos, clips))
     clips = clips.dropna(subset=["exercise"]).reset_index(drop=True)
-    notes = _notes(videos, known, facts.get("folders", {}), file != labels.DEFAULT_FILE) + thin_validation(clips)
+    notes = classes.notes(videos, known, facts.get("folders", {}), file != labels.DEFAULT_FILE) + thin_validation(clips)
     return ClipSet(name, folder, videos, review.applied(clips, name, known), known, notes)
-
-
-def _notes(videos: pd.DataFrame, known: Labels, folders: dict[str, int], own: bool) -> list[str]:
-    """A sentence for each class folder that is left out or holds no video, and each of the data set's own labels that lacks
-    a folder or muscles."""
-    files = videos.groupby("folder").size().drop("", errors="ignore")
-    notes = [
-        f"left out: class folder {name} ({files[name]} file{'s' * (files[name] > 1)}), no exercise of that name"
-        for name in scan.unknown(files.index, known)
-    ]
-    notes += [f"class folder {name} holds no video" for name, count in folders.items() if not count]
-    if own:
-        present = {name.lower() for name in folders}
-        notes += [
-            f"{FILE_NAME}: there is no class folder {name}" for name in known.folders if name and name not in present
-        ]
-        notes += [
-            f"{FILE_NAME}: no muscle is given for {name}" for name, muscles in known.muscles_of.items() if not muscles
-        ]
-    return notes
-
-
-def _column(split: str) -> str:
-    if split not in ("video", "clip"):
-        raise ValueError(f'split = "{split}" is not one of video, clip.{nearest(split, ("video", "clip"))}')
-    return f"split_{split}"

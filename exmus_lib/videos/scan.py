@@ -148,7 +148,7 @@ def joined(groups: pd.Series, links: Iterable[tuple[str, str]]) -> pd.Series:
     graph = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(len(names), len(names)))
     component = connected_components(graph, directed=False)[1]
     first = pd.Series(names).groupby(component).transform("min").to_numpy()
-    return pd.Series(first[index], index=groups.index)
+    return pd.Series(first[index], index=groups.index, name=groups.name)
 
 
 def _same_name(path: str) -> str:

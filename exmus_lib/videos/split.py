@@ -1,7 +1,13 @@
 """Clips divided into train, val and test: by group, so that no source is on two sides; by clip, to measure leakage."""
 
+import re
+import warnings
+
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from exmus_lib.labels import nearest
 
 # Clips of the paper's three sides (section III; its 2,113 is a misprint).
 PROPORTIONS = {"train": 1227, "val": 443, "test": 442}
@@ -19,6 +25,42 @@ def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         split_video=_assign(clips["group"], clips["exercise"], seed),
         split_clip=_assign(clips["clip_id"], clips["exercise"], seed),
     )
+
+
+def sides(clips: pd.DataFrame, split: str) -> pd.Series:
+    """The side of each clip under a split: "video" and "clip" as `split` made them, "fold2of5" with the second of five folds as
+    test and the next one as val, and "5folds", in which every clip is a test clip of one of them. ValueError for another name.
+    """
+    if split in ("video", "clip"):
+        return clips[f"split_{split}"]
+    if pooled := re.fullmatch(r"(\d+)folds", split):
+        folds(clips, int(pooled[1]))
+        return pd.Series("test", clips.index)
+    if not (one := re.fullmatch(r"fold(\d+)of(\d+)", split)):
+        raise ValueError(
+            f'split = "{split}" is not one of video, clip, fold1of5, 5folds.{nearest(split, ("video", "clip"))}'
+        )
+    fold, count = int(one[1]), int(one[2])
+    return folds(clips, count).map({fold: "test", fold % count + 1: "val"}).fillna("train")
+
+
+def folds(clips: pd.DataFrame, count: int, seed: int = 0) -> pd.Series:
+    """The fold, 1 to `count`, of each clip: groups stay together, exercises are spread evenly. The order of rows does not matter.
+
+    ValueError where there are fewer groups than folds.
+    """
+    ordered = clips.sort_values("clip_id")
+    if ordered["group"].nunique() < count:
+        raise ValueError(
+            f"{count} folds need {count} groups (source videos) or more; there are {ordered['group'].nunique()}"
+        )
+    numbers = pd.Series(0, ordered.index)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # an exercise of fewer groups than folds is missing from some
+        parts = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        for number, (_, test) in enumerate(parts.split(ordered, ordered["exercise"], ordered["group"]), start=1):
+            numbers.iloc[test] = number
+    return numbers.reindex(clips.index)
 
 
 def shortages(clips: pd.DataFrame, column: str = "split_video") -> list[str]:

@@ -1,0 +1,182 @@
+"""One network under training, as Lightning runs it: the loss of each task, the optimiser, and what is written along the way."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import lightning
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+from torch import nn
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
+from tqdm.auto import tqdm
+
+from exmus_lib import workspace
+from exmus_lib.networks import compute
+from exmus_lib.networks.build import VideoNetwork
+from exmus_lib.recipes import Recipe
+from exmus_lib.tasks import Task
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a task trains for: a loss of logits, given the weights of `label_weights` or None, the activation behind it, and the
+    validation metric with its name in history.csv, given the number of labels."""
+
+    loss: Callable[[torch.Tensor | None], nn.Module]
+    activation: nn.Module
+    metric: Callable[[int], Metric]
+    metric_name: str
+
+
+OBJECTIVES = {
+    "exercise": Objective(
+        lambda weights: nn.CrossEntropyLoss(weight=weights),
+        nn.Softmax(dim=1),
+        lambda labels: MulticlassAccuracy(labels, average="micro"),
+        "val_top1",
+    ),
+    "mgap": Objective(
+        lambda weights: nn.BCEWithLogitsLoss(pos_weight=weights), nn.Sigmoid(), MultilabelF1Score, "val_f1"
+    ),
+}
+
+
+def label_weights(truth: np.ndarray, labels: int) -> torch.Tensor:
+    """The weight (L,) of each label in the loss that makes rare ones count as much as common ones (`balance = "classes"`).
+
+    Of classes (N,) N / (present classes * clips of the class), as scikit-learn's "balanced"; of multi-label truth (N, L) the
+    negatives of each positive, pos_weight. A label without a clip, or with nothing else, has weight 1.
+    """
+    if truth.ndim == 1:
+        counts = np.bincount(truth, minlength=labels)
+        weights = len(truth) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    else:
+        counts = truth.sum(axis=0)
+        weights = (len(truth) - counts) / np.maximum(counts, 1)
+    usable = (counts > 0) & (counts < len(truth))
+    return torch.from_numpy(np.where(usable, weights, 1.0).astype(np.float32))
+
+
+class Training(lightning.LightningModule):
+    """A network with the loss and validation metric of its task; `weights` (L,) of the labels, or None.
+
+    `steps` is how many batches the whole training has. Raises ValueError at the first loss that is not a number.
+    """
+
+    def __init__(
+        self, network: VideoNetwork, task: Task, recipe: Recipe, steps: int, weights: torch.Tensor | None = None
+    ):
+        super().__init__()
+        self.network, self.recipe, self.steps = network, recipe, steps
+        self.objective = objective = OBJECTIVES[task.name]
+        self.loss, self.metric = objective.loss(weights), objective.metric(len(task.names))
+
+    def on_train_epoch_start(self) -> None:
+        """Freeze the backbone, or let it go, as the recipe says: its weights and its batch normalisation's statistics."""
+        self.trainer.train_dataloader.dataset.epoch.fill_(self.current_epoch)
+        self.network.freeze(self.current_epoch < self.recipe.frozen_epochs)
+
+    def training_step(self, batch, _) -> torch.Tensor:
+        view, target = batch
+        loss = self._checked(self.loss(self.network(view.to(memory_format=compute.FORMAT)), target))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(view))
+        return loss
+
+    def validation_step(self, batch, _) -> None:
+        view, target = batch
+        logits = self.network(view.to(memory_format=compute.FORMAT))
+        self.log("val_loss", self._checked(self.loss(logits, target)), batch_size=len(view))
+        self.metric.update(self.objective.activation(logits), target.long())
+        self.log(self.objective.metric_name, self.metric, on_step=False, on_epoch=True)
+
+    def _checked(self, loss: torch.Tensor) -> torch.Tensor:
+        if torch.isfinite(loss):
+            return loss
+        raise NotANumber(
+            f"the loss is {loss.item()} in epoch {self.current_epoch + 1}: training diverged."
+            f" A learning rate lower than {self.recipe.learning_rate:g} may help (-p learning_rate)."
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["random"] = torch.get_rng_state()
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        # A resumed run shuffles and mirrors on as if nothing had happened.
+        torch.set_rng_state(checkpoint["random"].cpu())
+
+    def configure_optimizers(self):
+        recipe = self.recipe
+        if recipe.schedule == "constant":
+            return torch.optim.Adam(self.parameters(), recipe.learning_rate)
+        optimizer = torch.optim.AdamW(
+            self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
+        epoch = self.steps / recipe.epochs
+        warm, last = max(1, min(epoch, self.steps / 10)), max(epoch, self.steps / 5)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1, (step + 1) / warm, (self.steps - step) / last)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class NotANumber(ValueError):
+    """A training whose loss is no longer a number."""
+
+
+class Patience(EarlyStopping):
+    """Lightning's early stopping, which here decides only from `min_epochs` on.
+
+    Lightning's own remembers an early wish to stop, and ends the run at `min_epochs` although the loss has been falling again.
+    """
+
+    def __init__(self, monitor: str):
+        super().__init__(monitor, min_delta=0.0, patience=10, check_on_train_epoch_end=True)
+
+    def on_train_epoch_end(self, trainer, module) -> None:
+        super().on_train_epoch_end(trainer, module)
+        if trainer.current_epoch + 1 < trainer.min_epochs:
+            trainer.should_stop = False
+
+
+class History(Callback):
+    """Writes history.csv, one row per epoch, and shows the progress bar; after a resume the rows of finished epochs stay."""
+
+    def __init__(self, run: workspace.Run):
+        self.run, self.path, self.started, self.bar = run, run.folder / "history.csv", 0.0, None
+
+    def on_train_start(self, trainer, module) -> None:
+        total = trainer.max_epochs * trainer.num_training_batches
+        self.bar = tqdm(total=total, initial=trainer.global_step, desc=self.run.name, unit="batch", mininterval=1)
+
+    def on_train_epoch_start(self, trainer, module) -> None:
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, *_) -> None:
+        self.bar.update()
+
+    def on_train_epoch_end(self, trainer, module) -> None:
+        values = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(("train_", "val_"))}
+        self.bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})
+        row = {
+            "epoch": trainer.current_epoch,
+            **values,
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": time.perf_counter() - self.started,
+        }
+        rows = pd.DataFrame([row])
+        if self.path.exists():
+            earlier = pd.read_csv(self.path)
+            rows = pd.concat([earlier[earlier["epoch"] < trainer.current_epoch], rows])
+        with workspace.atomic(self.path) as part:
+            rows.to_csv(part, index=False)
+
+    def on_train_end(self, *_) -> None:
+        self.bar.close()
+
+    def on_exception(self, *_) -> None:
+        if self.bar:  # else it failed before the first batch
+            self.bar.close()

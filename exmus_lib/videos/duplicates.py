@@ -1,0 +1,89 @@
+"""Videos that look like one recording (copied, trimmed, scaled, filmed in one go): listed, and merged by nobody but the reader.
+
+A hash is the sign pattern of a frame's low spatial frequencies (pHash: Zauner, 2010), as in the library imagehash, but of
+12 x 12 frequencies, since gyms resemble each other; OpenCV computes it in three lines.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from exmus_lib import workspace
+from exmus_lib.videos import scan
+from exmus_lib.videos.prepare import ClipSet
+from exmus_lib.videos.read import read_frames
+
+CLIPS, POSITIONS = 4, (0.25, 0.75)  # of a video at most, spread evenly, and the frames of each that are hashed
+FREQUENCIES = 12
+# Share of differing bits. Copies (trimmed, scaled, 30 times smaller) stay below 0.22, unrelated videos above 0.31; 0.5 is chance.
+MAX_DISTANCE = 0.25
+BLOCK = 64  # videos compared with all others at once: 80 MB for 5,000 of them
+
+
+def near_duplicates(clip_set: ClipSet, max_distance: float = MAX_DISTANCE) -> pd.DataFrame:
+    """Pairs of videos of different groups that look alike, nearest first: `first`, `second` (paths), `distance`, `sides`.
+
+    The distance of two videos is that of a frame of one to the nearest of the other: the mean over the frames of the one that
+    resembles the other more, so that a cut-out resembles the whole.
+    """
+    videos = [rows for _, rows in clip_set.clips.sort_values(["video_id", "start_sec"]).groupby("video_id")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        hashes = list(pool.map(lambda rows: _hashes(clip_set, rows), videos))
+    distances = _distances(hashes)
+    distances = np.minimum(distances, distances.T)
+    path = clip_set.videos.set_index("video_id")["path"]
+    video, group, side = (
+        np.array([rows[column].iloc[0] for rows in videos]) for column in ("video_id", "group", "split_video")
+    )
+    pairs = [
+        (path[video[a]], path[video[b]], round(float(distances[a, b]), 3), f"{side[a]}, {side[b]}")
+        for a, b in np.argwhere(np.triu(distances <= max_distance, 1))
+        if group[a] != group[b]
+    ]
+    return pd.DataFrame(pairs, columns=["first", "second", "distance", "sides"]).sort_values(
+        "distance", ignore_index=True
+    )
+
+
+def suggest(clip_set: ClipSet, pairs: pd.DataFrame) -> Path:
+    """Write MANIFEST.suggested.csv beside the clips, in which the groups of each pair are one, and return its path.
+
+    Looked through and copied into the data set's folder as MANIFEST.csv, it counts.
+    """
+    videos = clip_set.videos.set_index("path")["group"]
+    groups = scan.joined(videos, zip(pairs["first"].map(videos), pairs["second"].map(videos), strict=True))
+    with workspace.atomic(clip_set.folder / "MANIFEST.suggested.csv") as part:
+        groups.to_csv(part)
+    return clip_set.folder / "MANIFEST.suggested.csv"
+
+
+def _hashes(clip_set: ClipSet, clips: pd.DataFrame) -> np.ndarray:
+    """Hashes of some frames of a video, given its clips: (frames, bits), each bit -1 or 1."""
+    picked = clips.iloc[np.unique(np.linspace(0, len(clips) - 1, min(CLIPS, len(clips))).round().astype(int))]
+    frames = [f for c in picked.itertuples() for f in read_frames(clip_set.path(c), np.multiply(POSITIONS, c.seconds))]
+    return np.stack([_hash(frame) for frame in frames])
+
+
+def _hash(frame: np.ndarray) -> np.ndarray:
+    grey = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+    low = cv2.dct(grey.astype(np.float32))[:FREQUENCIES, :FREQUENCIES].ravel()[1:]  # but for the brightness
+    return np.where(low > np.median(low), 1, -1).astype(np.float32)
+
+
+def _distances(hashes: list[np.ndarray]) -> np.ndarray:
+    """The mean distance of each video's frames to another video, for all pairs: (videos, videos) float32.
+
+    By matrix products: quadratic, but of 5,000 videos about 10 s on two cores, where reading them takes a minute.
+    """
+    every, starts = np.concatenate(hashes), np.cumsum([0, *map(len, hashes)])
+    distances = np.empty((len(hashes), len(hashes)), np.float32)
+    for begin in range(0, len(hashes), BLOCK):
+        edges = starts[begin : begin + BLOCK + 1]  # of the videos of this block
+        alike = np.maximum.reduceat(every[edges[0] : edges[-1]] @ every.T, starts[:-1], axis=1)  # (frames, videos)
+        mean = np.add.reduceat(alike, edges[:-1] - edges[0], axis=0) / np.diff(edges)[:, None]
+        distances[begin : begin + BLOCK] = (1 - mean / every.shape[1]) / 2
+    return distances

@@ -1,0 +1,199 @@
+"""What a training heeds, and what a researcher may ask of it: labels and marks, code, seeds, folds, freezing, patience."""
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
+
+import helpers
+import lightning
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from exmus_lib import labels, predictions, review, workspace
+from exmus_lib.networks import fit
+from exmus_lib.networks.training import Patience, label_weights
+from exmus_lib.scores.metrics import score
+from exmus_lib.videos.prepare import prepare
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home with a folder of class folders: two exercises of five videos each."""
+    place = tmp_path_factory.mktemp("home")
+    for i in range(10):  # of ten lengths: equal files would be one group
+        exercise = ("Squat", "Push-up")[i % 2]
+        helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
+    before = os.environ.get("EXMUS_HOME")
+    os.environ["EXMUS_HOME"] = str(place)
+    yield place
+    os.environ.pop("EXMUS_HOME")
+    if before:
+        os.environ["EXMUS_HOME"] = before
+
+
+OPTIONS = dict(learning_rate=3e-4, batch=4, augment=False, freeze="backbone", balance="classes")
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_what_a_researcher_asks_for_is_in_the_name(home, monkeypatch, option):
+    monkeypatch.setattr(fit, "_train", lambda *_: None)
+    clip_set = prepare(str(home / "gym"))
+    usual, other = (
+        fit.train(clip_set, "x3d_m", "exercise", "smoke", **how).name for how in ({}, {option: OPTIONS[option]})
+    )
+    assert usual != other and usual.rpartition("-")[0] == other.rpartition("-")[0]
+
+
+def test_labels_and_marks_of_what_a_training_sees_decide_and_no_others(home, monkeypatch):
+    monkeypatch.setattr(fit, "_train", lambda *_: None)
+    clip_set = prepare(str(home / "gym"))
+
+    def name(clips, task="exercise"):
+        return fit.train(replace(clip_set, clips=clips), "x3d_m", task, "smoke").name
+
+    clips, split = clip_set.clips, clip_set.table()["split"]
+    usual = name(clips)
+    for part, same in (("train", False), ("val", False), ("test", True)):
+        place = np.flatnonzero(split == part)[0]
+        relabelled, marked = clips.copy(), clips.copy()
+        relabelled.loc[place, "exercise"] = "Deadlift"
+        marked.loc[place, "unusable"] = True
+        assert (name(relabelled) == usual) is same and (name(marked) == usual) is same, part
+    # A muscle that an exercise is now said to work concerns the muscles' training alone.
+    mended = clip_set.labels.to_json() | {"Squat": ["quads", "glutes"]}
+    other = replace(clip_set, labels=labels.Labels.from_json(mended))
+    assert fit.train(other, "x3d_m", "exercise", "smoke").name == usual
+    assert fit.train(other, "x3d_m", "mgap", "smoke").name != name(clips, "mgap")
+
+
+def test_a_child_of_a_parent_trained_anew_is_trained_anew_and_the_old_one_outdated(home):
+    clip_set = prepare(str(home / "gym"))
+    parent = fit.train(clip_set, "x3d_s", "exercise", "smoke", seed=5)
+    child = fit.train(clip_set, "x3d_s", "mgap", "smoke", parent)
+    assert fit.train(clip_set, "x3d_s", "mgap", "smoke", parent) == child and review.outdated(child, clip_set) == ""
+    parent.write_facts(parent.facts() | {"weights_sha256": "0ther"})
+    assert review.outdated(child, clip_set) == f"outdated: {parent.name} was trained anew since"
+    assert fit.train(clip_set, "x3d_s", "mgap", "smoke", parent) != child
+
+
+def test_a_run_of_other_code_is_loaded_and_called_outdated_and_a_tag_keeps_both(home, monkeypatch, capsys):
+    clip_set = prepare(str(home / "gym"))
+    run = fit.train(clip_set, "x3d_s", "exercise", "smoke")
+    monkeypatch.setattr(workspace, "code_hashes", lambda: run.facts()["code"] | {"networks/training.py": "f0ca11"})
+    capsys.readouterr()
+    assert fit.train(clip_set, "x3d_s", "exercise", "smoke") == run
+    printed = capsys.readouterr().out
+    assert f"loaded {run.name}, trained at commit {run.facts()['commit']}" in printed
+    assert review.outdated(run, clip_set) == "outdated: networks/training.py changed since"
+    assert review.outdated(run, clip_set) in printed
+    tagged = fit.train(clip_set, "x3d_s", "exercise", "smoke", tag="focal_loss")
+    assert tagged != run and tagged.complete and run.complete and "-focal_loss-" in tagged.name
+    assert review.outdated(tagged, clip_set) == ""
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_nothing_resumes_into_it(home):
+    clip_set = prepare(str(home / "gym"))
+    for _ in range(2):  # the second try meets nothing of the first
+        with pytest.raises(
+            ValueError, match=r"x3d_s-scratch-s0-.*the loss is \w+ in epoch 1.*learning rate lower than 1e\+30"
+        ):
+            fit.train(clip_set, "x3d_s", "exercise", "smoke", epochs=3, learning_rate=1e30)
+        runs = workspace.home() / "outputs" / "runs" / clip_set.name / "exercise"
+        assert not [path for path in runs.glob("*/run.json") if "1e+30" in path.read_text()]
+
+
+def test_frozen_is_all_but_the_head_and_only_as_long_as_asked(home):
+    clip_set = prepare(str(home / "gym"))
+    parent = fit.train(clip_set, "x3d_s", "exercise", "smoke")
+    start = load_file(parent.folder / "weights.safetensors")
+
+    def changed(freeze: str) -> set[str]:
+        run = fit.train(clip_set, "x3d_s", "exercise", "smoke", parent, epochs=2, freeze=freeze)
+        end = load_file(run.folder / "weights.safetensors")
+        return {name for name in start if not torch.equal(start[name], end[name])}
+
+    assert changed("backbone") == {"net.blocks.5.proj.weight", "net.blocks.5.proj.bias"}
+    assert len(changed("backbone:1")) > 100
+
+
+def test_weights_of_labels_by_hand():
+    # three clips of class 0, one of class 2, none of class 1: 4 / (2 * 3), 1, 4 / (2 * 1)
+    assert label_weights(np.array([0, 0, 0, 2]), 3).tolist() == pytest.approx([2 / 3, 1, 2])
+    # two of three clips work the first muscle, all the second, none the third: 1 / 2 negatives for a positive
+    assert label_weights(np.array([[1, 1, 0], [1, 1, 0], [0, 1, 0]]), 3).tolist() == [0.5, 1, 1]
+
+
+class Scripted(lightning.LightningModule):
+    """A module whose validation loss follows a script."""
+
+    def __init__(self, losses: list[float]):
+        super().__init__()
+        self.losses, self.weight = losses, torch.nn.Parameter(torch.zeros(()))
+
+    def training_step(self, batch, _):
+        return self.weight**2
+
+    def validation_step(self, batch, _):
+        self.log("val_loss", self.losses[self.current_epoch])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("losses", "epochs"),
+    [
+        ([9.0] * 13 + [8.0 - 0.1 * i for i in range(27)], 40),  # flat for 13 epochs, better in each one after that
+        ([9.0] * 40, 15),  # never better: stopped as soon as min_epochs allows
+        ([9.0] * 13 + [8.0] * 27, 24),  # better once more, in the 14th epoch: ten epochs of patience from there
+    ],
+)
+def test_early_stopping_decides_from_min_epochs_on_and_forgets_early_wishes(tmp_path, losses, epochs):
+    trainer = lightning.Trainer(
+        max_epochs=40, min_epochs=15, callbacks=[Patience("val_loss")], default_root_dir=tmp_path, logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        accelerator="cpu",
+    )  # fmt: skip
+    data = torch.utils.data.DataLoader(torch.zeros(2, 1))
+    trainer.fit(Scripted(losses), data, data)
+    assert trainer.current_epoch == epochs
+
+
+def test_the_papers_recipe_trains_with_adam_random_windows_workers_and_patience(home, monkeypatch):
+    clip_set, made = prepare(str(home / "gym")), {}
+    monkeypatch.setattr(fit, "_fit", lambda trainer, module, *rest, _fit=fit._fit: (
+        made.update(trainer=trainer, module=module, loader=rest[0]), _fit(trainer, module, *rest)
+    ))  # fmt: skip
+    torch.set_num_threads(2)
+    run = fit.train(clip_set, "x3d_s", "exercise", "paper", "scratch", frames=4, side=32, epochs=2)
+    assert isinstance(made["module"].optimizers().optimizer, torch.optim.Adam)
+    assert made["loader"].num_workers == 2 and made["loader"].dataset.cache is None and made["loader"].dataset.train
+    assert any(isinstance(callback, Patience) for callback in made["trainer"].callbacks)
+    assert run.facts()["epochs_run"] == 2 and list(run.history()["learning_rate"]) == [1e-4, 1e-4]
+
+
+def test_seeds_and_folds_rest_on_all_clips_each_predicted_by_a_network_that_did_not_see_it(home):
+    clip_set = prepare(str(home / "gym"))
+    p = SimpleNamespace(preset="smoke", init=None, overwrite=False, tag=None, changes={}, seeds=[0, 1], folds=3)
+    p.splits, p.scored = [f"fold{n}of3" for n in (1, 2, 3)], "3folds"
+    parents = fit.train_all(clip_set, ["x3d_s"], "exercise", p)
+    assert [run.facts()["seed"] for run in parents["x3d_s"]] == [0, 1]
+    run = parents["x3d_s"][0]
+    table = predictions.read(run).set_index("clip_id")
+    assert set(table["split"]) == {"test"} and set(table.index) == set(clip_set.clips["clip_id"])
+    for fold, member in enumerate(fit.trained(run), start=1):
+        clips = clip_set.table(f"fold{fold}of3")
+        groups = clips.groupby("split")["group"].agg(set)
+        assert not groups["test"] & (groups["train"] | groups["val"])
+        mine = predictions.read(member).set_index("clip_id")[lambda t: t["split"] == "test"]
+        pd.testing.assert_frame_equal(table.loc[mine.index], mine)
+    assert 0 <= score(run, clip_set.table("3folds"), clip_set.task("exercise"))["top1"] <= 1
+    # Fine-tuning starts, fold by fold, from the parent that has not seen the fold's test clips.
+    children = fit.train_all(clip_set, ["x3d_s"], "mgap", p, parents)
+    for child, parent in zip(children["x3d_s"], parents["x3d_s"], strict=True):
+        starts = [member.facts()["parent"].split("/")[-1] for member in fit.trained(child)]
+        assert starts == [member.name for member in fit.trained(parent)]
