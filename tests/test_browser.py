@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 import papermill
 import pytest
-from exmus_lib.vocabulary import truth
 
 from exmus_lib import predict, predictions, review, workspace
 from exmus_lib.networks import fit
