@@ -171,9 +171,9 @@ class Run:
         return facts
 
     def labels(self) -> Labels:
-        """The labels that the run was made with; the default ones for a run of before they were kept."""
+        """The labels that the run was made with; the paper's for a run of before they were kept."""
         kept = self.facts().get("labels")
-        return Labels.from_json(kept) if kept else labels.read()
+        return Labels.from_json(kept) if kept else labels.paper()
 
     def changed_code(self) -> str:
         """Which modules that change numbers are no longer those that the run was trained with, in words; "" if none."""

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 
 from exmus_lib import labels, predictions, workspace
 from exmus_lib.pictures import timeline
-from exmus_lib.pictures.explorer import analysis, choice, own
+from exmus_lib.pictures.explorer import choice, own
 from exmus_lib.scores import calibration
 from exmus_lib.videos import cut, prepare, windows
 from exmus_lib.videos.read import VideoInfo
@@ -46,7 +46,7 @@ def made_up(monkeypatch):
         return rows
 
     monkeypatch.setattr(cut, "small_copy", small_copy)
-    monkeypatch.setattr(analysis, "analyse", analyse)
+    monkeypatch.setattr(own, "window_table", analyse)
     monkeypatch.setattr(calibration, "sure_above", lambda *_: 0.5)
 
 

@@ -9,7 +9,6 @@ from helpers import number_of, write_video
 from scipy.special import expit, logit, softmax
 
 from exmus_lib.networks import predict
-from exmus_lib.pictures.explorer import analysis
 from exmus_lib.recipes import Recipe
 from exmus_lib.videos import windows
 from exmus_lib.videos.cut import small_copy
@@ -88,8 +87,8 @@ def test_a_program_and_the_explorer_give_one_answer(tmp_path, monkeypatch, task,
     video = write_video(tmp_path / "v.mp4", 282, fps=60, turned=90)
     answer = predict.predict(video, run)
     copy = tmp_path / "copy.mp4"
-    facts = analysis.small_copy(video, copy, lambda share, step: None, lambda: False)
-    table = analysis.analyse(copy, facts, [analysis.Hybrid(run.task, [run])], lambda share, step: None, lambda: False)
+    facts = small_copy(video, copy)
+    table = predict.window_table(copy, facts, [predict.Mixture.of(run)])
     assert table["start"].tolist() == [0.0, 1.5, pytest.approx(info(copy).seconds - 3, abs=1e-3)]
     likely = table.filter(regex=f"^{task}/").rename(columns=lambda name: name.partition("/")[2])
     mean = pd.Series(to_probabilities(inverse(likely.to_numpy()).mean(axis=0)), likely.columns)

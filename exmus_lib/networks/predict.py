@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -130,6 +130,12 @@ class Mixture:
                 raise ValueError(f"{first.name} and {other.name} cannot be averaged: other tasks or labels")
         return cls(tuple(shares), tuple(shares.values()))
 
+    @classmethod
+    def weighed(cls, runs: Sequence[Run], x: float) -> "Mixture":
+        """The first run with weight `x`, the others sharing the rest evenly; one run alone has all of it."""
+        others = len(runs) - 1
+        return cls(tuple(runs), (x, *[(1 - x) / others] * others) if others else (1.0,))
+
     @property
     def task(self) -> Task:
         """With the labels that the runs were trained on."""
@@ -156,6 +162,25 @@ def over_windows(
                 views[recipe] = view_of(read_frames(copy, times), recipe)[None]
             logits[run] = forward(network, views[recipe], run.facts()["network"])[0][0]
         yield span, [sum(w * logits[run] for run, w in zip(m.runs, m.weights, strict=True)) for m in mixtures]
+
+
+def window_table(
+    copy: Path, video: VideoInfo, mixtures: Sequence[Mixture], report: Callable[[float], None] = lambda share: None
+) -> pd.DataFrame:
+    """What mixtures predict for each window of a video, as `over_windows` has them: a row per window.
+
+    Columns: start, end (seconds), and <task>/<label>, probabilities. `report` is given the share that is done; what it raises ends
+    the work.
+    """
+    rows, count = [], len(windows.spans(video.seconds))
+    for (start, end), logits in over_windows(copy, video, mixtures):
+        row = {"start": round(start, 3), "end": round(end, 3)}
+        for task, values in zip((mixture.task for mixture in mixtures), logits, strict=True):
+            likely = task.probabilities(values.astype(float)[None])[0].tolist()
+            row |= {f"{task.name}/{label}": p for label, p in zip(task.names, likely, strict=True)}
+        rows.append(row)
+        report(len(rows) / count)
+    return pd.DataFrame(rows)
 
 
 def predict(video: str | Path, runs: Run | str | Path | Sequence[Run | str | Path]) -> pd.Series:

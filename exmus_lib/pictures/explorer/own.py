@@ -13,8 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from exmus_lib import workspace
+from exmus_lib.networks.predict import Mixture, window_table
 from exmus_lib.pictures import body, timeline
-from exmus_lib.pictures.explorer import analysis, choice, shown, still
+from exmus_lib.pictures.explorer import choice, shown, still
 from exmus_lib.pictures.explorer.browse import BODY, LOOK, WRAP
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.widgets import Player
@@ -48,7 +49,7 @@ class Cancelled(Exception):
 class OwnVideo(ipw.VBox):
     """A video by upload or path, any length; the networks of `dataset` trained at `preset`, all tasks.
 
-    `table` has the windows of the last video (`analysis.analyse` and `answered`), None where it failed.
+    `table` has the windows of the last video (`window_table` and `answered`), None where it failed.
     """
 
     def __init__(self, dataset: str, preset: str = "quick"):
@@ -137,9 +138,9 @@ class OwnVideo(ipw.VBox):
         facts = cut.small_copy(video, copy, partial(self._report, "reading", 0.0, 0.4))
         clip_set = prepare.load(self.clip_set.name)  # with today's marks
         weighed = {name: weigh(clip_set, name, chosen) for name, chosen in runs.items()}
-        hybrids = [hybrid for hybrid, _, _ in weighed.values()]
-        table = analysis.analyse(copy, facts, hybrids, partial(self._report, "recognising", 0.4, 1.0))
-        warning = choice.warning([run for hybrid in hybrids for run in hybrid.runs], from_dataset)
+        mixtures = [mixture for mixture, _, _ in weighed.values()]
+        table = window_table(copy, facts, mixtures, partial(self._report, "recognising", 0.4, 1.0))
+        warning = choice.warning([run for mixture in mixtures for run in mixture.runs], from_dataset)
         _, limit, _ = weighed.get(Exercise.name, (None, np.inf, []))
         self.table, self.name = answered(table, np.inf if warning else limit, warning), video.name
         why = dict.fromkeys(sentence for _, _, sentences in weighed.values() for sentence in sentences)
@@ -180,9 +181,7 @@ class OwnVideo(ipw.VBox):
         self._say(f"{self.name}: {len(self.table)} window{'s' * (len(self.table) > 1)}. {why}")
 
 
-def weigh(
-    clip_set: prepare.ClipSet, name: str, runs: tuple[workspace.Run, ...]
-) -> tuple[analysis.Hybrid, float, list[str]]:
+def weigh(clip_set: prepare.ClipSet, name: str, runs: tuple[workspace.Run, ...]) -> tuple[Mixture, float, list[str]]:
     """Runs of a task with the weight that validation chooses, 0.5 where it cannot; the confidence from which they are sure
     (exercises), infinite where there is none; and why, in sentences."""
     if len(runs) > 1:
@@ -191,7 +190,11 @@ def weigh(
     try:
         state = State(clip_set, clip_set.task(name), runs, split)
     except ValueError as error:  # such as other labels than the clips have: runs that can be asked, though not scored
-        return analysis.Hybrid(runs), limit, [f"Nothing tells when these networks are sure ({error}): all is grey."]
+        return (
+            Mixture.weighed(runs, 0.5),
+            limit,
+            [f"Nothing tells when these networks are sure ({error}): all is grey."],
+        )
     best = state.best_weight()
     state.x = 0.5 if best is None else best
     if best is None and len(runs) > 1:
@@ -202,7 +205,7 @@ def weigh(
         limit = calibration.sure_above(state.mixture(), state.clips, state.task)
         if np.isinf(limit):
             why.append(f"At no confidence {MOSTLY}: these networks are too weak to be sure, and all is grey.")
-    return analysis.Hybrid(state.runs, state.x), limit, why
+    return Mixture.weighed(state.runs, state.x), limit, why
 
 
 def _window(row: pd.Series, table: pd.DataFrame) -> dict:
