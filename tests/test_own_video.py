@@ -125,7 +125,7 @@ def test_a_weight_that_validation_cannot_choose_is_one_half_and_said(monkeypatch
     clip_set = runs.clip_set_of(one)
     two = tuple(runs.write_run(clip_set, "gym", network=n, task="mgap") for n in ("x3d_m", "slowfast_r50"))
     hybrid, limit, why = own.weigh(clip_set, "mgap", two)
-    assert hybrid.x == 0.5 and limit == np.inf and "The weight of mgap is 0.5" in why[0]
+    assert hybrid.weights == (0.5, 0.5) and limit == np.inf and "The weight of mgap is 0.5" in why[0]
 
 
 @pytest.mark.parametrize(

@@ -169,8 +169,8 @@ def window_table(
 ) -> pd.DataFrame:
     """What mixtures predict for each window of a video, as `over_windows` has them: a row per window.
 
-    Columns: start, end (seconds), and <task>/<label>, probabilities. `report` is given the share that is done; what it raises ends
-    the work.
+    Columns: start, end (seconds), and <task>/<label>, probabilities. `report` is given the share that is done; what it
+    raises ends the work.
     """
     rows, count = [], len(windows.spans(video.seconds))
     for (start, end), logits in over_windows(copy, video, mixtures):
