@@ -8,12 +8,14 @@ from torch import nn
 
 from exmus_lib.networks import compute
 from exmus_lib.networks.build import build
-from exmus_lib.recipes import recipe
+from exmus_lib.recipes import NETWORKS, recipe
 
 # One of each kind that is replaced, with every stride that the networks have; depthwise kernels of three and of five frames.
 CONVOLUTIONS = {
     "depthwise": dict(kernel_size=3, padding=1, groups=6),
     "depthwise, stride 2": dict(kernel_size=3, padding=1, groups=6, stride=(1, 2, 2)),
+    "depthwise, stride 4": dict(kernel_size=3, padding=1, groups=6, stride=(1, 4, 4)),
+    "depthwise, stride 8": dict(kernel_size=3, padding=1, groups=6, stride=(1, 8, 8)),
     "depthwise in time": dict(kernel_size=(5, 1, 1), padding=(2, 0, 0), groups=6),
     "pointwise": dict(kernel_size=1),
     "pointwise, stride 2": dict(kernel_size=1, stride=(1, 2, 2)),
@@ -69,6 +71,22 @@ def test_outputs_and_gradients_equal_pytorchs_under_autocast_too(name, autocast)
 )
 def test_what_they_cannot_do_is_left_to_pytorch(options):
     assert compute._faster(nn.Conv3d(6, 6, **({"bias": False} | options))) is nn.Conv3d
+
+
+@pytest.mark.parametrize("option", [dict(bias=True), dict(padding=0), dict(padding="same"), dict(dilation=(2, 1, 1))])
+def test_a_temporal_convolution_is_replaced_only_where_it_is_plain(option):
+    plain = dict(kernel_size=(3, 1, 1), padding=(1, 0, 0), bias=False)
+    assert compute._faster(nn.Conv3d(256, 8, **plain)) is compute.TemporalConv3d
+    assert compute._faster(nn.Conv3d(256, 8, **(plain | option))) is nn.Conv3d
+
+
+def test_every_stride_of_the_networks_is_among_the_checked_ones():
+    strides = set()
+    for name in NETWORKS:
+        with torch.device("meta"):
+            modules = build(name, 16, recipe(name, "smoke")).modules()
+        strides |= {m.stride for m in modules if type(m) is nn.Conv3d and compute._faster(m) is not nn.Conv3d}
+    assert strides == {options.get("stride", (1, 1, 1)) for options in CONVOLUTIONS.values()}
 
 
 @pytest.mark.parametrize("network", ["x3d_m", "slowfast_r50"])

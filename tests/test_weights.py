@@ -12,7 +12,8 @@ from torchvision.models import video
 
 from exmus_lib.networks import weights
 from exmus_lib.networks.build import build
-from exmus_lib.recipes import HUB, NETWORKS, Recipe, recipe
+from exmus_lib.recipes import HUB, NETWORKS, recipe
+from exmus_lib.videos.dataset import MEAN, STD
 
 
 @pytest.fixture
@@ -65,15 +66,19 @@ def test_loads_all_but_the_head_and_downloads_once(server):
 
 
 @pytest.mark.parametrize("name", [name for name, row in NETWORKS.items() if row.builder == "torchvision"])
-def test_weights_of_torchvision_are_plain_state_dicts(server, name):
-    folder, _ = server
+def test_every_network_of_torchvision_loads_into_ours_with_equal_logits(server, name):
+    row, view = NETWORKS[name], recipe(name, "paper", frames=16)
     torch.manual_seed(2)
-    state = getattr(video, name)(num_classes=400).state_dict()
-    torch.save(state, folder / f"{name}.pth")
-    net, head = fresh(name), f"{NETWORKS[name].head}."
-    weights.load_kinetics(net, name)
-    loaded = net.net.state_dict()
-    assert all(torch.equal(loaded[k], v) for k, v in state.items() if not k.startswith(head))
+    theirs = getattr(video, row.options["function"])(num_classes=400).eval()
+    torch.save(theirs.state_dict(), server[0] / f"{name}.pth")  # a plain state dict, as torchvision's are
+    ours = build(name, 400, view).eval()
+    weights.load_kinetics(ours, name)
+    ours.head.load_state_dict(theirs.get_submodule(row.head).state_dict())
+    pixels = torch.rand(1, 3, 16, view.side, view.side)  # 0 to 1: each network is given them normalised as it expects
+    mean, std = (torch.tensor(values).view(3, 1, 1, 1) for values in row.normalisation)
+    with torch.inference_mode():
+        logits, expected = ours((pixels - MEAN) / STD), theirs((pixels - mean) / std)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_file_placed_by_hand_may_be_a_plain_state_dict_and_is_never_deleted(server, tmp_path):
@@ -131,28 +136,29 @@ def test_without_a_server_it_says_where_the_file_belongs(monkeypatch, tmp_path):
         assert part in str(error.value)
 
 
-# The smallest view that each hub network takes: its head pools a fixed grid, of the frames and pixels it was made for.
-HUB_NETWORKS = {
-    name: row.weights.removesuffix(".checkpoint_paths") for name, row in NETWORKS.items() if HUB in row.weights
-}
+def pools(net: torch.nn.Module) -> list[torch.nn.AvgPool3d]:
+    return [module for module in net.modules() if isinstance(module, torch.nn.AvgPool3d)]
 
 
-@pytest.mark.parametrize("name", HUB_NETWORKS)
-def test_every_hub_network_loads_into_ours_with_equal_logits(name, tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+@pytest.mark.parametrize("name", [name for name, row in NETWORKS.items() if HUB in row.weights])
+def test_every_network_of_pytorchvideos_hub_loads_into_ours_with_equal_logits(server, tmp_path, name):  # defect 0
+    row, view = NETWORKS[name], recipe(name, "smoke", frames=8)
     torch.manual_seed(3)
-    theirs = getattr(import_module(HUB_NETWORKS[name]), name)(pretrained=False).eval()
-    path = tmp_path / "hub" / "checkpoints" / weights.kinetics_url(name).rsplit("/", 1)[-1]
+    theirs = getattr(import_module(row.weights.removesuffix(".checkpoint_paths")), name)(pretrained=False).eval()
+    path = tmp_path / "torch" / "hub" / "checkpoints" / weights.kinetics_url(name).rsplit("/", 1)[-1]
     path.parent.mkdir(parents=True)
     torch.save({"model_state": theirs.state_dict()}, path)
-    view = NETWORKS[name].view
-    recipe = Recipe(**{**vars(view), "side": {182: 160}.get(view.side, 224)})  # as small as the hub's pooling allows
-    ours = build(name, 400, recipe).eval()
+    ours = build(name, 400, view).eval()
     weights.load_kinetics(ours, name)
-    ours.head.load_state_dict(theirs.get_submodule(NETWORKS[name].head).state_dict())
-    frames = torch.randn(1, 3, recipe.frames, recipe.side, recipe.side)
-    kept = torch.linspace(0, recipe.frames - 1, recipe.frames // (recipe.slow_every or 1)).long()
+    ours.head.load_state_dict(theirs.get_submodule(row.head).state_dict())
+    # Heads pool a fixed grid, of the view that a network was made for: the same in both, and then as small as the test's view.
+    with torch.device("meta"):
+        whole = build(name, 400, row.view)
+    assert [pool.kernel_size for pool in pools(whole)] == [pool.kernel_size for pool in pools(theirs)]
+    for pool, small in zip(pools(theirs), pools(ours), strict=True):
+        pool.kernel_size = small.kernel_size
     theirs.blocks[-1].activation = None  # X3D's and R(2+1)D's Softmax
+    frames = torch.randn(2, 3, 8, view.side, view.side)
     with torch.inference_mode():
-        found, expected = ours(frames), theirs([frames[:, :, kept], frames] if recipe.slow_every else frames)
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+        expected = theirs([frames[:, :, [0, 7]], frames] if view.slow_every else frames)
+        torch.testing.assert_close(ours(frames), expected, rtol=1e-6, atol=1e-6)

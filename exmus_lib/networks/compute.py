@@ -50,12 +50,15 @@ def prepare(net: nn.Module) -> nn.Module:
 
 
 def _faster(conv: nn.Conv3d) -> type[nn.Conv3d]:
-    odd = all(k % 2 for k in conv.kernel_size)  # an even kernel cannot be centred on a frame or pixel
-    same_size = odd and conv.padding == tuple(k // 2 for k in conv.kernel_size) and conv.dilation == (1, 1, 1)
-    same_length = same_size and conv.stride[0] == 1 and conv.bias is None and conv.padding_mode == "zeros"
-    if conv.groups == conv.in_channels == conv.out_channels > 1 and same_length:
+    """The class that computes the same as this convolution; nn.Conv3d where none does, as for an even kernel, which cannot be
+    centred on a frame or pixel."""
+    centred = all(k % 2 for k in conv.kernel_size) and conv.padding == tuple(k // 2 for k in conv.kernel_size)
+    plain = conv.bias is None and conv.dilation == (1, 1, 1) and conv.padding_mode == "zeros" and conv.stride[0] == 1
+    if not (centred and plain):
+        return nn.Conv3d
+    if conv.groups == conv.in_channels == conv.out_channels > 1:
         return DepthwiseConv3d
-    if conv.groups == 1 and same_length and conv.kernel_size == (1, 1, 1):
+    if conv.groups == 1 and conv.kernel_size == (1, 1, 1):
         return PointwiseConv3d
     if conv.groups == 1 and conv.kernel_size == (3, 1, 1) and conv.stride == (1, 1, 1) and conv.in_channels >= 256:
         return TemporalConv3d
