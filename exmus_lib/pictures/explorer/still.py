@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from exmus_lib.pictures.explorer import choice, shown
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.figures import STYLE, panels
-from exmus_lib.videos import cut, read
+from exmus_lib.videos import cut, read, windows
 from exmus_lib.videos.prepare import ClipSet
 
 
@@ -67,7 +67,7 @@ def reel(clips: Sequence[Path], path: Path, most: int = 6) -> Path:
                 moment = 0.0
                 for moment, frame in read.timed_frames(container, stream):
                     yield offset + moment, frame
-                offset += moment + 1 / cut.TOP_FPS
+                offset += moment + 1 / windows.MAX_FPS
 
-    cut.encode(frames(), None, cut.TOP_FPS, path, "reel")
+    cut.encode(frames(), None, windows.MAX_FPS, path, "reel")
     return path
