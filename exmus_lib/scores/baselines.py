@@ -95,7 +95,7 @@ def _exercise_probe(x: np.ndarray, truth: np.ndarray, strength: float, count: in
 
     def logits(rows: np.ndarray) -> np.ndarray:
         values = np.full((len(rows), count), -SURE)
-        values[:, model.classes_] = np.maximum(model.predict_log_proba(rows), -SURE)
+        values[:, model.classes_] = np.log(np.maximum(model.predict_proba(rows), np.exp(-SURE)))
         return values
 
     return logits
