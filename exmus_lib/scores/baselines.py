@@ -40,17 +40,16 @@ def prevalence(clips: pd.DataFrame, task: Task) -> pd.DataFrame:
 
 
 def lookup(exercises: pd.DataFrame, labels: Labels) -> pd.DataFrame:
-    """Muscles out of exercises: the probability of a muscle is the sum of those of the exercises that work it.
+    """Muscles out of exercises (paper, Table 1): a muscle's probability is the sum of those of the exercises that work it.
 
-    Takes the predictions table of an exercise run, gives one of the muscles of `labels`. Muscles are a function of the exercise
-    (paper, Table 1), so any exercise classifier is a muscle classifier too. ValueError for exercises that `labels` lack.
+    Takes the predictions table of an exercise run, gives one of the muscles of `labels`. ValueError for exercises that
+    `labels` lack.
     """
     values = predictions.logits(exercises)
     works = Muscles(labels).truth(predictions.names_of(exercises)).T.astype(bool)  # (muscles, exercises)
-    lowest = np.full((len(values), 1), -np.inf)  # of no exercise
 
     def likely(chosen: np.ndarray) -> np.ndarray:
-        return logsumexp(values[:, chosen] if chosen.any() else lowest, axis=1)
+        return logsumexp(np.where(chosen, values, -np.inf), axis=1)
 
     muscles = [likely(worked) - likely(~worked) for worked in works]
     return predictions.table(exercises, np.clip(np.stack(muscles, axis=1), -SURE, SURE), labels.muscles)
@@ -64,8 +63,8 @@ def muscles_of(probabilities: np.ndarray, labels: Labels) -> np.ndarray:
 def probe(run: Run, clips: pd.DataFrame, task: Task) -> pd.DataFrame:
     """A linear probe: logistic regression on a run's frozen embeddings, one for each muscle at mgap.
 
-    Fitted on the usable training clips; its strength is that of least log loss on the usable validation clips. A label that no
-    training clip has gets the lowest logit of a look-up. Raises ValueError without training or validation clips.
+    Fitted on the usable training clips; its strength is that of least log loss on the usable validation clips. A label that
+    no training clip has gets logit -SURE, one that all have SURE. ValueError without training or validation clips.
     """
     clip_id, split, embedding = run.embeddings()
     rows = clips.set_index("clip_id").loc[clip_id].reset_index()

@@ -167,7 +167,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _mean_of_defined(values: np.ndarray) -> np.ndarray:
-    """Means (R,) over the labels of (R, L) that are not NaN; NaN where all are."""
+    """Means (R,) over the labels of (R, L) that are not NaN; NaN, and no warning, where all are."""
     return _ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
 
 

@@ -79,9 +79,8 @@ def _micro_auc(present: np.ndarray, scores: np.ndarray) -> float:
 def possible_workers(row: pd.Series) -> tuple[int, ...]:
     """The numbers of loader workers with which the shares in a row of the paper can have come about, of `WORKERS`.
 
-    A mean over batches of known sizes can take certain values only: over 48 batches of 8, 2 and 1 clips a multiple of 1/384,
-    over 50 batches of 8 and 1 one of 1/400. Top-1 and top-5 often leave one answer, a muscle accuracy always several. All of
-    them where none fits, as of a row that is misprinted or of other clips.
+    A mean over batches of known sizes takes certain values only: over 48 batches of 8, 2 and 1 clips multiples of 1/384.
+    Top-1 and top-5 often leave one answer, a muscle accuracy always several. All where none fits, as of a misprinted row.
     """
     task = tasks.task(row["task"], labels.paper())
     decisions = len(task.names) if task.multilabel else 1
@@ -103,10 +102,7 @@ def _can_be(share: float, workers: int, decisions: int) -> bool:
 
 
 def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "test") -> pd.DataFrame:
-    """The paper's metrics of a run, or of a predictions table, on one split: a row for each of `WORKERS`.
-
-    Each is the mean over 20 orders of the clips.
-    """
+    """The paper's metrics of a run on one split: a row for each of `WORKERS`, the mean over 20 orders of the clips."""
     _, truth, logits = scored(run, clips, task, split)
     likely = task.probabilities(logits)
     return pd.DataFrame({w: over_orders(truth, likely, w, orders=20).mean() for w in WORKERS}).T
