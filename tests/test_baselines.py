@@ -125,6 +125,16 @@ def test_a_muscle_that_no_training_clip_works_is_never_predicted_by_a_probe():
     assert (baselines.probe(run, clips, MGAP)["logit/quads"] == -baselines.SURE).all()
 
 
+def test_a_probe_of_muscles_that_all_training_clips_work_has_no_need_of_a_regression():
+    clip_set = runs.sample()
+    clips = clip_set.table().assign(exercise="Bicep Curl")
+    clips.loc[clips["split"].eq("train") & (clips.index % 2 == 1), "split"] = "val"
+    run = runs.write_run(clip_set)
+    write_embeddings(run, clips, np.random.default_rng(0).normal(size=(len(clips), 4)))
+    found = predictions.logits(baselines.probe(run, clips, MGAP))
+    assert (found == np.where(MGAP.truth(["Bicep Curl"]), baselines.SURE, -baselines.SURE)).all()
+
+
 def test_a_baseline_becomes_a_run_that_names_its_parent():
     clip_set = runs.sample()
     parent = runs.write_run(clip_set)

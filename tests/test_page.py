@@ -2,6 +2,7 @@
 
 import os
 import re
+from base64 import b64decode
 from dataclasses import replace
 
 import pandas as pd
@@ -105,6 +106,15 @@ def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set,
     assert "http" not in text.replace("http-equiv", "")  # nothing to fetch
     saved = pd.read_csv(home / "outputs" / "tables" / "sample-quick" / "paper.csv")
     assert saved["ours"].tolist() == pytest.approx(cells["ours"].tolist(), nan_ok=True)
+
+
+def test_a_figure_of_runs_is_that_of_the_lowest_seed(home):
+    for seed in (10, 2):
+        file = home / "outputs" / "figures" / "sample" / f"quick-video-s{seed}" / "fig4-x3d.png"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(f"seed {seed}".encode())
+    (image,) = page._figure(4, *page.FIGURES[4], "sample", "quick")["images"]
+    assert b64decode(image) == b"seed 2"
 
 
 def test_the_report_of_another_preset_or_data_set_overwrites_none(clip_set, home):

@@ -89,6 +89,12 @@ def test_equals_the_calls_of_the_authors_on_every_batch(task, workers):
     assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
 
 
+def test_the_auc_of_a_batch_without_any_muscle_is_0_as_torchmetrics_has_it():
+    truth, probabilities = np.array([[0, 0], [1, 0]]), np.array([[0.2, 0.6], [0.9, 0.1]])
+    found = protocol.protocol_metrics(truth, probabilities, [np.array([0]), np.array([1])])
+    assert found["auc"] == (0 + 1) / 2
+
+
 @pytest.mark.parametrize(("workers", "f1"), [(8, 65), (4, 70)])
 def test_a_perfect_muscle_predictor_scores_what_the_paper_calls_good(workers, f1):
     truth = MGAP.truth(protocol.authors_test_clips())

@@ -1,5 +1,7 @@
 """The last screen of `make demo`: it fits, its numbers are those of the runs, and it says what they mean."""
 
+import os
+
 import pytest
 import runs
 from runs import EXERCISE, MGAP, TASKS, to_disk, write_run
@@ -67,6 +69,13 @@ def test_the_hybrid_has_the_papers_weights_and_outdated_runs_stand_back(clip_set
     text = terminal.table("sample")
     assert "X3D-M, scratch, 40 epochs " in text and "SlowFast-R50, scratch, 3 epochs, outdated " in text
     assert "Outdated: code changed since: fit.py." in text
+
+
+def test_the_newest_runs_are_those_finished_last_whatever_is_added_to_their_folders(clip_set):
+    old, new = (write_run(clip_set, seed=seed) for seed in (0, 1))
+    os.utime(old.folder / "predictions.parquet", (1, 1))
+    (old.folder / "predictions-v3.parquet").touch()
+    assert tables.newest([old]) < tables.newest([new]) == tables.newest([old, new])
 
 
 def test_the_preset_is_that_of_the_newest_run_and_what_is_left_out_is_counted(clip_set):

@@ -1,4 +1,4 @@
-"""The report as one HTML page: the paper's tables and figures, ours beside them, with nothing to fetch from elsewhere."""
+"""The report as one HTML page: the paper's tables and figures, ours beside them, nothing to fetch from elsewhere."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -52,23 +52,12 @@ TEMPLATES.globals |= {
 
 def tables_html(cells: pd.DataFrame) -> str:
     """Tables 2 and 4 to 14 as HTML, out of scores.tables.cells: the paper's values above ours."""
-    numbers = [
-        {
-            "number": number,
-            "title": TITLES[number],
-            "metrics": list(dict.fromkeys(table["metric"])),
-            "marks": (marks := _marks(table["differs"])),
-            "rows": [
-                {
-                    "model": _model(row.iloc[0]),
-                    "mark": marks.get(row["differs"].iloc[0], ""),
-                    "cells": list(row.itertuples()),
-                }
-                for _, row in table.groupby(KEYS, sort=False, dropna=False)
-            ],
-        }
-        for number, table in cells.groupby("table")
-    ]
+    numbers = []
+    for number, table in cells.groupby("table"):
+        rows = [row for _, row in table.groupby(KEYS, sort=False, dropna=False)]
+        rows = [{"model": _model(row.iloc[0]), "cells": list(row.itertuples())} for row in rows]
+        shared = {"metrics": table["metric"].unique(), "marks": _marks(table["differs"])}
+        numbers.append({"number": number, "title": TITLES[number], "rows": rows, **shared})
     return TEMPLATES.get_template("tables.html").render(numbers=numbers)
 
 
@@ -81,7 +70,8 @@ def _marks(notes: pd.Series) -> dict[str, str]:
 def _model(row: pd.Series) -> str:
     """A row of the paper in words."""
     if row["variant"] == "ensemble":
-        return f"{row['model']}, {100 * row['weights_x3d']:.0f}/{100 - 100 * row['weights_x3d']:.0f}"
+        x3d = 100 * row["weights_x3d"]
+        return f"{row['model']}, {x3d:.0f}/{100 - x3d:.0f}"
     model = row["model"] if np.isnan(row["inverse_beta"]) else f"1/β = {row['inverse_beta']:.0f}"
     return f"{model}, {row['variant']}, {row['epochs']:.0f} epochs"
 
@@ -89,19 +79,20 @@ def _model(row: pd.Series) -> str:
 def write(
     clip_set: ClipSet, preset: str, cells: pd.DataFrame, beyond: pd.DataFrame, rankings: Mapping[str, pd.DataFrame]
 ) -> Path:
-    """Write outputs/report/<dataset>-<preset>/index.html and the same numbers as outputs/tables/<dataset>-<preset>/*.csv, and
-    bring outputs/report/index.html, the list of all reports, up to date; the path of the report.
+    """Write the report outputs/report/<dataset>-<preset>/index.html and return its path.
 
-    `cells`, `beyond` and `rankings`, task name -> table, are those of scores.tables.
+    The same numbers go to outputs/tables/<dataset>-<preset>/*.csv; outputs/report/index.html lists all reports. `cells`,
+    `beyond` and `rankings` (task name -> table) are those of scores.tables.
     """
     name, tasks = f"{clip_set.name}-{preset}", tables.tasks_of(clip_set)
     files = {"paper": cells, "beyond": beyond} | {f"ranking-{task}": table for task, table in rankings.items()}
     for file, table in files.items():
         with workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
             table.to_csv(part, index=False)
-    folder, methods = workspace.outputs_dir("report"), {}
-    for (task, *_), rows in beyond.groupby(["task", "what", "runs"], sort=False):
-        methods.setdefault(task, []).append(list(rows.itertuples()))
+    folder, methods = workspace.outputs_dir("report"), []
+    for task in tasks:
+        groups = beyond[beyond["task"] == task.name].groupby(["what", "runs"], sort=False)
+        methods.append((task, [list(rows.itertuples()) for _, rows in groups]))
     _render(
         "page.html",
         folder / name / "index.html",
@@ -116,7 +107,7 @@ def write(
         labels=_labels(clip_set.labels),
         numbers=sorted(set(cells["table"])),
         tables=Markup(tables_html(cells)),
-        beyond=[(task, methods.get(task.name, [])) for task in tasks],
+        beyond=methods,
         rankings=[(task, rankings[task.name].itertuples()) for task in tasks],
         left_out=tables.left_out(clip_set, preset),
         figures=[_figure(number, *rest, clip_set.name, preset) for number, rest in FIGURES.items()],
@@ -133,15 +124,16 @@ def _render(template: str, path: Path, **values: object) -> None:
 
 
 def _figure(number: int, title: str, pattern: str, notebook: str, dataset: str, preset: str) -> dict:
-    """A figure and its pictures: those of the data set, or those of its runs at a preset, of the lowest seed that has any."""
+    """A figure and its pictures: those of the data set, or of its runs at a preset, of the lowest seed that has any."""
     folder = workspace.outputs_dir("figures") / dataset
-    places = [folder, *sorted(folder.glob(f"{preset}-video-s*"))]
+    seeds = sorted(folder.glob(f"{preset}-video-s*"), key=lambda place: (len(place.name), place.name))  # 2 before 10
+    places = [folder, *seeds]
     files = next((files for place in places if (files := sorted(place.glob(f"{pattern}.png")))), [])
     images = [b64encode(file.read_bytes()).decode() for file in files]
     return {"number": number, "title": title, "notebook": notebook, "images": images}
 
 
 def _labels(ours: Labels) -> list[tuple[str, str, str]]:
-    """Tables 1 and 3: each exercise with its muscles by the paper and by the data set; empty where either does not have it."""
+    """Tables 1 and 3: each exercise with its muscles by the paper and by the data set; empty where one lacks it."""
     both = [labels.paper().muscles_of, ours.muscles_of]
     return [(name, *(", ".join(side.get(name, ())) for side in both)) for name in dict.fromkeys([*both[1], *both[0]])]

@@ -10,8 +10,7 @@ import pandas as pd
 from scipy.special import logit, logsumexp
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.multioutput import MultiOutputClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from exmus_lib import predictions, review
@@ -20,6 +19,7 @@ from exmus_lib.tasks import Muscles, Task
 from exmus_lib.workspace import Run
 
 SURE = 30.0  # the largest logit of a look-up: finite, and a probability of 1 to twelve digits
+Probe = Callable[[np.ndarray], np.ndarray]  # embeddings (N, D) to logits (N, L)
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the probe: scikit-learn's C, small is strong regularisation
 
 
@@ -28,6 +28,7 @@ def prevalence(clips: pd.DataFrame, task: Task) -> pd.DataFrame:
 
     `clips` has a column `split`; the result is a predictions table. Its AUC is 50 % by construction; its top-1 is the
     share of the exercise most frequent in training; a muscle that fewer than half of the clips work is never predicted.
+    Raises ValueError without training clips.
     """
     train = task.truth(review.usable(clips[clips["split"] == "train"])["exercise"])
     if not len(train):
@@ -39,17 +40,16 @@ def prevalence(clips: pd.DataFrame, task: Task) -> pd.DataFrame:
 
 
 def lookup(exercises: pd.DataFrame, labels: Labels) -> pd.DataFrame:
-    """Muscles out of exercises: the probability of a muscle is the sum of those of the exercises that work it.
+    """Muscles out of exercises (paper, Table 1): a muscle's probability is the sum of those of the exercises that work it.
 
-    Takes the predictions table of an exercise run, gives one of the muscles of `labels`. Muscles are a function of the exercise
-    (paper, Table 1), so any exercise classifier is a muscle classifier too. ValueError for exercises that `labels` lack.
+    Takes the predictions table of an exercise run, gives one of the muscles of `labels`. ValueError for exercises that
+    `labels` lack.
     """
     values = predictions.logits(exercises)
     works = Muscles(labels).truth(predictions.names_of(exercises)).T.astype(bool)  # (muscles, exercises)
-    lowest = np.full((len(values), 1), -np.inf)  # of no exercise
 
     def likely(chosen: np.ndarray) -> np.ndarray:
-        return logsumexp(values[:, chosen] if chosen.any() else lowest, axis=1)
+        return logsumexp(np.where(chosen, values, -np.inf), axis=1)
 
     muscles = [likely(worked) - likely(~worked) for worked in works]
     return predictions.table(exercises, np.clip(np.stack(muscles, axis=1), -SURE, SURE), labels.muscles)
@@ -63,8 +63,8 @@ def muscles_of(probabilities: np.ndarray, labels: Labels) -> np.ndarray:
 def probe(run: Run, clips: pd.DataFrame, task: Task) -> pd.DataFrame:
     """A linear probe: logistic regression on a run's frozen embeddings, one for each muscle at mgap.
 
-    Fitted on the usable training clips; its strength is that of least log loss on the usable validation clips. A label that no
-    training clip has gets the lowest logit of a look-up. Raises ValueError without training or validation clips.
+    Fitted on the usable training clips; its strength is that of least log loss on the usable validation clips. A label that
+    no training clip has gets logit -SURE, one that all have SURE. ValueError without training or validation clips.
     """
     clip_id, split, embedding = run.embeddings()
     rows = clips.set_index("clip_id").loc[clip_id].reset_index()
@@ -85,10 +85,12 @@ def store(run: Run | None, kind: str, table: pd.DataFrame, dataset: str, task: T
     return predictions.store(dataset, task, name, table, {"network": kind, **facts, **parent})
 
 
-def _exercise_probe(
-    x: np.ndarray, truth: np.ndarray, strength: float, count: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000)).fit(x, truth)
+def _regression(strength: float) -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
+
+
+def _exercise_probe(x: np.ndarray, truth: np.ndarray, strength: float, count: int) -> Probe:
+    model = _regression(strength).fit(x, truth)
 
     def logits(rows: np.ndarray) -> np.ndarray:
         values = np.full((len(rows), count), -SURE)
@@ -98,15 +100,14 @@ def _exercise_probe(
     return logits
 
 
-def _muscle_probe(x: np.ndarray, truth: np.ndarray, strength: float, count: int) -> Callable[[np.ndarray], np.ndarray]:
-    varies = truth.any(axis=0) & ~truth.all(axis=0)
-    one = LogisticRegression(C=strength, max_iter=2000)
-    model = make_pipeline(StandardScaler(), MultiOutputClassifier(one)).fit(x, truth[:, varies])
+def _muscle_probe(x: np.ndarray, truth: np.ndarray, strength: float, count: int) -> Probe:
+    always, never = truth.all(axis=0), ~truth.any(axis=0)
+    models = {label: _regression(strength).fit(x, truth[:, label]) for label in np.flatnonzero(~always & ~never)}
 
     def logits(rows: np.ndarray) -> np.ndarray:
-        values = np.where(truth.all(axis=0), SURE, -SURE) * np.ones((len(rows), count))
-        likely = np.stack([p[:, 1] for p in model.predict_proba(rows)], axis=1)
-        values[:, varies] = np.clip(logit(likely), -SURE, SURE)
+        values = np.tile(np.where(always, SURE, -SURE), (len(rows), 1))
+        for label, model in models.items():
+            values[:, label] = np.clip(model.decision_function(rows), -SURE, SURE)
         return values
 
     return logits

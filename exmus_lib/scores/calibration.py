@@ -1,4 +1,4 @@
-"""Probabilities worth reading, and thresholds worth deciding by: fitted on the validation clips, test rows never looked at.
+"""Probabilities worth reading, thresholds worth deciding by: fitted on validation clips, test rows never looked at.
 
 Both give a predictions table again, so that everything that reads one can read them.
 """
@@ -22,13 +22,14 @@ FEWEST = 5
 def calibrated(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> pd.DataFrame:
     """The predictions table with logits that make better probabilities.
 
-    The order of a clip's labels stays (exercises), or that of the clips for a label (muscles).
-    Exercises: all logits divided by one temperature (Guo et al. 2017). Muscles: each logit scaled and shifted (Platt 1999).
+    Exercises: all divided by one temperature (Guo et al. 2017), which keeps the order of a clip's labels. Muscles: each
+    scaled and shifted (Platt 1999), which keeps the order of the clips for a label.
     """
+    logits = predictions.logits(table)
     if not task.multilabel:
-        return predictions.with_logits(table, predictions.logits(table) / temperature(table, clips, task))
+        return predictions.with_logits(table, logits / temperature(table, clips, task))
     scales, shifts = platt(table, clips, task)
-    return predictions.with_logits(table, predictions.logits(table) * scales + shifts)
+    return predictions.with_logits(table, logits * scales + shifts)
 
 
 def temperature(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> float:
@@ -48,18 +49,16 @@ def temperature(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> float:
 
 
 def sure_above(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> float:
-    """The lowest confidence such that of the validation clips at or above it a share RIGHT is right; infinite if there is none.
+    """The lowest confidence such that of the validation clips at or above it a share RIGHT is right; infinite without one.
 
     For tasks with one label a clip: an answer below it is better called unsure. At least FEWEST clips must lie above it.
     """
     _, truth, logits = predictions.with_truth(table, clips, task, "val")
     likely = task.probabilities(logits)
-    order = np.argsort(-likely.max(axis=1), kind="stable")
-    confidence, right = likely.max(axis=1)[order], (likely.argmax(axis=1) == truth)[order]
-    last_of_equals = np.append(confidence[1:] < confidence[:-1], True)[: len(right)]
-    kept = np.flatnonzero(last_of_equals & (np.cumsum(right) / np.arange(1, len(right) + 1) >= RIGHT))
-    kept = kept[kept >= FEWEST - 1]
-    return float(confidence[kept[-1]]) if len(kept) else np.inf
+    right = pd.Series(likely.argmax(axis=1) == truth).groupby(likely.max(axis=1)).agg(["sum", "size"])
+    above = right[::-1].cumsum()  # of each confidence, the highest first: right answers and clips at or above it
+    enough = above[(above["sum"] / above["size"] >= RIGHT) & (above["size"] >= FEWEST)]
+    return float(enough.index[-1]) if len(enough) else np.inf
 
 
 def platt(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> tuple[np.ndarray, np.ndarray]:
@@ -82,10 +81,8 @@ def thresholds(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> np.ndarr
     probabilities, chosen = task.probabilities(logits), np.full(truth.shape[1], THRESHOLD)
     for label in _frequent(truth):
         precision, recall, at = precision_recall_curve(truth[:, label], probabilities[:, label])
-        f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-        best = int(np.argmax(f1[:-1]))
-        below = at[best - 1] if best else 0.0
-        chosen[label] = (at[best] + below) / 2  # in the middle of the gap between two clips
+        best = int(np.argmax((precision * recall / np.maximum(precision + recall, 1e-12))[:-1]))  # half of F1
+        chosen[label] = np.append(0, at)[best : best + 2].mean()  # in the middle of the gap between two clips
     return chosen
 
 
@@ -95,7 +92,7 @@ def _frequent(truth: np.ndarray) -> np.ndarray:
 
 
 def decided(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """The predictions table of muscles with each logit shifted by its threshold's: one is predicted above probability 0.5.
+    """The predictions table of muscles with each logit shifted by its threshold's: predicted above probability 0.5.
 
     AUC and average precision do not change. The shifted logits are for deciding; as probabilities, read `calibrated`.
     """

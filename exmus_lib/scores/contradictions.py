@@ -57,48 +57,47 @@ def _members() -> Verdict:
     return ", ".join(f"{model} of {count:.0f} epochs" for model, count in epochs.items()), epochs.nunique() > 1
 
 
+def _lower(ours: pd.Series, theirs: pd.Series, of: str = "") -> Verdict:
+    """Where values of ours are below theirs, metric by metric."""
+    lost = [f"{metric} {ours[metric]} < {theirs[metric]}{of}" for metric in ours.index if ours[metric] < theirs[metric]]
+    return "; ".join(lost), bool(lost)
+
+
 def _beaten(table: int, rivals: str) -> Verdict:
     """Where rows of a table (a query) are better than its 25/75 ensemble."""
-    mixed, best = _values(table, rows="weights_x3d == 0.25").iloc[0], _values(table, rows=rivals).max()
-    lost = [f"{metric} {mixed[metric]} < {best[metric]}" for metric in mixed.index if mixed[metric] < best[metric]]
-    return "; ".join(lost), bool(lost)
+    return _lower(_values(table, rows="weights_x3d == 0.25").iloc[0], _values(table, rows=rivals).max())
 
 
 def _tuned_ensemble() -> Verdict:
     direct, tuned = (_values(table, "weights_x3d").loc[0.25, ["recall", "f1"]] for table in (10, 11))
-    lost = [
-        f"{metric} {tuned[metric]} < {value} in Table 10" for metric, value in direct.items() if tuned[metric] < value
-    ]
-    return "; ".join(lost), bool(lost)
+    return _lower(tuned, direct, " in Table 10")
 
 
 def _beta() -> Verdict:
     rows = _values(12, "inverse_beta")
-    won = [metric for metric in rows if rows[metric].idxmax() == 10]
+    won = rows.columns[rows.idxmax() == 10]
     return f"it wins {len(won)} of {len(rows.columns)}: {', '.join(won)}", 2 * len(won) <= len(rows.columns)
 
 
 def _depth() -> Verdict:
     rows = _values(4)
-    higher = [metric for metric in rows if rows.loc["SlowFast-R101", metric] > rows.loc["SlowFast-R50", metric]]
-    return f"it is higher in {', '.join(higher)} alone", higher != [metric for metric in rows if metric != "top1"]
+    higher = rows.columns[rows.loc["SlowFast-R101"] > rows.loc["SlowFast-R50"]]
+    return f"it is higher in {', '.join(higher)} alone", set(higher) != set(rows.columns) - {"top1"}
 
 
 def _scratch() -> Verdict:
-    scratch = _values(8, rows="variant == 'scratch'").loc["SlowFast-R50", "precision"]
-    x3d = _values(8, rows="variant == 'pretrained'").loc["X3D-m", "precision"]
+    rows = paper_rows(8).set_index(["model", "variant"])["precision"]
+    scratch, x3d = rows["SlowFast-R50", "scratch"], rows["X3D-m", "pretrained"]
     return f"R50 {scratch} < {x3d}", scratch < x3d
 
 
 def _workers(table: int, one: str, others: str, rivals: str) -> Verdict:
     """Whether rows of a table (queries) were made with other numbers of loader workers than their rivals."""
-    workers = [
-        {protocol.possible_workers(row) for _, row in paper_rows(table).query(rows).iterrows()}
-        for rows in (one, others)
-    ]
-    mine, theirs = (" or ".join(str(number) for number in sorted(set().union(*side))) for side in workers)
+    possible = paper_rows(table).apply(protocol.possible_workers, axis=1)
+    sides = [possible[paper_rows(table).eval(rows)] for rows in (one, others)]
+    mine, theirs = (" or ".join(map(str, sorted(set().union(*side)))) for side in sides)
     shown = f"with {mine} loader workers, {rivals} with {theirs}: other batches, other scores"
-    return shown, not any(set(a) & set(b) for a in workers[0] for b in workers[1])
+    return shown, all(set(a).isdisjoint(b) for a in sides[0] for b in sides[1])
 
 
 def _few_clips() -> Verdict:
@@ -108,7 +107,8 @@ def _few_clips() -> Verdict:
     return f"the next one is {apart} of {protocol.TEST_CLIPS} clips behind: p = {p:.2f} at the very least", p > 0.05
 
 
-ALONE, MIXED = "variant != 'ensemble'", "variant == 'ensemble'"
+ALONE, MIXED, R101 = "variant != 'ensemble'", "variant == 'ensemble'", "model == 'SlowFast-R101'"
+BETA_10, OTHER_BETAS = "inverse_beta == 10", "inverse_beta != 10"
 CLAIMS = {
     "2113 clips (III)": _counts,
     "32 frames (IV.B), and T = 16 with α = 4 (IV.D)": _frames,
@@ -123,11 +123,7 @@ CLAIMS = {
     '1/β = 10 is "most optimal for a majority" of the metrics (Table 12)': _beta,
     'SlowFast-R101 is higher than R50 "in all categories but Top 1" (Table 4)': _depth,
     "SlowFast from scratch has more precision than pretrained X3D-M (Table 8)": _scratch,
-    "Table 9 sets SlowFast-R101 beside its rivals": partial(
-        _workers, 9, "model == 'SlowFast-R101'", MIXED, "the ensembles'"
-    ),
-    "Table 12 sets 1/β = 10 beside its rivals": partial(
-        _workers, 12, "inverse_beta == 10", "inverse_beta != 10", "the other β"
-    ),
+    "Table 9 sets SlowFast-R101 beside its rivals": partial(_workers, 9, R101, MIXED, "the ensembles'"),
+    "Table 12 sets 1/β = 10 beside its rivals": partial(_workers, 12, BETA_10, OTHER_BETAS, "the other β"),
     "25/75 has the best top-1 (Table 9)": _few_clips,
 }

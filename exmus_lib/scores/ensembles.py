@@ -18,20 +18,14 @@ STEPS = np.linspace(0, 1, 101)
 
 
 def check(runs: Sequence[Run]) -> None:
-    """ValueError naming the two runs that cannot be averaged, and why: another task, manifest, split or other labels; or too few
-    runs."""
+    """ValueError for fewer than two runs, and for two of another task, data set, split, clip set or of other labels."""
     if len(runs) < 2:
         raise ValueError(f"an ensemble needs two runs or more, got {[run.name for run in runs]}")
 
-    def kind(run: Run) -> dict[str, object]:
-        facts, labels = run.facts(), ", ".join(predictions.task_of(run).names)
-        return {
-            "task": run.task,
-            "data set": run.dataset,
-            "split": facts["split"],
-            "clip set": facts["clip_set"],
-            "labels": labels,
-        }
+    def kind(run: Run) -> dict[str, str]:
+        facts, names = run.facts(), ", ".join(predictions.task_of(run).names)
+        made = {"split": facts["split"], "clip set": facts["clip_set"], "labels": names}
+        return {"task": run.task, "data set": run.dataset, **made}
 
     first, theirs = runs[0], kind(runs[0])
     for run in runs[1:]:
@@ -41,29 +35,27 @@ def check(runs: Sequence[Run]) -> None:
 
 
 def combine(tables: Sequence[pd.DataFrame], x: float) -> pd.DataFrame:
-    """The predictions table of the ensemble of predictions tables, in the order of the first one's rows.
-
-    Raises ValueError when x is not within 0 and 1, or the tables hold other clips, splits or labels than one another.
-    """
+    """The predictions table of the ensemble of tables. ValueError as `aligned` and `mean` raise it."""
     return predictions.with_logits(tables[0], mean(aligned(tables), x))
 
 
 def aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
-    """The logits (tables, clips, labels) of predictions tables, rows in the order of the first one's."""
-    first, values = tables[0], [predictions.logits(tables[0])]
-    for number, table in enumerate(tables[1:], start=2):
-        row = table.set_index("clip_id")
-        if list(table) != list(first) or len(row) != len(first) or not row.index.isin(first["clip_id"]).all():
+    """The logits (tables, clips, labels) of predictions tables, rows in the order of the first one's.
+
+    Raises ValueError for tables of other clips, splits or labels than the first one's.
+    """
+    first = tables[0].set_index("clip_id")
+    rows = [table.set_index("clip_id").reindex(first.index) for table in tables]
+    for number, (table, row) in enumerate(zip(tables, rows, strict=True), start=1):
+        if list(row) != list(first) or len(table) != len(first) or row["split"].isna().any():
             raise ValueError(f"table {number} has other clips or labels than table 1")
-        row = row.loc[first["clip_id"]]
-        if not np.array_equal(row["split"], first["split"]):
+        if not row["split"].equals(first["split"]):
             raise ValueError(f"table {number} has other splits than table 1")
-        values.append(predictions.logits(row))
-    return np.stack(values)
+    return np.stack([predictions.logits(row) for row in rows])
 
 
 def mean(logits: np.ndarray, x: float) -> np.ndarray:
-    """The weighted mean (clips, labels) of logits (tables, clips, labels), as a predictions table stores it."""
+    """The weighted mean (clips, labels) of logits (tables, clips, labels), as tables store it; ValueError unless 0 <= x <= 1."""
     if not 0 <= x <= 1:
         raise ValueError(f"x = {x}: a weight from 0 to 1 is wanted")
     return (x * logits[0] + (1 - x) * logits[1:].mean(axis=0)).astype(np.float32)
@@ -77,11 +69,11 @@ def right(table: pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "te
     return logits.argmax(axis=1) == truth
 
 
-def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: Task, split: str, steps=STEPS) -> pd.DataFrame:
+def curve(tables: Sequence[pd.DataFrame], clips: pd.DataFrame, task: Task, split: str) -> pd.DataFrame:
     """All metrics of a split for each weight x of the first table: one row per x, a column per metric."""
     rows, truth, _ = predictions.with_truth(tables[0], clips, task, split)
     logits = aligned(tables)[:, tables[0].index.get_indexer(rows.index)]
-    scores = {x: measure(truth, task.probabilities(mean(logits, x).astype(float))).iloc[0] for x in steps}
+    scores = {x: measure(truth, task.probabilities(mean(logits, x).astype(float))).iloc[0] for x in STEPS}
     return pd.DataFrame.from_dict(scores, orient="index").rename_axis("x")[list(task.metrics)]
 
 
@@ -93,8 +85,7 @@ def best(values: pd.Series) -> float | None:
     if values.isna().all():
         return None
     highest = np.flatnonzero(values == values.max())
-    stretches = np.split(highest, np.flatnonzero(np.diff(highest) > 1) + 1)
-    longest = max(stretches, key=len)
+    longest = max(np.split(highest, np.flatnonzero(np.diff(highest) > 1) + 1), key=len)
     return float(values.index[longest[len(longest) // 2]])
 
 

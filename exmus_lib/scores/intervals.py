@@ -15,13 +15,12 @@ from exmus_lib.tasks import Task
 
 RESAMPLES = 2000  # more make the ends of an interval steadier, and take longer
 BLOCK = 2_000_000  # weights of clips in memory at once, 16 MB, and about ten times that while they are measured
-LEVEL = 0.95
+LEVEL = 0.95  # of every interval; the p below which runs are told apart is the rest
 COMPARED = ["value", "low", "high", "behind", "behind_low", "behind_high", "p", "verdict"]
 
 
 def resamples(groups: np.ndarray, count: int = RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
-    """How often each clip counts in each of `count` resamples: whole numbers (count, N), equal within a group, in blocks of rows
-    that hold at most BLOCK numbers."""
+    """How often each clip counts in each of `count` resamples: (count, N), equal within a group, in blocks of at most BLOCK."""
     names, codes = np.unique(groups, return_inverse=True)
     random, rows = np.random.default_rng(seed), max(1, BLOCK // max(1, len(codes)))
     for start in range(0, count, rows):
@@ -29,33 +28,25 @@ def resamples(groups: np.ndarray, count: int = RESAMPLES, seed: int = 0) -> Iter
         yield drawn[:, codes]
 
 
-def interval(samples: np.ndarray, groups: int, level: float = LEVEL) -> np.ndarray:
-    """The ends (2, ...) within which a value lies, given those of the resamples (count, ...) of so many groups.
+def interval(samples: pd.DataFrame, groups: int) -> np.ndarray:
+    """The ends (2, columns) within which values lie, given those of the resamples (count, columns) of so many groups.
 
     NaN for one group: nothing says then how much another one would differ.
     """
-    samples = np.asarray(samples)
     if groups < 2:
-        return np.full((2, *np.shape(samples)[1:]), np.nan)
-    if not np.size(samples):
-        return np.empty((2, 0))
-    tail = norm.cdf(t.ppf((1 - level) / 2, groups - 1) * np.sqrt(groups / (groups - 1)))
-    return np.nanquantile(samples, [tail, 1 - tail], axis=0)
+        return np.full((2, samples.shape[1]), np.nan)
+    tail = norm.cdf(t.ppf((1 - LEVEL) / 2, groups - 1) * np.sqrt(groups / (groups - 1)))
+    return samples.quantile([tail, 1 - tail]).to_numpy()
 
 
 def scores(
-    runs: Scored | Sequence[Scored],
-    clips: pd.DataFrame,
-    task: Task,
-    split: str = "test",
-    unit: str = "clip",
+    runs: Scored | Sequence[Scored], clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
 ) -> pd.DataFrame:
-    """Every metric of a run with its 95 % interval, over clips or over videos: rows as task.metrics, columns value, low, high.
+    """Every metric with its 95 % interval, over clips or videos (`unit`): rows as task.metrics, columns value, low, high.
 
-    Of several runs, seeds of one set-up, the mean over them. The interval says how far the value would move with other sources,
-    not with another seed. Top-1, AUC and shares of decisions are held as often as promised; intervals of exercise F1 and of
-    mean average precision promise too much, since with few sources these scores themselves lie too low or too high (`coverage`
-    shows how often each holds).
+    Of several runs, seeds of one set-up, the mean over them. The interval says how far the value would move with other
+    sources, not with another seed. Top-1, AUC and shares of decisions are held as often as promised; exercise F1 and mean
+    average precision less often, since with few sources they lie too low or too high themselves (see `coverage`).
     """
     values, groups = _resampled(runs, clips, task, split, unit)
     low, high = interval(values[1:], groups.nunique())
@@ -67,11 +58,10 @@ def compare(
 ) -> pd.DataFrame:
     """Every run (or mean over seeds) against one of them, the reference, on the same resamples: a row per run, best first.
 
-    The reference is the run with the best score on validation (the first one, without validation clips): the best on the clips
-    that are compared would seem further ahead than it is, the more the more runs there are. Columns: value, low, high; behind,
-    behind_low, behind_high, how far a run is behind the reference; p, two-sided, of there being no difference, adjusted for so
-    many comparisons (Benjamini and Hochberg); verdict: "reference", "worse" or "better" where the interval excludes zero and p
-    is below 5 %, else "not told apart". Raises ValueError for a metric that the task lacks.
+    The reference is the best run on validation (without validation clips, the first one), since the best on the compared
+    clips would seem further ahead than it is. Columns: value, low, high; behind, behind_low, behind_high (the reference
+    less the run); p, two-sided, adjusted for so many comparisons (Benjamini and Hochberg); verdict: "reference", "worse" or
+    "better" where the interval excludes zero and p < 5 %, else "not told apart". ValueError for a metric that the task lacks.
     """
     if metric not in task.metrics:
         raise ValueError(f"metric = {metric!r} is not one of {task.name}'s: {', '.join(task.metrics)}")
@@ -108,20 +98,19 @@ def _p(behind: pd.DataFrame, groups: int) -> np.ndarray:
     return np.minimum(1, 2 * t.cdf(norm.ppf(share) * np.sqrt((groups - 1) / groups), groups - 1))
 
 
-def coverage(task: Task, sources: int, clips_of_each: int = 3, trials: int = 100) -> pd.DataFrame:
-    """How often 95 % intervals hold the true score: a row per metric, columns "over sources" and "over clips" (as if each were
-    a source of its own).
+def coverage(task: Task, sources: int, trials: int = 100) -> pd.DataFrame:
+    """How often 95 % intervals hold the true score: a row per metric, columns "over sources" and "over clips" (each a source).
 
-    Made-up predictions, whose true scores are known since as many as wanted can be made: what speaks for a label is true of
-    all clips of a source to a large part, so that they are right or wrong together.
+    Of made-up predictions, three clips a source that are right or wrong together to a large part; their true scores are
+    those of 8,000 sources.
     """
     everything = _made_up(task, 8000, 1, seed=0)
     truth = measure(*everything[:2]).iloc[0]
     covered = pd.DataFrame(0.0, index=list(task.metrics), columns=["over sources", "over clips"])
     for seed in range(1, trials + 1):
-        has, likely, source = _made_up(task, sources, clips_of_each, seed)
+        has, likely, source = _made_up(task, sources, 3, seed)
         for column, groups in zip(covered, (source, np.arange(len(source))), strict=True):
-            values = measure(has, likely, np.vstack(list(resamples(groups, 400, seed))))[covered.index]
+            values = measure(has, likely, np.vstack([*resamples(groups, 400, seed)]))[covered.index]
             low, high = interval(values, len(np.unique(groups)))
             covered[column] += (low <= truth[covered.index]) & (truth[covered.index] <= high)
     return covered / trials
@@ -139,7 +128,7 @@ def _made_up(task: Task, sources: int, clips_of_each: int, seed: int) -> tuple[n
 def _resampled(
     run: Scored | Sequence[Scored], clips: pd.DataFrame, task: Task, split: str, unit: str = "clip"
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """The metrics of a run, first on all clips of the split, then on each resample of them; and the clips' groups, by clip_id."""
+    """The metrics of a run, first on all clips of the split, then on each resample; and the clips' groups, by clip_id."""
     if not isinstance(run, Scored):
         seeds = [_resampled(one, clips, task, split, unit) for one in run]
         return sum(values for values, _ in seeds) / len(seeds), seeds[0][1]

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import confusion_matrix
 
 from exmus_lib import predictions, workspace
 from exmus_lib.tasks import THRESHOLD, Exercise, Muscles, Task
@@ -25,12 +26,11 @@ Scored = workspace.Run | pd.DataFrame  # a run, or the predictions table of one
 def score(
     run: Scored | Sequence[Scored], clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
 ) -> pd.Series:
-    """The pooled metrics of a run, or of a predictions table, on one split; truth comes from the manifest by clip_id. Of several,
-    seeds of one set-up, their mean.
+    """The pooled metrics of a run, or of a predictions table, on one split; of several, seeds of one set-up, their mean.
 
-    The metrics of the task, then `undefined` (see above) and `clips`, how many there were. `unit` "video" scores source videos,
-    each by the mean of its clips' logits. Raises ValueError when the split has no clips, or the predictions are of another task,
-    of other labels or of another clip set.
+    The metrics of the task, then `undefined` (see above) and `clips`, how many there were. `unit` "video" scores source
+    videos, each by the mean of its clips' logits. Raises ValueError when the split has no clips, or the predictions are of
+    another task, of other labels or of another clip set.
     """
     if not isinstance(run, Scored):
         return sum(score(one, clips, task, split, unit) for one in run) / len(run)
@@ -39,7 +39,7 @@ def score(
 
 
 def scored(
-    run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
+    run: Scored, clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """The clips of a split, or its videos, with their truth and logits, as predictions.with_truth gives them.
 
@@ -66,30 +66,28 @@ def measure(
 ) -> pd.DataFrame:
     """All metrics of N clips with L labels, a row for each row of `weights` (R, N): how often each clip counts (None: once).
 
-    Classes (N,) with probabilities (N, L) have top-1, top-5, macro AUC (each class against the rest), precision, recall and
-    F1; of equal probabilities the first counts as higher. Zeros and ones (N, L) have `accuracy` over all N x L decisions at
-    `thresholds` (one, or one for each label), `exact_match` (subset accuracy, the share of clips with all labels right), macro
-    AUC, precision, recall, F1 and average precision (`map`). Raises ValueError as `per_label` does.
+    Both tasks have macro AUC, precision, recall and F1. Classes (N,) with probabilities (N, L) have top-1 and top-5 too; of
+    equal probabilities the first counts as higher. Zeros and ones (N, L) have `accuracy` over all N x L decisions at
+    `thresholds` (one, or one for each label), `exact_match` (subset accuracy) and mean average precision (`map`). Raises
+    ValueError as `per_label` does.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     present, chosen = _decisions(truth, probabilities, thresholds)
     weights = np.ones((1, len(truth))) if weights is None else np.asarray(weights, dtype=float)
-    labels, macro = _per_label(present, chosen, probabilities, weights), ["auc", "precision", "recall", "f1"]
+    labels = _per_label(present, chosen, probabilities, weights)
+    labels["map"] = labels.pop("average_precision")
     if truth.ndim == 1:
         hits = np.argsort(-probabilities, axis=1, kind="stable") == truth[:, None]
-        shares = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}
+        shares, macro = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}, Exercise.averaged
     else:
-        right = present == chosen
-        shares, macro = (
-            {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)},
-            [*macro, "average_precision"],
-        )
+        right, macro = present == chosen, Muscles.averaged
+        shares = {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)}
     clips = weights.sum(axis=1)
     return pd.DataFrame({
         **{name: weights @ share / clips for name, share in shares.items()},
         **{name: _mean_of_defined(labels[name]) for name in macro},
         "undefined": np.isnan([labels[name] for name in macro]).any(axis=0).sum(axis=1), "clips": clips,
-    }, dtype=float).rename(columns={"average_precision": "map"})  # fmt: skip
+    }, dtype=float)  # fmt: skip
 
 
 def per_label(
@@ -98,8 +96,8 @@ def per_label(
     """One row per label of `names`: exercises, for (N,) class indices, or muscles, for (N, L) zeros and ones.
 
     Columns: support (clips that have it), predicted (clips for which it is predicted), precision, recall, f1, auc and
-    average_precision; NaN where undefined. Raises ValueError for no clips, shapes that do not fit, and probabilities outside
-    0 to 1.
+    average_precision; NaN where undefined. Raises ValueError for no clips, shapes that do not fit, unknown labels, and
+    probabilities outside 0 to 1.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     present, chosen = _decisions(truth, probabilities, thresholds)
@@ -110,10 +108,8 @@ def per_label(
 
 
 def confusion_counts(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """How many clips of each class (row) were taken for which (column): (L, L), of classes (N,) and probabilities (N, L)."""
-    counts = np.zeros((probabilities.shape[1],) * 2, dtype=int)
-    np.add.at(counts, (truth, probabilities.argmax(axis=1)), 1)
-    return counts
+    """How many clips of each class (row) were taken for which (column): (L, L), of classes (N,), probabilities (N, L)."""
+    return confusion_matrix(truth, probabilities.argmax(axis=1), labels=np.arange(probabilities.shape[1]))
 
 
 def _decisions(
@@ -148,8 +144,8 @@ def _per_label(
 def _ranked(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """AUC and average precision (R,) of one label: positive (N,), scores (N,), weights (R, N).
 
-    AUC is the share of pairs of a positive and a negative clip in right order, ties a half. Average precision is the mean, over
-    the positive clips, of the precision when the threshold is that clip's score.
+    AUC is the share of pairs of a positive and a negative clip in right order, ties a half. Average precision is the mean,
+    over the positive clips, of the precision when the threshold is that clip's score.
     """
     order = np.argsort(-scores)
     ordered, weights, positive = -scores[order], weights[:, order], positive[order]
@@ -171,7 +167,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _mean_of_defined(values: np.ndarray) -> np.ndarray:
-    """Means (R,) over the labels of (R, L) that are not NaN; NaN where all are."""
+    """Means (R,) over the labels of (R, L) that are not NaN; NaN, and no warning, where all are."""
     return _ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
 
 

@@ -1,7 +1,6 @@
-"""The paper's rows (data/paper/tables.csv), and which of our runs stand for them. `python -m exmus_lib.scores.paper` prints both.
+"""The paper's rows (data/paper/tables.csv), which of our runs stand for them, and what of a run is not as in the paper.
 
-A difference is given only where data, preset and initial weights are the paper's. Every other row of ours carries a
-dagger and says what differs.
+`python -m exmus_lib.scores.paper` prints both.
 """
 
 import sys
@@ -14,11 +13,8 @@ from exmus_lib.recipes import Recipe
 from exmus_lib.scores.titles import TUNED
 
 DAGGER = "†"
-VARIANTS = {
-    "kinetics400": "pretrained",
-    "scratch": "scratch",
-    TUNED: "finetuned",
-}  # the paper's words for what we call init
+# The paper's words for what we call init.
+VARIANTS = {"kinetics400": "pretrained", "scratch": "scratch", TUNED: "finetuned"}
 KEYS = ["table", "task", "model", "variant", "epochs", "weights_x3d", "inverse_beta"]
 MEASURED = ("top1", "top5", "accuracy", "auc", "precision", "recall", "f1")
 
@@ -32,18 +28,15 @@ def paper_rows(table: int | None = None) -> pd.DataFrame:
     if table is not None and table not in set(values["table"]):
         raise ValueError(f"table {table} is not among those with results: {sorted(set(values['table']))}")
     values = values if table is None else values[values["table"] == table]
-    wide = values.pivot(index=KEYS, columns="metric", values="value_percent")
-    order = pd.MultiIndex.from_frame(values[KEYS].drop_duplicates())
-    metrics = [metric for metric in MEASURED if metric in wide]
-    return wide.reindex(order)[metrics].rename_axis(columns=None).reset_index()
+    wide = values.set_index([*KEYS, "metric"])["value_percent"].unstack(sort=False).rename_axis(columns=None)
+    return wide[[metric for metric in MEASURED if metric in wide]].reset_index()
 
 
 def is_of(row: pd.Series, facts: dict) -> bool:
-    """Whether a run (its run.json) is of the kind of a paper's row: task, network or ensemble, weights, beta, fine-tuned or not.
+    """Whether a run (its run.json) is of the kind of a paper's row: task, network or ensemble, weights, β, fine-tuned or not.
 
     Pretrained and scratch are one kind, and so are the ensembles of X3D-M with either SlowFast: `differs` tells them apart.
     """
-    beta = Recipe.inverse_beta if pd.isna(row["inverse_beta"]) else row["inverse_beta"]
     if facts["task"] != row["task"] or (facts["network"] == "ensemble") != (row["variant"] == "ensemble"):
         return False
     if facts["network"] == "ensemble":
@@ -53,15 +46,16 @@ def is_of(row: pd.Series, facts: dict) -> bool:
         inits = {TUNED} if row["model"].startswith("FT") else {"kinetics400", "scratch"}
         pair = first == "x3d_m" and second in ("slowfast_r50", "slowfast_r101") and inits.issuperset(facts["inits"])
         return pair and facts["weights"][0] == row["weights_x3d"]
-    if facts["network"] not in recipes.NETWORKS or facts["recipe"]["inverse_beta"] != beta:
+    if recipes.title(facts["network"]).lower() != row["model"].lower():
         return False
-    same = recipes.title(facts["network"]).lower() == row["model"].lower()
-    return same and (facts["init"] == TUNED) == (row["variant"] == "finetuned")
+    beta = Recipe.inverse_beta if pd.isna(row["inverse_beta"]) else row["inverse_beta"]
+    return facts["recipe"]["inverse_beta"] == beta and (facts["init"] == TUNED) == (row["variant"] == "finetuned")
 
 
 def pair(task: str, preset: str) -> dict[str, int | None]:
-    """The networks whose ensemble the paper gives for a task (its name), with their epochs there (Tables 9 and 10); below the
-    paper's presets X3D-M and SlowFast-R50."""
+    """The networks whose ensemble the paper gives for a task (its name), with their epochs there (Tables 9 and 10).
+
+    Below the paper's presets X3D-M and SlowFast-R50, None epochs."""
     if preset not in recipes.SHORTER:
         return {"x3d_m": None, "slowfast_r50": None}
     rows = paper_rows().query("table in (9, 10) and task == @task and variant != 'ensemble'")
@@ -70,13 +64,12 @@ def pair(task: str, preset: str) -> dict[str, int | None]:
 
 
 def paper_rows_of(facts: dict) -> list[pd.Series]:
-    """The paper's rows for a run, given its run.json: the one of its task, network and init, and the pretrained one; for an
-    ensemble the one of its weights.
+    """The paper's rows for a run, given its run.json: that of its init and the pretrained one; of an ensemble, of its weights.
 
     Among rows that differ in epochs alone, that of the run's epochs, else the first. Empty when the paper has none.
     """
-    tuned_or_not = (facts, facts | {"init": "kinetics400"})
-    rows = pd.DataFrame([row for _, row in paper_rows().iterrows() if any(is_of(row, kind) for kind in tuned_or_not)])
+    kinds = (facts, facts | {"init": "kinetics400"})
+    rows = pd.DataFrame([row for _, row in paper_rows().iterrows() if any(is_of(row, kind) for kind in kinds)])
     if rows.empty or facts["network"] == "ensemble":
         return [row for _, row in rows.iterrows()]
     variants = dict.fromkeys([VARIANTS.get(facts.get("init")), "pretrained"])
@@ -102,17 +95,13 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
         **{f"{name} {ours[name]}": ours[name] != theirs[name] for name in theirs},
     }
     different = [what for what, differs in checks.items() if differs]
-    return different + [f"exercise run: {what}" for what in _parent_differs(run, facts) if what not in different]
-
-
-def _parent_differs(run: workspace.Run, facts: dict) -> list[str]:
-    """What of the exercise run that a fine-tuned one started from is not as in the paper."""
     if "parent" not in facts:
-        return []
-    parent = workspace.Run(*facts["parent"].split("/"), run.runs)
+        return different
+    parent = workspace.Run(*facts["parent"].split("/"), run.runs)  # the exercise run that a fine-tuned one started from
     if not parent.complete:
-        return ["deleted"]
-    return differs(parent, parent.facts(), paper_rows_of(parent.facts())[-1])  # the pretrained one
+        return [*different, "exercise run: deleted"]
+    of_parent = differs(parent, parent.facts(), paper_rows_of(parent.facts())[-1])  # from the pretrained row
+    return different + [f"exercise run: {what}" for what in of_parent if what not in different]
 
 
 def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:

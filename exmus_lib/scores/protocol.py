@@ -1,14 +1,13 @@
 """The paper's own protocol, to read its numbers by: every metric per batch, then the unweighted mean over the batches.
 
-Read off the authors' notebooks. An exercise that a batch lacks has recall 1, and one never named in it precision 1; a muscle
-has 0 for either; AUC is over all decisions of a batch. Each loader worker hands out a short last batch of its own;
-so these values depend on batch size, workers and order of the clips.
-Never choose a network by them: `scores.metrics` has the pooled ones.
+Read off the authors' notebooks. An exercise that a batch lacks has recall 1, and one never named in it precision 1; a
+muscle has 0 for either; AUC is over all decisions of a batch. Each loader worker hands out a short last batch of its own; so
+these values depend on batch size, workers and order of the clips. Never choose a network by them: `scores.metrics` has
+the pooled ones.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from exmus_lib import labels, tasks, workspace
 from exmus_lib.scores.metrics import scored
@@ -23,7 +22,8 @@ TEST_CLIPS = 330  # that the authors' loader took, of 442
 def batches(clips: int, workers: int, batch: int = BATCH, order: np.ndarray | None = None) -> list[np.ndarray]:
     """Which clips meet in a batch: arrays of indices below `clips`, taken in `order` (None: as they stand).
 
-    Each worker has a piece of the order, as from PyTorchVideo's MultiProcessSampler, and batches its own.
+    Each worker has a piece of the order, as from PyTorchVideo's MultiProcessSampler, and batches its own. ValueError for
+    fewer than one worker, or than one clip a batch.
     """
     if workers < 1 or batch < 1:
         raise ValueError(f"workers = {workers}, batch = {batch}: at least 1 of each is wanted")
@@ -39,54 +39,48 @@ def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[n
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=float)
     exercise, classes = truth.ndim == 1, np.arange(probabilities.shape[1])
-    ranked = np.argsort(-probabilities, axis=1, kind="stable")
     present = truth[:, None] == classes if exercise else truth.astype(bool)
-    chosen = ranked[:, :1] == classes if exercise else probabilities > THRESHOLD
-    # All batches at once, (batches, places, ...), the short ones filled up with places that do not count.
-    sizes = np.array([len(part) for part in parts])
-    counts = np.arange(sizes.max()) < sizes[:, None]
-    place = np.zeros(counts.shape, dtype=int)
-    place[counts] = np.concatenate(parts)
-    hits, predicted, support = (
-        (decided[place] & counts[..., None]).sum(axis=1) for decided in (present & chosen, chosen, present)
-    )
+    if exercise:
+        ranked = np.argsort(-probabilities, axis=1, kind="stable")
+        chosen, right = ranked[:, :1] == classes, ranked == truth[:, None]
+        shares = {"top1": right[:, 0], "top5": right[:, :5].any(axis=1)}
+    else:
+        chosen = probabilities > THRESHOLD
+        shares = {"accuracy": (present == chosen).mean(axis=1)}
+    members = np.zeros((len(parts), len(truth)))  # (batches, clips): 1 where a clip is in a batch
+    for row, part in zip(members, parts, strict=True):
+        row[part] = 1
+    hits, predicted, support = (members @ decided for decided in (present & chosen, chosen, present))
     absent = 1.0 if exercise else 0.0
     values = {
-        "auc": _auc(present[place], probabilities[place], counts),
+        "auc": [_micro_auc(present[part], probabilities[part]) for part in parts],
         "precision": _share(hits, predicted, absent),
         "recall": _share(hits, support, absent),
         "f1": _share(2 * hits, predicted + support, absent),
+        **{name: members @ share / members.sum(axis=1) for name, share in shares.items()},
     }
-    if exercise:
-        right = ranked == truth[:, None]
-        shares = {"top1": right[:, 0], "top5": right[:, :5].any(axis=1)}
-    else:
-        shares = {"accuracy": (present == chosen).mean(axis=1)}
-    values |= {name: (share[place] * counts).sum(axis=1) / sizes for name, share in shares.items()}
-    return pd.Series({name: values[name].mean() for name in (Exercise if exercise else Muscles).protocol})
+    return pd.Series({name: np.mean(values[name]) for name in (Exercise if exercise else Muscles).protocol})
 
 
 def _share(part: np.ndarray, whole: np.ndarray, absent: float) -> np.ndarray:
     return np.where(whole > 0, part / np.maximum(whole, 1), absent)
 
 
-def _auc(present: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Of each batch, over all its decisions (places x labels): the share of pairs of a yes and a no in right order."""
-    batches, _, labels = present.shape
-    positive = (present & counts[..., None]).reshape(batches, -1)
-    ranks = rankdata(np.where(counts[..., None], scores, -np.inf).reshape(batches, -1), axis=1)
-    decisions = labels * counts.sum(axis=1)
-    ranks -= (positive.shape[1] - decisions)[:, None]  # the places that do not count lie below all others
-    count = positive.sum(axis=1)
-    return ((ranks * positive).sum(axis=1) - count * (count + 1) / 2) / (count * (decisions - count))
+def _micro_auc(present: np.ndarray, scores: np.ndarray) -> float:
+    """Over all decisions (clips, labels) of a batch, the share of pairs of a yes and a no in right order, ties a half.
+
+    0 where a batch has no such pair, as torchmetrics has it.
+    """
+    yes, no = scores[present], np.sort(scores[~present])
+    below = np.searchsorted(no, yes, "left").sum() + np.searchsorted(no, yes, "right").sum()
+    return below / 2 / (len(yes) * len(no)) if len(yes) and len(no) else 0.0
 
 
 def possible_workers(row: pd.Series) -> tuple[int, ...]:
     """The numbers of loader workers with which the shares in a row of the paper can have come about, of `WORKERS`.
 
-    A mean over batches of known sizes can take certain values only: over 48 batches of 8, 2 and 1 clips a multiple of 1/384,
-    over 50 batches of 8 and 1 one of 1/400. Top-1 and top-5 often leave one answer, a muscle accuracy always several. All of
-    them where none fits, as of a row that is misprinted or of other clips.
+    A mean over batches of known sizes takes certain values only: over 48 batches of 8, 2 and 1 clips multiples of 1/384.
+    Top-1 and top-5 often leave one answer, a muscle accuracy always several. All where none fits, as of a misprinted row.
     """
     task = tasks.task(row["task"], labels.paper())
     decisions = len(task.names) if task.multilabel else 1
@@ -108,10 +102,7 @@ def _can_be(share: float, workers: int, decisions: int) -> bool:
 
 
 def score(run: workspace.Run | pd.DataFrame, clips: pd.DataFrame, task: Task, split: str = "test") -> pd.DataFrame:
-    """The paper's metrics of a run, or of a predictions table, on one split: a row for each of `WORKERS`.
-
-    Each is the mean over 20 orders of the clips.
-    """
+    """The paper's metrics of a run on one split: a row for each of `WORKERS`, the mean over 20 orders of the clips."""
     _, truth, logits = scored(run, clips, task, split)
     likely = task.probabilities(logits)
     return pd.DataFrame({w: over_orders(truth, likely, w, orders=20).mean() for w in WORKERS}).T

@@ -1,4 +1,4 @@
-"""How well a network's embeddings keep the exercises apart: t-SNE to look at (paper, Figures 6 and 7), numbers to compare.
+"""How well embeddings keep the exercises apart: t-SNE to look at (paper, Figures 6 and 7), numbers to compare.
 
 The numbers are computed on the embeddings themselves, never on the t-SNE picture, whose distances mean little.
 """
@@ -17,7 +17,10 @@ NEIGHBOURS = 10
 
 
 def embeddings(run: Run, clips: pd.DataFrame, split: str = "test") -> tuple[np.ndarray, np.ndarray]:
-    """The embeddings (N, D) of a split, each of the D values scaled to unit deviation, and the exercises (N,) of their clips."""
+    """Embeddings (N, D) of a split, each of the D values scaled to unit deviation, and the exercises (N,) of their clips.
+
+    ValueError for fewer than 3 clips.
+    """
     clip_id, splits, values = run.embeddings()
     known = review.usable(clips).set_index("clip_id")["exercise"]
     kept = (splits == split) & pd.Index(clip_id).isin(known.index)

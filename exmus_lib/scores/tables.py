@@ -1,4 +1,4 @@
-"""Our runs beside the paper's tables of results: one line per cell, traceable to run folders; what the paper lacks; rankings."""
+"""Our runs beside the paper's tables of results: a line per cell, traceable to runs; what the paper lacks; rankings."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ OURS = ("ours", "low", "high", "interval_low", "interval_high")
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in their seed alone, the oldest first; the facts of the newest, and why they are outdated, if they are."""
+    """Runs that differ in their seed alone; the facts of the last of them, and why they are outdated, if they are."""
 
     runs: tuple[workspace.Run, ...]
     facts: Mapping[str, object]
@@ -38,10 +38,10 @@ def tasks_of(clip_set: ClipSet) -> list[Task]:
 
 
 def runs_of(clip_set: ClipSet, preset: str, folds: bool = False) -> list[workspace.Run]:
-    """The complete runs of a preset, all tasks, that can be scored on the present clips split by video; or, with `folds`, the
-    pooled runs of cross-validation, which predict every clip. `left_out` has the others.
+    """The complete runs of a preset, all tasks, that can be scored on the present clips; `left_out` has the others.
 
-    Of ensembles whose weight was chosen, and chosen again after a member was trained anew, the newest alone.
+    Those of the split by video or, with `folds`, the pooled runs of cross-validation, which predict every clip. Of ensembles
+    whose weight was chosen, and chosen again after a member was trained anew, the newest alone.
     """
     runs = {}
     for run, facts, reason in _checked(clip_set, preset):
@@ -75,8 +75,7 @@ def _checked(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, dict, 
 
     runs = [(run, run.facts()) for task in TASKS for run in workspace.find_runs(clip_set.name, task)]
     # A run with a Softmax head is there to show what that does (11_protocol_audit), and stands for nothing else.
-    kept = [(run, facts) for run, facts in runs if facts["preset"] == preset and not facts.get("head")]
-    return [(run, facts, reason(run, facts)) for run, facts in kept]
+    return [(*pair, reason(*pair)) for pair in runs if pair[1]["preset"] == preset and not pair[1].get("head")]
 
 
 def grouped(runs: Iterable[workspace.Run], clip_set: ClipSet) -> list[Group]:
@@ -101,27 +100,28 @@ def _but_seed(run: workspace.Run, facts: dict) -> dict:
     return setup
 
 
-def newest(group: Group) -> float:
-    """When the newest run of a group was finished, in seconds since 1970."""
-    return max(run.folder.stat().st_mtime for run in group.runs)
+def newest(runs: Iterable[workspace.Run]) -> float:
+    """When the newest of these runs was finished, in seconds since 1970."""
+    return max(predictions.path(run).stat().st_mtime for run in runs)
 
 
 def match(row: pd.Series, groups: Sequence[Group]) -> tuple[Group | None, tuple[str, ...]]:
-    """The runs that stand for a row of the paper, and what of them is not the paper's: of its kind (paper.is_of), and of those
-    the ones with fewest differences. Among equals, those that are not outdated, the most seeds and then the newest."""
+    """The runs that stand for a row of the paper, and what of them is not the paper's.
+
+    Of its kind (paper.is_of) those with fewest differences; among equals not outdated ones, most seeds, then the newest.
+    """
     same = [(group, tuple(differs(group.runs[-1], group.facts, row))) for group in groups if is_of(row, group.facts)]
-    order = [(len(other), bool(group.outdated), -len(group.runs), -newest(group)) for group, other in same]
+    order = [(len(other), bool(group.outdated), -len(group.runs), -newest(group.runs)) for group, other in same]
     return same[order.index(min(order))] if same else (None, ())
 
 
 def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     """One line per cell of Tables 2 and 4 to 14, in the paper's order, in percent.
 
-    Columns: those of data/paper/tables.csv with `paper` for its value; then ours, low, high (mean and range over seeds; NaN:
-    not run), interval_low, interval_high (intervals.scores, of the mean), protocol_low, protocol_high (ours by the paper's
-    protocol: the lowest and the highest score with the numbers of loader workers that the row may have had), difference_low,
-    difference_high (of those and the paper's, only where nothing differs), differs (what does), outdated (why they are, if they
-    are) and runs (folder names).
+    Columns: those of data/paper/tables.csv with `paper` for its value; then ours, low, high (mean and range over seeds;
+    NaN: not run), interval_low, interval_high (intervals.scores, of the mean), protocol_low, protocol_high (ours by the
+    paper's protocol, over the numbers of loader workers that the row may have had), difference_low, difference_high (those
+    less the paper's, only where nothing differs), differs (what does), outdated (why, if they are) and runs (folder names).
     """
     clips, groups, lines = clip_set.table("video"), grouped(runs_of(clip_set, preset), clip_set), []
     measured = cache(lambda runs: _measured(runs, clips, clip_set.task(runs[0].task)))
@@ -159,9 +159,7 @@ def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     """
     tasks, lines = {task.name: task for task in tasks_of(clip_set)}, []
     by_video, by_folds = (grouped(runs_of(clip_set, preset, folds), clip_set) for folds in (False, True))
-    kept = [
-        group for group in by_video if group.facts["network"] in BASELINES or group.facts.get("chosen_on_validation")
-    ]
+    kept = [one for one in by_video if one.facts["network"] in BASELINES or one.facts.get("chosen_on_validation")]
     for group in sorted(kept + by_folds, key=lambda group: list(tasks).index(group.runs[0].task)):
         task, what = tasks[group.runs[0].task], setup_title(group.facts)
         if group.facts.get("chosen_on_validation"):
@@ -199,10 +197,10 @@ def beside_paper(
 ) -> pd.DataFrame:
     """Test scores of runs above the paper's, in percent: rows (run, row), a column per metric, and `note`.
 
-    Row "ours" has a dagger where anything differs from the paper's row below it, and `note` says what. Above each row of the
-    paper, ours by its protocol (scores.protocol), with the loader workers of that row. Row "difference", those less the
-    paper's, is there only where nothing differs. Where several numbers of workers are possible, both have a lowest and a
-    highest row. `views` says which predictions of the runs (predictions.path). ValueError without runs.
+    Row "ours" has a dagger where anything differs from the paper's row below it, and `note` says what. Above each row of
+    the paper, ours by its protocol with that row's loader workers; where these may be several, the lowest and the highest.
+    Row "difference", those less the paper's, only where nothing differs. `views` says which predictions of the runs
+    (predictions.path). ValueError without runs.
     """
     tables = {}
     for run in runs:
@@ -213,8 +211,8 @@ def beside_paper(
         other += [f"{views} views of a clip"] if views > 1 else []
         rows = {f"ours {DAGGER}" if other else "ours": ours["ours"]}
         for place, row in enumerate(theirs):
-            lines, workers = _beside(row, ours, batched, not other), protocol.possible_workers(row)
-            lines = lines.set_index("metric")
+            lines = _beside(row, ours, batched, not other).set_index("metric")
+            workers = protocol.possible_workers(row)
             ends = {"": "low"} if len(workers) == 1 else {", lowest": "low", ", highest": "high"}
             by = f"ours by Table {row['table']}'s protocol, {'/'.join(map(str, workers))} workers"
             rows |= {by + name: lines[f"protocol_{end}"] for name, end in ends.items()}

@@ -1,4 +1,4 @@
-"""The last screen of `make demo`: a row per network and one for the hybrid, the paper's numbers beside them. 100 columns wide."""
+"""The last screen of `make demo`: a row per network and one for the hybrid, the paper's numbers beside them."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -27,7 +27,7 @@ def table(dataset: str) -> str:
     clips = clip_set.table("video")
     test = clips[clips["split"] == "test"]
     runs = [run for task in TASKS for run in workspace.find_runs(dataset, task)]
-    newest = max(runs, key=lambda run: (run.folder / "predictions.parquet").stat().st_mtime, default=None)
+    newest = max(runs, key=lambda run: tables.newest([run]), default=None)
     preset = newest.facts()["preset"] if newest else "quick"
     groups = tables.grouped(tables.runs_of(clip_set, preset), clip_set)
     lines = [
@@ -48,9 +48,8 @@ def _task_lines(task: Task, clips: pd.DataFrame, groups: list[tables.Group]) -> 
         low, high = values.loc[task.headline, ["interval_low", "interval_high"]]
         cells = [f"{value:.1f}" if np.isfinite(value) else "-" for value in values.loc[ours, "ours"]]
         known = f"[{low:.0f}-{high:.0f}]" if np.isfinite(low) else ""
-        return _line(
-            name, cells, known, [] if theirs is None else [theirs["variant"], *map("{:.2f}".format, theirs[paper])]
-        )
+        beside = [] if theirs is None else [theirs["variant"], *map("{:.2f}".format, theirs[paper])]
+        return _line(name, cells, known, beside)
 
     titles = [[METRIC_TITLES[metric] for metric in columns] for columns in (ours, paper)]
     lines = [_line(f"{task.title} ({len(task.names)})", titles[0], "", ["paper:", *titles[1]])]
@@ -72,7 +71,7 @@ def _line(name: str, ours: list[str], interval: str, paper: list[str]) -> str:
 
 
 def _best(groups: list[tables.Group], network: str) -> tables.Group | None:
-    """The newest runs of a network (or ensembles) that are not outdated; first those as the recipe, or the paper, has them."""
+    """Of a network's runs (or ensembles) those not outdated, then those as the recipe or the paper has them, then the newest."""
 
     def order(group: tables.Group) -> tuple:
         facts = group.facts
@@ -81,7 +80,7 @@ def _best(groups: list[tables.Group], network: str) -> tables.Group | None:
         else:
             recipe = asdict(recipes.recipe(network, facts["preset"]))
             usual = recipe == recipe | facts["recipe"], not facts.get("tag")
-        return not group.outdated, *usual, tables.newest(group)
+        return not group.outdated, *usual, tables.newest(group.runs)
 
     mine = [group for group in groups if group.facts["network"] == network and group.facts.get("init") != TUNED]
     return max(mine, key=order, default=None)

@@ -34,12 +34,8 @@ def setup_title(facts: dict) -> str:
         parts += [f"{facts['head']} head"] if facts.get("head") else []
         parts.append(f"{recipe['epochs']} epoch{'s' * (recipe['epochs'] != 1)}")
         parts += [facts["tag"]] if facts.get("tag") else []
-    return ", ".join(
-        [
-            *parts,
-            *([f"{facts['split'].removesuffix('folds')} folds over all clips"] if is_folds(facts["split"]) else []),
-        ]
-    )
+    parts += [f"{facts['split'].removesuffix('folds')} folds over all clips"] if is_folds(facts["split"]) else []
+    return ", ".join(parts)
 
 
 def is_folds(split: str) -> bool:
