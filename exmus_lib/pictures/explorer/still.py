@@ -53,7 +53,7 @@ def png(figure: Figure) -> bytes:
 
 
 def reel(clips: Sequence[Path], path: Path, count: int = 6) -> Path:
-    """A video of several clips, one after the other: something longer to try things on. At most `count`, as large as the first."""
+    """A video of several clips, one after the other: something longer to try on. At most `count`, as large as the first."""
     infos = [read.info(clip) for clip in clips]
     size = infos[0].width, infos[0].height
     equal = [clip for clip, info in zip(clips, infos, strict=True) if (info.width, info.height) == size][:count]
