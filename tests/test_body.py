@@ -28,8 +28,8 @@ def test_darker_is_likelier_in_grey_too():
 
 
 def test_in_words_the_likeliest_comes_first():
-    said = body.words(LIKELY, ["abs", "quads"])
-    assert said.startswith("Muscles: hamstrings 100%, lower back 90%") and said.endswith("Worked: quads, abs.")
+    text = body.words(LIKELY, ["abs", "quads"])
+    assert text.startswith("Muscles: hamstrings 100%, lower back 90%") and text.endswith("Worked: quads, abs.")
 
 
 def test_a_muscle_without_a_region_stands_beside_the_body_with_its_value():

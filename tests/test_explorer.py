@@ -167,8 +167,10 @@ def test_what_cannot_be_done_is_said(playing, monkeypatch):
     assert "no room" in playing.message.value and playing.playing
     for clip in playing.state.rows["clip_id"]:
         review.mark("sample", clip, "unusable", PAPER)
-    playing._load()
+    playing._safely(playing._load)
     assert "no clips to show in split &quot;test&quot;" in playing.message.value and playing.gallery.items == []
+    playing.unmark.click()  # the way back, also where nothing is left to show
+    assert len(review.marks("sample")) == 31 and playing.gallery.total == 1
 
 
 def test_the_hybrid_is_that_of_02_and_03_whatever_else_was_trained(pair):
@@ -176,9 +178,9 @@ def test_the_hybrid_is_that_of_02_and_03_whatever_else_was_trained(pair):
     runs.write_run(clip_set, network="slowfast_r50", inverse_beta=16)
     runs.write_run(clip_set, network="slowfast_r50", seed=1)
     runs.write_run(clip_set, network="x3d_m", clips_hash="gone00")
-    found = choice.offered(clip_set, clip_set.task("exercise"), "quick")
-    assert len(found) == 4 and "SlowFast-R50, scratch, 1/β 16, 3 epochs, seed 0" in found
-    assert choice.hybrid(found.values(), clip_set.task("exercise"), "quick") == tuple(made["exercise"])
+    offered = choice.offered(clip_set, clip_set.task("exercise"), "quick")
+    assert len(offered) == 4 and "SlowFast-R50, scratch, 1/β 16, 3 epochs, seed 0" in offered
+    assert choice.hybrid(offered.values(), clip_set.task("exercise"), "quick") == tuple(made["exercise"])
     with pytest.raises(
         FileNotFoundError,
         match=r"papermill notebooks/02_x3d.ipynb out.ipynb -p dataset sample -p task mgap -p preset smoke",
@@ -215,6 +217,15 @@ def test_a_data_set_with_labels_of_its_own_is_explored(gym):
         shares = browser.state.muscles(list(browser.state.rows.exercise).index("kettlebell swing"))
         assert list(shares) == list(OWN.muscles) and shares["forearms"] > 0.9 > 0.1 > shares["chest"]
     assert browser.matrix.columns == list(OWN.exercises) and "accuracy" not in browser.scores.value
+
+
+def test_only_tasks_that_have_labels_are_offered(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    clip_set = runs.clip_set_of(labels.Labels({"burpee": (), "squat": ()}))
+    runs.write_run(clip_set, "gym")
+    monkeypatch.setattr(prepare, "load", lambda name: clip_set)
+    browser = Browser("gym", "mgap")
+    assert browser.task.options == ("exercise",) and browser.gallery.total == 8
 
 
 def test_a_muscle_of_ones_own_stands_beside_the_body_of_the_clip_that_plays(gym):

@@ -50,14 +50,14 @@ def made_up(monkeypatch):
     monkeypatch.setattr(calibration, "sure_above", lambda *_: 0.5)
 
 
-def recognise(clip_set, file, content=b"film", **how) -> own.OwnVideo:
+def recognise(clip_set, file, content=b"film", **options) -> own.OwnVideo:
     for task in ("exercise", "mgap"):
         for run in workspace.find_runs(clip_set.name, task):
             (run.folder / "weights.safetensors").touch()
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(content)
     video = own.OwnVideo(clip_set.name)
-    video.start(file, **how)
+    video.start(file, **options)
     video.wait()
     return video
 
@@ -89,7 +89,7 @@ def test_networks_of_rendered_people_are_never_sure_of_a_video_from_elsewhere(re
 def test_a_reel_of_the_data_sets_own_clips_keeps_its_colours(rendered, made_up, tmp_path):
     video = recognise(rendered, tmp_path / "reel.mp4", from_dataset=True)
     assert set(video.table["answer"]) == {EXERCISES[1]} and not video.table["warning"].any()
-    assert {window["colour"] for window in video.player.windows} == {timeline.colour(EXERCISES[1], EXERCISES)}
+    assert {window["colour"] for window in video.player.windows} == {timeline.look(EXERCISES[1], EXERCISES)[1]}
 
 
 def test_networks_of_real_people_may_be_sure(gym, made_up, tmp_path):
@@ -165,7 +165,10 @@ def test_what_no_exercise_is_sure_of_is_not_forced_into_one():
     table = pd.DataFrame(likely, columns=[f"exercise/{e}" for e in EXERCISES]).assign(start=[0, 1.5], end=[3, 4.5])
     answered = own.answered(table, 0.5)
     assert answered["answer"].tolist() == [EXERCISES[3], timeline.UNSURE] and answered["sure"].tolist() == [True, False]
-    assert timeline.colour(timeline.UNSURE, EXERCISES) == timeline.GREY != timeline.colour(EXERCISES[3], EXERCISES)
+    assert timeline.look(timeline.UNSURE, EXERCISES) == ("", timeline.GREY)
+    assert timeline.look(EXERCISES[3], EXERCISES)[0] == "3" and timeline.GREY not in timeline.look(
+        EXERCISES[3], EXERCISES
+    )
     assert not own.answered(table, np.inf)["sure"].any()
 
 
@@ -178,7 +181,7 @@ def test_sure_begins_where_validation_is_mostly_right(monkeypatch, tmp_path):
         np.linspace(1, 8, 64)[:, None] * np.eye(16)[(truth + (np.arange(64) < 20)) % 16]
     )  # the 20 least sure are wrong
     table = predictions.table(clips, logits, EXERCISES)
-    found = calibration.sure_above(table, clips, task)
+    limit = calibration.sure_above(table, clips, task)
     confidence = task.probabilities(logits).max(axis=1)
-    assert (confidence >= found - 1e-6).sum() == 55  # 44 right of 55 are 80 %
+    assert (confidence >= limit - 1e-6).sum() == 55  # 44 right of 55 are 80 %
     assert calibration.sure_above(predictions.table(clips, -logits, EXERCISES), clips, task) == np.inf

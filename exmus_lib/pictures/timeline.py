@@ -21,16 +21,12 @@ def columns(table: pd.DataFrame, task: type[Task]) -> dict[str, str]:
     return {column.partition("/")[2]: column for column in table if column.startswith(f"{task.name}/")}
 
 
-def colour(answer: str, exercises: Sequence[str]) -> str:
-    """The colour of an exercise by its place among `exercises`; grey for what is none of them."""
+def look(answer: str, exercises: Sequence[str]) -> tuple[str, str]:
+    """Number (from 0; it tells pieces apart in grey too) and colour of an exercise; "" and grey of what is none of them."""
     if answer not in exercises:
-        return GREY
-    return mpl.colors.to_hex(figures.colours(len(exercises), lightness=0.6)[exercises.index(answer)])
-
-
-def number(answer: str, exercises: Sequence[str]) -> str:
-    """The exercise's number, from 0, which tells pieces apart in grey too; "" for what is none."""
-    return str(exercises.index(answer)) if answer in exercises else ""
+        return "", GREY
+    number = exercises.index(answer)
+    return str(number), mpl.colors.to_hex(figures.colours(len(exercises), lightness=0.6)[number])
 
 
 def timeline(table: pd.DataFrame, title: str) -> Figure:
@@ -42,28 +38,27 @@ def timeline(table: pd.DataFrame, title: str) -> Figure:
     exercises, muscles = list(columns(table, Exercise)), columns(table, Muscles)
     warning = "".join(table.get("warning", pd.Series(dtype=str)).unique())
     figure = Figure(figsize=(8, 0.7 + 0.29 * max(2, len(muscles))), dpi=110, layout="constrained")
-    strip, *below = figure.subplots(
-        1 + bool(muscles), 1, sharex=True, squeeze=False, height_ratios=[1, 4][: 1 + bool(muscles)]
-    ).flat
+    ratios = [1, 4] if muscles else [1]
+    strip, *below = figure.subplots(len(ratios), sharex=True, squeeze=False, height_ratios=ratios).flat
     middles = (table["start"] + table["end"]).to_numpy() / 2
     edges = np.concatenate([[table["start"].iloc[0]], (middles[1:] + middles[:-1]) / 2, [table["end"].iloc[-1]]])
     answers = table["answer"].tolist()
-    strip.barh(0, np.diff(edges), left=edges[:-1], color=[colour(answer, exercises) for answer in answers], height=1)
+    looks = {answer: look(answer, exercises) for answer in answers}
+    strip.barh(0, np.diff(edges), left=edges[:-1], color=[looks[answer][1] for answer in answers], height=1)
     starts = [i for i, answer in enumerate(answers) if i == 0 or answer != answers[i - 1]]
     for first, last in zip(starts, [*starts[1:], len(answers)], strict=True):
         answer, share = answers[first], (edges[last] - edges[first]) / (edges[-1] - edges[0])
-        fitting = next((text for text in (answer, number(answer, exercises)) if share > 0.02 * len(text)), "")
+        fitting = next((text for text in (answer, looks[answer][0]) if share > 0.02 * len(text)), "")
         strip.text((edges[first] + edges[last]) / 2, 0, fitting, ha="center", va="center", fontsize=8)
     strip.set(yticks=[], ylim=(-0.5, 0.5), xlim=(edges[0], edges[-1]))
     heading = {"loc": "left", "fontsize": 10, "fontweight": "bold", "parse_math": False}  # a file may be called $x$
     strip.set_title("\n".join([title, *wrap(warning, 70)]), color="#8a3b00" if warning else "black", **heading)
-    keys = [(colour(a, exercises), f"{number(a, exercises)} {a}".strip()) for a in dict.fromkeys(answers)]
-    patches = [Patch(color=shade, label=text) for shade, text in keys]
+    patches = [Patch(color=colour, label=f"{number} {answer}".strip()) for answer, (number, colour) in looks.items()]
     figure.legend(handles=patches, loc="outside right upper", fontsize=7.5, frameon=False)
     for ax in below:
         shares = 100 * table[list(muscles.values())].to_numpy().T
-        look = {"cmap": "Greys" if warning else "Blues", "vmin": 0, "vmax": 100}
-        drawn = ax.pcolormesh(edges, np.arange(len(muscles) + 1), shares, **look)
+        shades = "Greys" if warning else "Blues"
+        drawn = ax.pcolormesh(edges, np.arange(len(muscles) + 1), shares, cmap=shades, vmin=0, vmax=100)
         ax.set_yticks(np.arange(len(muscles)) + 0.5, muscles)
         ax.invert_yaxis()
         figure.colorbar(drawn, ax=ax, pad=0.02).set_label("probability (%)", fontsize=9)

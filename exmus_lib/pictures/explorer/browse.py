@@ -1,6 +1,7 @@
 """Browse and weigh: the clips of a data set, what runs say of them, and what other weights and thresholds would."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 
 import ipywidgets as ipw
@@ -13,7 +14,7 @@ from exmus_lib.pictures.explorer import choice, shown
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.thresholds import Thresholds
 from exmus_lib.pictures.explorer.widgets import Gallery, Matrix, Player, quiet
-from exmus_lib.scores import calibration
+from exmus_lib.scores import calibration, tables
 from exmus_lib.tasks import TASKS
 from exmus_lib.videos import prepare
 
@@ -32,7 +33,7 @@ class Browser(ipw.VBox):
     """
 
     def __init__(self, dataset: str, task: str = "exercise", preset: str = "quick"):
-        def menu(name: str, options=(), **more) -> ipw.Dropdown:
+        def menu(name: str, options: Sequence = (), **more) -> ipw.Dropdown:
             return ipw.Dropdown(options=options, description=name, **more, **LOOK)
 
         self.preset = preset
@@ -44,7 +45,7 @@ class Browser(ipw.VBox):
         self.exercise, self.right = menu("exercise", [ANY]), menu("answer", [ANY, "wrong", "right"])
         self.confidence = ipw.FloatRangeSlider(value=(0, 1), min=0, max=1, step=0.01, description="confidence", **LOOK)
         self.x = ipw.FloatSlider(value=0.5, min=0, max=1, step=0.01, description="weight x", **LOOK)
-        self.thresholds = Thresholds(lambda: self._safely(self._weigh), self._fitted_thresholds, **LOOK)
+        self.thresholds = Thresholds(partial(self._safely, self._weigh), self._fitted_thresholds, **LOOK)
         # `marking` stands beside its buttons: the message above the filters may be out of sight
         self.best, self.message, self.scores, self.labels, self.marking = (ipw.HTML() for _ in range(5))
         self.matrix, self.gallery, self.player = Matrix(), Gallery(), Player()
@@ -53,32 +54,36 @@ class Browser(ipw.VBox):
         self.unusable = ipw.Button(description="mark: unusable")
         self.unmark = ipw.Button(description="take mark away")
         self.state: State | None = None
+        self.left_out = ""
         self.playing: tuple[str, str] | None = None  # data set and clip_id
         self._order, self.quiet = pd.DataFrame(), False
         super().__init__(self._parts())
-        self._load_runs()
+        self._safely(self._load_runs)
         for act, *widgets in (
             (self._load_runs, self.dataset, self.task), (self._load, self.runs, self.split), (self._weigh, self.x),
-            (self._filter, self.exercise, self.right, self.confidence, (self.matrix, "cell")),
-            (self._page, (self.gallery, "page")), (self._play, (self.gallery, "chosen")),
-            (self._allow_marks, self.correct),
+            (self._filter, self.exercise, self.right, self.confidence), (self._allow_marks, self.correct),
         ):  # fmt: skip
             for widget in widgets:
-                widget, name = widget if isinstance(widget, tuple) else (widget, "value")
-                widget.observe(lambda change, act=act: self._safely(act), name)
-        for button, act in (
-            (self.relabel, lambda: self._mark(self.correct.value)),
-            (self.unusable, lambda: self._mark(review.UNUSABLE)), (self.unmark, self._unmark),
-        ):  # fmt: skip
-            button.on_click(lambda _, act=act: self._safely(act))
+                widget.observe(partial(self._safely, act), "value")
+        self.matrix.observe(partial(self._safely, self._filter), "cell")
+        self.gallery.observe(partial(self._safely, self._page), "page")
+        self.gallery.observe(partial(self._safely, self._play), "chosen")
+        self.relabel.on_click(partial(self._safely, lambda: self._mark(self.correct.value)))
+        self.unusable.on_click(partial(self._safely, lambda: self._mark(review.UNUSABLE)))
+        self.unmark.on_click(partial(self._safely, self._unmark))
 
-    def _safely(self, act: Callable[[], None]) -> None:
-        """Do what a widget asks for, unless this class itself moved it. An error becomes a message: nobody else would show it."""
-        if self.quiet:
+    def _safely(self, act: Callable[[], None], _: object = None) -> None:
+        """Do what a widget asks for, unless this class itself moved it. An error becomes a message: nobody else would show it.
+
+        Where no run can be shown there is nothing to weigh, filter or play.
+        """
+        if self.quiet or (self.state is None and act in (self._weigh, self._filter, self._page, self._play)):
             return
         try:
             act()
         except (ValueError, OSError) as error:
+            if self.state is None:
+                self._clear()
             self._say(str(error))
 
     def _parts(self) -> list[ipw.Widget]:
@@ -100,6 +105,9 @@ class Browser(ipw.VBox):
         """Another data set or task: offer its labels and runs, the hybrid's two first."""
         self._clear()
         self.clip_set = prepare.load(self.dataset.value)
+        with quiet(self):
+            chosen, self.task.options = self.task.value, [task.name for task in tables.tasks_of(self.clip_set)]
+            self.task.value = chosen if chosen in self.task.options else self.task.options[0]
         task = self.clip_set.task(self.task.value)
         self.offered = choice.offered(self.clip_set, task, self.preset)
         self.left_out = choice.left_out(self.clip_set, task, self.preset)
@@ -112,30 +120,27 @@ class Browser(ipw.VBox):
 
     def _load(self) -> None:
         """Other runs, split or marks: read their predictions."""
-        try:
-            self.clip_set = prepare.load(self.dataset.value)
-            if not self.runs.value:
-                raise ValueError(
-                    f"No run is chosen. There are {len(self.offered)} of {self.task.value} on {self.dataset.value} at"
-                    f" {self.preset}; {choice.MAKE}. {self.left_out}"
-                )
-            networks = {run: run.facts()["network"] for run in self.runs.value}
-            runs = sorted(networks, key=lambda run: [*recipes.NETWORKS, networks[run]].index(networks[run]))
-            self.state = State(self.clip_set, self.clip_set.task(self.task.value), runs, self.split.value)
-        except (ValueError, OSError) as error:
-            self._clear()
-            self._say(str(error))
-            return
+        self.state, self.clip_set = None, prepare.load(self.dataset.value)
+        marks = review.marks(self.clip_set.name)
+        self.marked.options = [(f"{clip}: {mark}", clip) for clip, mark in reversed(marks.items())]  # the newest first
+        self.marked.value = next(reversed(marks), None)
+        if not self.runs.value:
+            raise ValueError(
+                f"No run is chosen. There are {len(self.offered)} of {self.task.value} on {self.dataset.value} at"
+                f" {self.preset}; {choice.MAKE}. {self.left_out}"
+            )
+        networks = {run: run.facts()["network"] for run in self.runs.value}
+        runs = sorted(networks, key=lambda run: [*recipes.NETWORKS, networks[run]].index(networks[run]))
+        self.state = State(self.clip_set, self.clip_set.task(self.task.value), runs, self.split.value)
         self.thresholds.begin(self.state.names)
         self.state.thresholds = self.thresholds.values
         if self.playing and self.playing[1] not in set(self.state.rows["clip_id"]):
             self._stop_playing()
         self._say("")
-        self._list_marks()
         self.x.disabled = len(runs) < 2
         self.best.value = f'<div class="exmus-best">{escape(self._on_weight())}</div>'
         self.thresholds.layout.display = None if self.state.task.multilabel else "none"
-        with quiet(self), self.matrix.hold_sync():
+        with quiet(self):
             self.matrix.cell = []
         self._weigh()
 
@@ -156,11 +161,6 @@ class Browser(ipw.VBox):
             self.gallery.items, self.gallery.page, self.gallery.pages, self.gallery.total = [], 0, 0, 0
         self._stop_playing()
 
-    def _list_marks(self) -> None:
-        marks = review.marks(self.clip_set.name)
-        self.marked.options = [(f"{clip}: {mark}", clip) for clip, mark in reversed(marks.items())]  # the newest first
-        self.marked.value = next(reversed(marks), None)
-
     def _say(self, text: str) -> None:
         rendered = workspace.is_rendered(self.dataset.value)
         words = "The clips are rendered: these networks know no real people. " if rendered else ""
@@ -168,8 +168,6 @@ class Browser(ipw.VBox):
 
     def _weigh(self) -> None:
         """Another weight or threshold: scores, matrix and gallery follow."""
-        if self.state is None:
-            return
         self.state.x = self.x.value
         counts, scores = self.state.counts(), self.state.scores().to_frame("").T
         unit = f"{len(self.state.rows)} clips, percent, pooled"
@@ -187,11 +185,9 @@ class Browser(ipw.VBox):
         return calibration.thresholds(self.state.mixture(), self.state.clips, self.state.task)
 
     def _filter(self) -> None:
-        if self.state is None:
-            return
         exercise = None if self.exercise.value == ANY else self.exercise.value
         right = None if self.right.value == ANY else self.right.value == "right"
-        self._order = self.state.chosen(exercise, right, self.confidence.value, tuple(self.matrix.cell) or None)
+        self._order = self.state.chosen(exercise, right, self.confidence.value, self.matrix.cell)
         with quiet(self), self.gallery.hold_sync():
             self.gallery.page, self.gallery.pages = 0, -(-len(self._order) // A_PAGE)
             self.gallery.total = len(self._order)
@@ -199,10 +195,7 @@ class Browser(ipw.VBox):
 
     def _page(self) -> None:
         """Another page: only its own pictures are read."""
-        if self.state is None:
-            return
-        start = A_PAGE * self.gallery.page
-        page = self._order.iloc[start : start + A_PAGE]
+        page = self._order.iloc[A_PAGE * self.gallery.page :][:A_PAGE]
         clips = self.state.rows.set_index("clip_id").loc[page["clip_id"]].reset_index()
         single = not self.state.task.multilabel
         self.gallery.items = [
@@ -216,7 +209,7 @@ class Browser(ipw.VBox):
     def _play(self) -> None:
         """A clip was chosen: play it, and say what the runs make of it."""
         chosen = self.gallery.chosen
-        if self.state is None or not chosen:
+        if not chosen:
             return
         clip = self.state.rows.set_index("clip_id").loc[chosen]
         file = self.clip_set.path(clip)
@@ -246,10 +239,8 @@ class Browser(ipw.VBox):
         bars = {f"mixed, x = {state.x:.2f}": mixed} | runs if len(runs) > 1 else runs
         muscles = self.clip_set.labels.muscles_of[clip.exercise]
         true = [name for name, has in zip(state.names, state.has[row], strict=True) if has]
-        head = (
-            f"<b>{escape(clip.exercise)}</b> ({escape(', '.join(muscles))})<br><small>{escape(clip['clip_id'])}</small>"
-        )
-        html = head + shown.bars(bars, state.names, true)
+        html = f"<b>{escape(clip.exercise)}</b> ({escape(', '.join(muscles))})<br><small>{escape(clip.clip_id)}</small>"
+        html += shown.bars(bars, state.names, true)
         shares = state.muscles(row)
         worked = [muscle for muscle in muscles if muscle in shares]
         with self.player.hold_sync():

@@ -1,7 +1,7 @@
 """Which runs the explorer offers, what it calls them, and which it begins with."""
 
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict
 from types import SimpleNamespace
 
@@ -51,13 +51,7 @@ def hybrid(runs: Collection[workspace.Run], task: Task, preset: str) -> tuple[wo
     chosen = []
     for network, epochs in paper.pair(task.name, preset).items():
         wanted = asdict(recipes.recipe(network, preset, epochs=epochs)), recipes.init_of(preset)
-        same = [(run, facts) for run in runs if (facts := run.facts())["network"] == network]
-        ranked = sorted(same, key=lambda one: ((one[1]["recipe"], one[1]["init"]) == wanted, -one[1]["seed"]))
-        chosen += [run for run, _ in ranked[-1:]]
+        facts = {run: run.facts() for run in runs if run.facts()["network"] == network}
+        ranked = sorted(facts, key=lambda r: ((facts[r]["recipe"], facts[r]["init"]) == wanted, -facts[r]["seed"]))
+        chosen += ranked[-1:]
     return tuple(chosen)
-
-
-def warning(runs: Iterable[workspace.Run], from_dataset: bool) -> str:
-    """What a reader of these runs' answers must know; "" where nothing speaks against them. `from_dataset`: the video is made of
-    clips of their own data set."""
-    return RENDERED if not from_dataset and any(workspace.is_rendered(run.dataset) for run in runs) else ""

@@ -20,7 +20,7 @@ from exmus_lib.pictures.explorer.browse import BODY, LOOK, WRAP
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.widgets import Player
 from exmus_lib.scores import calibration, ensembles, tables
-from exmus_lib.tasks import TASKS, Exercise, Muscles, Task
+from exmus_lib.tasks import Exercise, Muscles, Task
 from exmus_lib.videos import cut, prepare
 from exmus_lib.videos.read import VideoError
 
@@ -140,7 +140,7 @@ class OwnVideo(ipw.VBox):
         weighed = {name: weigh(clip_set, name, chosen) for name, chosen in runs.items()}
         mixtures = [mixture for mixture, _, _ in weighed.values()]
         table = window_table(copy, facts, mixtures, partial(self._report, "recognising", 0.4, 1.0))
-        warning = choice.warning([run for mixture in mixtures for run in mixture.runs], from_dataset)
+        warning = choice.RENDERED if not from_dataset and any(mixture.rendered for mixture in mixtures) else ""
         _, limit, _ = weighed.get(Exercise.name, (None, np.inf, []))
         self.table, self.name = answered(table, np.inf if warning else limit, warning), video.name
         why = dict.fromkeys(sentence for _, _, sentences in weighed.values() for sentence in sentences)
@@ -212,13 +212,13 @@ def _window(row: pd.Series, table: pd.DataFrame) -> dict:
     """A row of the table as the player takes it: the answer, and the top three of each task."""
     html = f"<b>{row.start:.1f} to {row.end:.1f} s: {escape(row.answer)}</b>"
     html += f"<br>{escape(row.warning)}" if row.warning else ""
-    for task in TASKS.values():
-        columns = timeline.columns(table, task)
-        if columns:
-            html += shown.bars({task.title.lower(): row[[*columns.values()]].to_numpy(float)}, [*columns], count=3)
-    exercises = list(timeline.columns(table, Exercise))
-    muscles = {muscle: row[column] for muscle, column in timeline.columns(table, Muscles).items()}
-    number, colour = (of(row.answer, exercises) for of in (timeline.number, timeline.colour))
+    exercises, muscles = (
+        {label: row[column] for label, column in timeline.columns(table, task).items()} for task in (Exercise, Muscles)
+    )
+    for title, likely in (("exercises", exercises), ("muscles", muscles)):
+        if likely:
+            html += shown.bars({title: np.array([*likely.values()])}, [*likely], count=3)
+    number, colour = timeline.look(row.answer, list(exercises))
     look = {"answer": row.answer, "number": number, "colour": colour, "ink": GREY if row.warning else BLUE}
     return shown.window(row.start, row.end, html, muscles, **look)
 

@@ -1,12 +1,10 @@
 """Pieces of HTML and pictures that the explorer shows of one clip, or one window of a video."""
 
 import base64
-import io
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,17 +36,9 @@ def bars(likely: Mapping[str, np.ndarray], names: Sequence[str], true: Sequence[
 
 def numbers(table: pd.DataFrame, digits: int = 0, kind: str = "") -> str:
     """A table as HTML: counts (whole numbers) as they are, shares in percent, empty where one is undefined."""
-
-    def text(value: float) -> str:
-        return "" if np.isnan(value) else f"{100 * value:.{digits}f}"
-
-    cells = table.apply(lambda column: column.map(str if column.dtype.kind == "i" else text))
-    heads = "".join(f"<th>{METRIC_TITLES.get(name, name)}</th>" for name in table)
-    lines = "".join(
-        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
-        for name, *row in cells.itertuples()
+    return table.rename(columns=METRIC_TITLES).to_html(
+        classes=f"exmus-numbers {kind}", float_format=lambda share: f"{100 * share:.{digits}f}", na_rep="", border=0
     )
-    return f'<table class="exmus-numbers {kind}"><tr><th></th>{heads}</tr>{lines}</table>'
 
 
 def window(
@@ -63,12 +53,11 @@ def window(
 def thumbnails(clip_set: ClipSet, clips: pd.DataFrame) -> list[str]:
     """The middle frame of each clip as a data URL (JPEG), "" where it cannot be read; kept in the clip set's folder."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda clip: _thumbnail(clip_set.folder, clip), clips.itertuples()))
+        return list(pool.map(lambda clip: _thumbnail(clip_set, clip), clips.itertuples()))
 
 
-def _thumbnail(folder: Path, clip) -> str:
-    file = folder / "thumbnails" / f"{clip.clip_id}.jpg"
-    clip_file = folder / clip.path
+def _thumbnail(clip_set: ClipSet, clip) -> str:
+    file, clip_file = clip_set.folder / "thumbnails" / f"{clip.clip_id}.jpg", clip_set.path(clip)
     if not file.exists() or (clip_file.exists() and clip_file.stat().st_mtime > file.stat().st_mtime):
         try:
             frame = read_frames(clip_file, [clip.seconds / 2], side=THUMBNAIL)[0]
@@ -81,10 +70,3 @@ def _thumbnail(folder: Path, clip) -> str:
 
 def data_url(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def picture(data_url: str) -> np.ndarray:
-    """The pixels (height, width, 3) of a thumbnail; one grey pixel for none."""
-    if not data_url:
-        return np.full((1, 1, 3), 200, np.uint8)
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2]))))

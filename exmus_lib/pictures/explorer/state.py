@@ -35,7 +35,7 @@ class State:
         self.logits = ensembles.aligned(self.tables)[:, place]
         self.rows = self.clips.set_index("clip_id").loc[rows["clip_id"]].reset_index()
         self.labels, self.names = runs[0].labels(), predictions.names_of(self.tables[0])
-        self.has = self.truth == 1 if task.multilabel else self.truth[:, None] == np.arange(len(self.names))
+        self.has = self.truth == 1 if task.multilabel else self._one_hot(self.truth)
         self.thresholds = np.full(len(self.names), THRESHOLD)
         self.x = 0.5
 
@@ -58,9 +58,10 @@ class State:
     def predicted(self) -> np.ndarray:
         """Which labels each clip is predicted to have (clips, labels): the likeliest one, or all above their thresholds."""
         likely = self.mixed()
-        if self.task.multilabel:
-            return likely > self.thresholds
-        return likely.argmax(axis=1)[:, None] == np.arange(len(self.names))
+        return likely > self.thresholds if self.task.multilabel else self._one_hot(likely.argmax(axis=1))
+
+    def _one_hot(self, index: np.ndarray) -> np.ndarray:
+        return index[:, None] == np.arange(len(self.names))
 
     def scores(self) -> pd.Series:
         """The metrics of the task, pooled over the split, at the present weight and thresholds."""
@@ -87,26 +88,24 @@ class State:
             loss=losses.mean(axis=1) if self.task.multilabel else losses[self.has],
         )
 
+    def cells(self) -> np.ndarray:
+        """Which clips are counted in which cell of `counts` (clips, rows, columns)."""
+        has, predicted = self.has, self.predicted()
+        if self.task.multilabel:
+            return np.stack([has & predicted, has & ~predicted, ~has & predicted, ~has & ~predicted], axis=2)
+        return has[:, :, None] & predicted[:, None, :]
+
     def counts(self) -> pd.DataFrame:
         """The confusion matrix (true, predicted); where a clip may have several labels, how many had each of OUTCOMES."""
-        if self.task.multilabel:
-            return pd.DataFrame([outcome.sum(axis=0) for outcome in self._outcomes()], OUTCOMES, self.names).T
-        return pd.DataFrame(metrics.confusion_counts(self.truth, self.mixed()), self.names, self.names)
-
-    def in_cell(self, row: int, column: int) -> np.ndarray:
-        """Which clips (clips,) are counted in a cell of `counts`."""
-        if self.task.multilabel:
-            return self._outcomes()[column][:, row]
-        return self.has[:, row] & self.predicted()[:, column]
-
-    def _outcomes(self) -> list[np.ndarray]:
-        has, predicted = self.has, self.predicted()
-        return [has & predicted, has & ~predicted, ~has & predicted, ~has & ~predicted]
+        return pd.DataFrame(self.cells().sum(axis=0), self.names, OUTCOMES if self.task.multilabel else self.names)
 
     def chosen(
-        self, exercise: str | None = None, right: bool | None = None, confidence: tuple[float, float] = (0.0, 1.0),
-        cell: tuple[int, int] | None = None,
-    ) -> pd.DataFrame:  # fmt: skip
+        self,
+        exercise: str | None = None,
+        right: bool | None = None,
+        confidence: tuple[float, float] = (0.0, 1.0),
+        cell: Sequence[int] = (),
+    ) -> pd.DataFrame:
         """The rows of `table` that pass all filters, the greatest loss first."""
         table = self.table()
         kept = table["confidence"].between(*confidence).to_numpy(copy=True)
@@ -114,8 +113,8 @@ class State:
             kept &= table.exercise.eq(exercise).to_numpy()
         if right is not None:
             kept &= table["right"].eq(right).to_numpy()
-        if cell is not None:
-            kept &= self.in_cell(*cell)
+        if cell:
+            kept &= self.cells()[:, *cell]
         return table[kept].sort_values("loss", ascending=False, kind="stable")
 
     def best_weight(self) -> float | None:

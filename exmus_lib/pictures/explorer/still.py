@@ -4,11 +4,13 @@ import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from urllib.request import urlopen
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from IPython.display import HTML
 from matplotlib.figure import Figure
+from PIL import Image
 
 from exmus_lib.pictures.explorer import choice, shown
 from exmus_lib.pictures.explorer.state import State
@@ -28,7 +30,8 @@ def gallery(clip_set: ClipSet, state: State | None, rows: int = 2, columns: int 
     clips = state.rows.set_index("clip_id").loc[worst["clip_id"]].reset_index()
     figure, axes = panels(len(worst), columns, 1.75, 1.9)
     for ax, clip, one in zip(axes, worst.itertuples(), shown.thumbnails(clip_set, clips), strict=True):
-        ax.imshow(shown.picture(one))
+        if one:  # a clip that is gone has no picture
+            ax.imshow(Image.open(urlopen(one)))
         ax.set_title(f"{clip.exercise}\n{'✓' if clip.right else '✗'} {clip.predicted}", fontsize=7.5, wrap=True)
         ax.set_axis_off()
     return figure
@@ -49,16 +52,11 @@ def png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def reel(clips: Sequence[Path], path: Path, most: int = 6) -> Path:
-    """A video of several clips, one after the other: something longer to try things on.
-
-    Only clips as large as the first are taken, and no more than `most`.
-    """
-
-    def size(clip: Path) -> tuple[int, int]:
-        return (facts := read.info(clip)).width, facts.height
-
-    equal = [clip for clip in clips if size(clip) == size(clips[0])][:most]
+def reel(clips: Sequence[Path], path: Path, count: int = 6) -> Path:
+    """A video of several clips, one after the other: something longer to try on. At most `count`, as large as the first."""
+    infos = [read.info(clip) for clip in clips]
+    size = infos[0].width, infos[0].height
+    equal = [clip for clip, info in zip(clips, infos, strict=True) if (info.width, info.height) == size][:count]
 
     def frames():
         offset = 0.0
