@@ -81,7 +81,7 @@ def outdated(run: workspace.Run, clip_set) -> str:
 
 
 def _read() -> pd.DataFrame:
-    return pd.read_csv(path(), dtype=str) if path().exists() else pd.DataFrame(columns=COLUMNS, dtype=str)
+    return workspace.read_csv(path()) if path().exists() else pd.DataFrame(columns=COLUMNS, dtype=str)
 
 
 def _check(marks: Iterable[str], labels: Labels) -> None:

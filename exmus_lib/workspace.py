@@ -92,6 +92,12 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def read_csv(path: Path) -> pd.DataFrame:
+    """A table of text that people edit, as spreadsheets save it: commas, semicolons or tabs, with or without byte order mark."""
+    separator = labels.delimiter(path.read_text(encoding="utf-8-sig"))
+    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
 def six_hex(*parts: object) -> str:
     """Six hexadecimal digits of a hash over parts that JSON can hold; the same parts give the same digits anywhere."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:6]
@@ -113,18 +119,12 @@ def code_hashes() -> dict[str, str]:
 def provenance() -> dict[str, object]:
     """What made a result: versions of the libraries that change numbers, the commit, Python and the machine's processor."""
 
-    def version(package: str) -> str | None:
-        try:
-            return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            return None
-
     packages = ["torch", "torchvision", "pytorchvideo", "lightning", "torchmetrics", "av", "numpy", "scikit-learn"]
     git = subprocess.run(
         ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=10"], capture_output=True, text=True
     )
     return {
-        "versions": {p: version(p) for p in packages},
+        "versions": {p: metadata.version(p) for p in packages},
         "commit": git.stdout.strip() or None,
         "python": platform.python_version(),
         "machine": platform.platform(),

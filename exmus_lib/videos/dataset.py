@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import floor, prod
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,7 @@ from exmus_lib.videos import windows
 from exmus_lib.videos.read import read_frames
 
 MEAN, STD = 0.45, 0.225  # of Kinetics, for each channel, as the pretrained networks expect
-MIN_CROP, MIN_CROP_EPOCH = (
-    0.65,
-    20,
-)  # share of the side, and the epoch from which on crops get as small: see `augmented`
+MIN_CROP, MIN_CROP_EPOCH = 0.65, 20  # share of the side, and the epoch that first crops as tightly: see `augmented`
 CACHE_LIMIT = 1 << 30  # bytes; views beyond it are decoded anew in each epoch
 
 
@@ -130,15 +126,6 @@ def _fill(clips: pd.DataFrame, folder: Path, recipe: Recipe, shape: tuple[int, .
         np.save(part, views)
 
 
-class _Clip(NamedTuple):
-    """What reading a clip needs of its row: loader processes that are spawned, not forked, are sent it."""
-
-    clip_id: str
-    path: str
-    seconds: float
-    fps: float
-
-
 class ClipDataset(Dataset):
     """Views of clips with their labels: item i is (view (3, frames, side, side) float32, target).
 
@@ -151,8 +138,8 @@ class ClipDataset(Dataset):
         self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: Task, train: bool, cache: ViewCache | None,
         position: float = 0.5, max_share: float = 1.0,
     ):  # fmt: skip
-        rows = clips[list(_Clip._fields)].itertuples(index=False, name=None)
-        self.clips, self.folder, self.recipe = [_Clip(*row) for row in rows], folder, recipe
+        self.clips = clips[["clip_id", "path", "seconds", "fps"]].to_dict("records")  # which pickle, as rows do not
+        self.folder, self.recipe = folder, recipe
         self.train, self.cache, self.position, self.max_share = train, cache, position, max_share
         # Set while training; loader processes see it change.
         self.epoch = torch.zeros((), dtype=torch.long).share_memory_()
@@ -164,11 +151,11 @@ class ClipDataset(Dataset):
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         clip, recipe = self.clips[i], self.recipe
-        position = torch.rand(1).item() if self.train else self.position
-        start, length = windows.window(clip.seconds, clip.fps, recipe, position, self.max_share)
-        times = windows.view_times(start, length, recipe.frames, clip.fps)
         if self.cache:
-            view = self.cache.view(clip.clip_id)
+            view = self.cache.view(clip["clip_id"])
         else:
-            view = view_of(read_frames(self.folder / clip.path, times), recipe)
+            position = torch.rand(1).item() if self.train else self.position
+            start, length = windows.window(clip["seconds"], clip["fps"], recipe, position, self.max_share)
+            times = windows.view_times(start, length, recipe.frames, clip["fps"])
+            view = view_of(read_frames(self.folder / clip["path"], times), recipe)
         return augmented(view, int(self.epoch)) if self.train and recipe.augment else view, self.targets[i]

@@ -153,7 +153,7 @@ def _state(raw: Path, known: Labels) -> str:
     files = [path for path in [*scan.find(raw), "MANIFEST.csv"] if (raw / path).exists()]
     looks = [(path, (stat := (raw / path).stat()).st_size, stat.st_mtime_ns) for path in files]
     folders = scan.class_folders(raw)
-    unknown = scan.unknown(folders, known)
+    unknown = known.unknown(folders)
     labelled = {
         name: bool(known.exercise_of(name)) for name in folders if name not in unknown
     }  # not as what: see `load`
@@ -188,7 +188,7 @@ def load(name: str) -> ClipSet:
     facts = _facts(folder)
     file = classes.labels_file(Path(facts.get("raw", workspace.raw_dir(name))), folder)
     known = labels.read(file)
-    unknown = set(scan.unknown(videos["folder"].unique(), known))
+    unknown = set(known.unknown(videos["folder"].unique()))
     exercise = {
         row.video_id: None if row.folder in unknown else known.exercise_of(row.folder) for row in videos.itertuples()
     }
