@@ -6,12 +6,12 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -65,12 +65,9 @@ def outputs_dir(kind: str) -> Path:
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    part = path.with_name(f".{path.stem[:80]}-{uuid4().hex[:8]}{path.suffix}")
     try:
         yield part
-        part.chmod(0o644)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -201,6 +198,5 @@ class Run:
 
 def find_runs(dataset: str, task: str) -> list[Run]:
     """The complete runs of a data set and task, oldest first."""
-    folder = home() / "outputs" / "runs" / dataset / task
-    found = [Run(dataset, task, p.parent.name) for p in folder.glob("*/predictions.parquet")]
-    return sorted(found, key=lambda r: (r.folder / "predictions.parquet").stat().st_mtime)
+    files = (home() / "outputs" / "runs" / dataset / task).glob("*/predictions.parquet")
+    return [Run(dataset, task, file.parent.name) for file in sorted(files, key=lambda file: file.stat().st_mtime)]

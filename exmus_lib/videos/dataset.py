@@ -102,28 +102,27 @@ def view_cache(clips: pd.DataFrame, folder: Path, recipe: Recipe, name: str) -> 
         return None
     path = folder / "views" / f"{recipe.frames}x{recipe.side}-{recipe.fit}-{name}.npy"
     if not path.exists():
-        _fill(clips, folder, recipe, shape, path)
+        with workspace.atomic(path) as part:
+            np.save(part, _views(clips, folder, recipe))
     return ViewCache(np.load(path), {clip: row for row, clip in enumerate(clips["clip_id"])})
 
 
-def _fill(clips: pd.DataFrame, folder: Path, recipe: Recipe, shape: tuple[int, ...], path: Path) -> None:
+def _views(clips: pd.DataFrame, folder: Path, recipe: Recipe) -> np.ndarray:
+    """The views of whole clips, neither augmented nor normalised: (clips, time, side, side, 3) uint8."""
+
     def view(clip) -> np.ndarray:
         times = windows.view_times(0.0, clip.seconds, recipe.frames, clip.fps)
         scaled = scale(_float(read_frames(folder / clip.path, times)), recipe.side, recipe.fit)
         return centre_crop(scaled, recipe.side).round().byte().permute(0, 2, 3, 1).numpy()
 
-    views = np.empty(shape, np.uint8)
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # each, as there is one thread a core
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            work = tqdm(pool.map(view, clips.itertuples()), "reading views", len(clips), unit="clip", leave=False)
-            for row, one in enumerate(work):
-                views[row] = one
+            views = pool.map(view, clips.itertuples())
+            return np.stack([*tqdm(views, "reading views", len(clips), unit="clip", leave=False)])
     finally:
         torch.set_num_threads(threads)
-    with workspace.atomic(path) as part:
-        np.save(part, views)
 
 
 class ClipDataset(Dataset):
@@ -151,10 +150,10 @@ class ClipDataset(Dataset):
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         clip, recipe = self.clips[i], self.recipe
+        position = torch.rand(1).item() if self.train else self.position
         if self.cache:
             view = self.cache.view(clip["clip_id"])
         else:
-            position = torch.rand(1).item() if self.train else self.position
             start, length = windows.window(clip["seconds"], clip["fps"], recipe, position, self.max_share)
             times = windows.view_times(start, length, recipe.frames, clip["fps"])
             view = view_of(read_frames(self.folder / clip["path"], times), recipe)
