@@ -29,9 +29,8 @@ def check(notebook: MutableMapping[str, object], *names: str, **narrower: tuple)
     """
     for name in _injected(notebook):
         if name not in names:
-            raise ValueError(
-                f'unknown parameter "{name}".{nearest(name, names)} This notebook takes: {", ".join(names)}'
-            )
+            hint = nearest(name, names)
+            raise ValueError(f'unknown parameter "{name}".{hint} This notebook takes: {", ".join(names)}')
     p = SimpleNamespace(**{name: _value(name, notebook[name], narrower) for name in names})
     if "folds" in names:
         if p.folds and p.split != "video":
@@ -112,41 +111,20 @@ def _dataset(name: str, value: object) -> str:
 
 
 KINDS: dict[str, Callable[..., object]] = {
-    "dataset": _dataset,
-    "task": _choice(*TASKS),
-    "preset": _choice(*recipes.PRESETS),
-    "split": _choice("video", "clip"),
-    "seed": _whole(0),
-    "overwrite": _choice(True, False),
-    "unknown": _choice("stop", "skip"),
-    "networks": lambda name, value, valid=tuple(recipes.NETWORKS): _some_of(name, value, valid),
-    "betas": _some_of,
-    "init": _choice(*recipes.INITS),
-    "epochs": _whole(1),
-    "frames": _whole(1),
-    "side": _whole(32),
-    "fit": _choice(*recipes.FITS),
-    "learning_rate": _number(float, sys.float_info.min, "a number above 0, as 3e-4,"),
-    "batch": _whole(1),
-    "augment": _choice(True, False),
+    "dataset": _dataset, "task": _choice(*TASKS), "preset": _choice(*recipes.PRESETS), "split": _choice("video", "clip"),
+    "seed": _whole(0), "overwrite": _choice(True, False), "unknown": _choice("stop", "skip"),
+    "networks": lambda name, value, valid=tuple(recipes.NETWORKS): _some_of(name, value, valid), "betas": _some_of,
+    "init": _choice(*recipes.INITS), "epochs": _whole(1), "frames": _whole(1), "side": _whole(32),
+    "fit": _choice(*recipes.FITS), "learning_rate": _number(float, sys.float_info.min, "a number above 0, as 3e-4,"),
+    "batch": _whole(1), "augment": _choice(True, False), "balance": _choice("none", "classes"),
     "freeze": _text(r"nothing|backbone(:\d+)?", "one of nothing, backbone, backbone:3 (for the first 3 epochs)"),
-    "balance": _choice("none", "classes"),
-    "seeds": _text(
-        r"\s*\d+\s*(,\s*\d+\s*)*",
-        "a comma-separated list of whole numbers, as in 0,1,2,",
-        lambda text: list(dict.fromkeys(int(word) for word in text.split(","))),
-    ),
-    "folds": _text(
-        r"1-([3-9]|[1-9]\d+)",
-        "1-5 for five folds (three at least: for training, validation and test)",
-        lambda text: int(text.removeprefix("1-")),
-    ),
+    "seeds": _text(r"\d+(\s*,\s*\d+)*", "a list of whole numbers, as in 0,1,2,",
+                   lambda text: list(dict.fromkeys(int(word) for word in text.split(",")))),
+    "folds": _text(r"1-([3-9]|[1-9]\d+)", "1-5 for five folds (three at least: for training, validation and test)",
+                   lambda text: int(text.removeprefix("1-"))),
     "tag": _text(r"[A-Za-z0-9_]{1,40}", "a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
-    "runs": _words,
-    "views": _whole(1),
-    "perplexity": _whole(2),
-    "video": _video,
-}
+    "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video,
+}  # fmt: skip
 OPTIONAL = ("init", *RECIPE, "seeds", "folds", "tag", "runs")
 
 

@@ -89,6 +89,12 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a table without its index, whole or not at all."""
+    with atomic(path) as part:
+        table.to_parquet(part, index=False)
+
+
 def read_csv(path: Path) -> pd.DataFrame:
     """A table of text that people edit, as spreadsheets save it: commas, semicolons or tabs, with or without byte order mark."""
     separator = labels.delimiter(path.read_text(encoding="utf-8-sig"))

@@ -3,7 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import floor, prod
+from math import floor
 from pathlib import Path
 
 import numpy as np
@@ -97,8 +97,7 @@ def view_cache(clips: pd.DataFrame, folder: Path, recipe: Recipe, name: str) -> 
     """The cache of these clips' views, made when missing under folder/views; None where the recipe has windows of so many
     seconds, which may lie anywhere in a clip, and where the views would be too large."""
     clips = clips.sort_values("clip_id")
-    shape = (len(clips), recipe.frames, recipe.side, recipe.side, 3)
-    if recipe.seconds is not None or prod(shape) > CACHE_LIMIT:
+    if recipe.seconds is not None or len(clips) * recipe.frames * recipe.side**2 * 3 > CACHE_LIMIT:
         return None
     path = folder / "views" / f"{recipe.frames}x{recipe.side}-{recipe.fit}-{name}.npy"
     if not path.exists():
@@ -119,8 +118,8 @@ def _views(clips: pd.DataFrame, folder: Path, recipe: Recipe) -> np.ndarray:
     torch.set_num_threads(1)  # each, as there is one thread a core
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            views = pool.map(view, clips.itertuples())
-            return np.stack([*tqdm(views, "reading views", len(clips), unit="clip", leave=False)])
+            views = tqdm(pool.map(view, clips.itertuples()), "reading views", len(clips), unit="clip", leave=False)
+            return np.fromiter(views, np.dtype((np.uint8, (recipe.frames, recipe.side, recipe.side, 3))), len(clips))
     finally:
         torch.set_num_threads(threads)
 

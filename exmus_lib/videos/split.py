@@ -45,13 +45,14 @@ def sides(clips: pd.DataFrame, split: str) -> pd.Series:
 def folds(clips: pd.DataFrame, count: int, seed: int = 0) -> pd.Series:
     """The fold, 1 to `count`, of each clip: groups stay together, exercises are spread evenly. The order of rows does not matter.
 
-    ValueError where there are fewer groups than folds.
+    ValueError where there are fewer groups than folds, or no exercise has as many clips.
     """
     ordered = clips.sort_values("clip_id")
-    if ordered["group"].nunique() < count:
-        raise ValueError(
-            f"{count} folds need {count} groups (source videos) or more; there are {ordered['group'].nunique()}"
-        )
+    groups, most_clips = ordered["group"].nunique(), ordered["exercise"].value_counts().max()
+    if groups < count:
+        raise ValueError(f"{count} folds need {count} groups (source videos) or more; there are {groups}")
+    if most_clips < count:
+        raise ValueError(f"{count} folds need an exercise of {count} clips or more; no exercise has over {most_clips}")
     numbers = pd.Series(0, ordered.index)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # an exercise of fewer groups than folds is missing from some
