@@ -137,10 +137,8 @@ def provenance() -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Run:
-    """One training (or baseline, or ensemble): the folder outputs/runs/<dataset>/<task>/<name>.
-
-    predictions.parquet is written last, so its existence means that the run is complete.
-    """
+    """One training (or baseline, or ensemble): the folder outputs/runs/<dataset>/<task>/<name>. predictions.parquet is written
+    last, so its existence means that the run is complete."""
 
     dataset: str
     task: str
@@ -149,10 +147,7 @@ class Run:
 
     @classmethod
     def at(cls, folder: str | Path) -> "Run":
-        """The run whose folder this is, wherever it was copied; its last three parts are data set, task and name.
-
-        FileNotFoundError when it is not the folder of a run.
-        """
+        """The run whose folder <dataset>/<task>/<name> this is, wherever it was copied; FileNotFoundError if it is none."""
         folder = Path(folder).expanduser().resolve()
         if not (folder / "run.json").exists():
             raise FileNotFoundError(f"{folder} is not the folder of a run, <dataset>/<task>/<run>: it has no run.json")
