@@ -7,8 +7,11 @@ own, which then counts for it. Muscles are looked up by exercise; nobody measure
 import csv
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "data" / "labels" / "exercises.csv"
@@ -22,8 +25,8 @@ PAPER_MUSCLES = (
 
 @dataclass(frozen=True)
 class Labels:
-    """`muscles_of`: exercise -> the muscles it works, in label order; `folders`: class folder in lower case -> exercise,
-    None where it has no label (plank). An exercise's own name is a folder name too."""
+    """`muscles_of`: exercise -> the muscles it works, in label order; `folders`: class folder -> exercise, None where it has no
+    label (plank). An exercise's own name is a folder name too."""
 
     muscles_of: Mapping[str, tuple[str, ...]]
     folders: Mapping[str, str | None] = field(default_factory=dict, compare=False)
@@ -39,10 +42,18 @@ class Labels:
         worked = dict.fromkeys(muscle for muscles in self.muscles_of.values() for muscle in muscles)
         return tuple(m for m in PAPER_MUSCLES if m in worked) + tuple(m for m in worked if m not in PAPER_MUSCLES)
 
+    @cached_property
+    def _exercises(self) -> dict[str, str | None]:
+        names = {exercise: exercise for exercise in self.exercises} | dict(self.folders)
+        return {same(name): exercise for name, exercise in names.items()}
+
     def exercise_of(self, folder: str) -> str | None:
         """The exercise of a class folder, in any case; None for one without a label. KeyError for an unknown folder."""
-        known = {exercise.lower(): exercise for exercise in self.exercises} | dict(self.folders)
-        return known[folder.strip().lower()]
+        return self._exercises[same(folder)]
+
+    def unknown(self, folders: Iterable[str]) -> list[str]:
+        """Those of the class folders that lead to nothing here."""
+        return [folder for folder in folders if same(folder) not in self._exercises]
 
     def to_json(self) -> dict[str, list[str]]:
         """As run.json keeps them: exercise -> muscles, both in label order."""
@@ -53,39 +64,51 @@ class Labels:
         return cls({exercise: tuple(muscles) for exercise, muscles in muscles_of.items()})
 
 
-def read(path: Path = DEFAULT_FILE) -> Labels:
-    """The labels of a CSV file with the columns folder, exercise and muscles.
+def same(name: str) -> str:
+    """Equal for names that people hold to be the same: any case, spaces around it, and accents as macOS or Windows write them."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
-    UTF-8 with or without a byte order mark, separated by commas or semicolons; muscles of any name, separated by semicolons (or
-    commas). An empty exercise means that the folder has no label. Raises ValueError naming the line and what is wrong.
+
+def delimiter(text: str) -> str:
+    """What separates the cells of a CSV file, by its first line: a comma, a semicolon or a tab."""
+    return max(",;\t", key=text.partition("\n")[0].count)
+
+
+def read(path: Path = DEFAULT_FILE) -> Labels:
+    """The labels of a CSV file with the columns folder, exercise and muscles, as spreadsheets save it.
+
+    UTF-8 with or without a byte order mark, separated by commas, semicolons or tabs; muscles of any name, separated by semicolons
+    (or commas). An empty exercise means that the folder has no label. Raises ValueError naming the line and what is wrong.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8 and try again.") from None
-    heading = text.partition("\n")[0]
-    rows = csv.reader(text.splitlines(), delimiter=";" if heading.count(";") > heading.count(",") else ",")
-    names = [name.strip().lower() for name in next(rows, [])]
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=delimiter(text))]
+    names = [name.lower() for name in rows[0]] if rows else []
+    while names and not names[-1]:
+        names.pop()  # Excel makes all rows as long as the longest
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise ValueError(f"{path}: no column {', '.join(missing)}. Its first line must be {','.join(COLUMNS)}")
+    last = len(names) - 1
     folders, muscles_of, spelled = {}, {}, {muscle: muscle for muscle in PAPER_MUSCLES}
-    for line, row in enumerate(rows, start=2):
-        if not any(cell.strip() for cell in row):
+    for line, row in enumerate(rows[1:], start=2):
+        if not any(row):
             continue
-        *cells, last = [*row, *[""] * (len(names) - len(row))][: len(names) - 1] + [";".join(row[len(names) - 1 :])]
-        cell = dict(zip(names, (text.strip() for text in (*cells, last)), strict=True))
-        folder, exercise = cell["folder"].lower(), cell["exercise"]
+        # Muscles that are separated as the cells are make a row too long.
+        cell = dict(zip_longest(names, [*row[:last], ";".join(row[last:])], fillvalue=""))
+        folder, exercise = cell["folder"], cell["exercise"]
         if not (folder or exercise):
             raise ValueError(f"{path}, line {line}: neither a folder nor an exercise")
-        exercise = next((known for known in muscles_of if known.lower() == exercise.lower()), exercise) or None
+        exercise = next((known for known in muscles_of if same(known) == same(exercise)), exercise) or None
         muscles = [" ".join(muscle.split()) for muscle in re.split("[;,]", cell["muscles"]) if muscle.strip()]
-        muscles = tuple(dict.fromkeys(spelled.setdefault(muscle.lower(), muscle) for muscle in muscles))
+        muscles = tuple(dict.fromkeys(spelled.setdefault(same(muscle), muscle) for muscle in muscles))
         if exercise and muscles_of.setdefault(exercise, muscles) != muscles:
             raise ValueError(f'{path}, line {line}: "{exercise}" has other muscles than on an earlier line')
-        if folder and folders.setdefault(folder, exercise) != exercise:
+        if folder and folders.setdefault(same(folder), exercise) != exercise:
             raise ValueError(
-                f'{path}, line {line}: folder "{folder}" leads to another exercise than on an earlier line'
+                f'{path}, line {line}: folder "{same(folder)}" leads to another exercise than on an earlier line'
             )
     if not muscles_of:
         raise ValueError(f"{path} names no exercise")

@@ -3,18 +3,18 @@
 import ast
 import re
 import shlex
+import sys
 from collections.abc import Callable, MutableMapping
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from exmus_lib import recipes, review, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.tasks import TASKS
 
 COMMON = ("dataset", "task", "preset", "split", "seed", "overwrite")
-# What replaces values of a network's recipe; None leaves the recipe's own.
+# What replaces values of a network's recipe; None leaves those of the recipe.
 RECIPE = ("epochs", "frames", "side", "fit", "learning_rate", "batch", "augment", "freeze", "balance")
 TRAINING = (*COMMON, *RECIPE, "seeds", "folds", "tag")
 
@@ -29,9 +29,8 @@ def check(notebook: MutableMapping[str, object], *names: str, **narrower: tuple)
     """
     for name in _injected(notebook):
         if name not in names:
-            raise ValueError(
-                f'unknown parameter "{name}".{nearest(name, names)} This notebook takes: {", ".join(names)}'
-            )
+            hint = nearest(name, names)
+            raise ValueError(f'unknown parameter "{name}".{hint} This notebook takes: {", ".join(names)}')
     p = SimpleNamespace(**{name: _value(name, notebook[name], narrower) for name in names})
     if "folds" in names:
         if p.folds and p.split != "video":
@@ -51,78 +50,53 @@ def _injected(notebook: MutableMapping[str, object]) -> list[str]:
 
 
 def _value(name: str, value: object, narrower: dict[str, tuple]) -> object:
-    allowed = narrower.get(name)
     if value is None and name in OPTIONAL:
-        return [] if name == "seeds" else 0 if name == "folds" else None
-    return KINDS[name](name, value, *([allowed] if allowed else []))
+        return {"seeds": [], "folds": 0}.get(name)
+    return KINDS[name](name, value, *([narrower[name]] if name in narrower else []))
 
 
 def _one_of(name: str, value: object, valid: tuple) -> object:
     if value not in valid:
-        raise ValueError(
-            f"{name} = {value!r} is not one of: {', '.join(map(str, valid))}.{nearest(str(value), tuple(map(str, valid)))}"
-        )
-    return value
+        words = [str(one) for one in valid]
+        raise ValueError(f"{name} = {value!r} is not one of: {', '.join(words)}.{nearest(value, words)}")
+    return valid[valid.index(value)]  # True for 1, so that a run's hash is the same
 
 
 def _some_of(name: str, value: object, valid: tuple) -> list:
-    words = [word.strip() for word in str(value).split(",") if word.strip()]
-    for word in words or [""]:
-        _one_of(name, word, tuple(map(str, valid)))
-    return [type(valid[0])(word) for word in words]
+    words = _words(name, value) or [""]
+    return [type(valid[0])(_one_of(name, word, tuple(map(str, valid)))) for word in words]
+
+
+def _words(name: str, value: object) -> list[str]:
+    return list(dict.fromkeys(word.strip() for word in str(value).split(",") if word.strip()))
 
 
 def _choice(*valid: object) -> Callable[..., object]:
     return lambda name, value, narrower=valid: _one_of(name, value, narrower)
 
 
-def _whole(least: int) -> Callable[[str, object], int]:
-    def parse(name: str, value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} = {value!r}: a whole number of at least {least} is wanted")
-        return value
+def _number(kind: type, least: float, wanted: str) -> Callable[[str, object], object]:
+    """A parser of finite numbers; papermill hands over int, float and bool, and `kind` float takes whole ones too."""
+
+    def parse(name: str, value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | kind) or not least <= value < float("inf"):
+            raise ValueError(f"{name} = {value!r}: {wanted} is wanted")
+        return kind(value)
 
     return parse
 
 
-def _words(name: str, value: object) -> list[str]:
-    return [word.strip() for word in str(value).split(",") if word.strip()]
+def _whole(least: int) -> Callable[[str, object], object]:
+    return _number(int, least, f"a whole number of at least {least}")
 
 
-def _seeds(name: str, value: object) -> list[int]:
-    words = _words(name, value)
-    if not words or not all(word.isdecimal() for word in words):
-        raise ValueError(f"{name} = {value!r}: whole numbers, comma-separated, are wanted, as in 0,1,2")
-    return [int(word) for word in words]
+def _text(pattern: str, wanted: str, kind: Callable[[str], object] = str) -> Callable[[str, object], object]:
+    def parse(name: str, value: object) -> object:
+        if not re.fullmatch(pattern, str(value)):
+            raise ValueError(f"{name} = {value!r}: {wanted} is wanted")
+        return kind(str(value))
 
-
-def _folds(name: str, value: object) -> int:
-    found = re.fullmatch(r"1-(\d+)", str(value))
-    if not found or int(found[1]) < 3:
-        raise ValueError(
-            f"{name} = {value!r}: 1-5 for five folds (three at least: for training, validation and test) is wanted"
-        )
-    return int(found[1])
-
-
-def _learning_rate(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError(f"{name} = {value!r}: a number above 0 is wanted, as 3e-4")
-    return float(value)
-
-
-def _freeze(name: str, value: object) -> str:
-    if not re.fullmatch(r"nothing|backbone(:\d+)?", str(value)):
-        raise ValueError(f"{name} = {value!r} is not one of: nothing, backbone, backbone:3 (for the first 3 epochs)")
-    return str(value)
-
-
-def _tag(name: str, value: object) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_]{1,40}", str(value)):
-        raise ValueError(
-            f"{name} = {value!r}: letters, digits and underscores are wanted, 40 at most, as in focal_loss"
-        )
-    return str(value)
+    return parse
 
 
 def _video(name: str, value: object) -> str:
@@ -136,13 +110,19 @@ def _dataset(name: str, value: object) -> str:
     return str(value)
 
 
-KINDS: dict[str, Callable[..., Any]] = {
+KINDS: dict[str, Callable[..., object]] = {
     "dataset": _dataset, "task": _choice(*TASKS), "preset": _choice(*recipes.PRESETS), "split": _choice("video", "clip"),
     "seed": _whole(0), "overwrite": _choice(True, False), "unknown": _choice("stop", "skip"),
     "networks": lambda name, value, valid=tuple(recipes.NETWORKS): _some_of(name, value, valid), "betas": _some_of,
     "init": _choice(*recipes.INITS), "epochs": _whole(1), "frames": _whole(1), "side": _whole(32),
-    "fit": _choice(*recipes.FITS), "learning_rate": _learning_rate, "batch": _whole(1), "augment": _choice(True, False),
-    "freeze": _freeze, "balance": _choice("none", "classes"), "seeds": _seeds, "folds": _folds, "tag": _tag,
+    "fit": _choice(*recipes.FITS), "learning_rate": _number(float, sys.float_info.min, "a number above 0, as 3e-4,"),
+    "batch": _whole(1), "augment": _choice(True, False), "balance": _choice("none", "classes"),
+    "freeze": _text(r"nothing|backbone(:\d+)?", "one of nothing, backbone, backbone:3 (for the first 3 epochs)"),
+    "seeds": _text(r"\d+(\s*,\s*\d+)*", "a list of whole numbers, as in 0,1,2,",
+                   lambda text: list(dict.fromkeys(int(word) for word in text.split(",")))),
+    "folds": _text(r"1-([3-9]|[1-9]\d+)", "1-5 for five folds (three at least: for training, validation and test)",
+                   lambda text: int(text.removeprefix("1-"))),
+    "tag": _text(r"[A-Za-z0-9_]{1,40}", "a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
     "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video,
 }  # fmt: skip
 OPTIONAL = ("init", *RECIPE, "seeds", "folds", "tag", "runs")
@@ -150,9 +130,8 @@ OPTIONAL = ("init", *RECIPE, "seeds", "folds", "tag", "runs")
 
 def figures_folder(p: SimpleNamespace, dataset: str) -> str:
     """Where a notebook's figures go below outputs/figures: runs of another preset, split or seed have theirs elsewhere."""
-    return "-".join(
-        [f"{dataset}/{p.preset}", getattr(p, "scored", p.split), f"s{p.seed}", *filter(None, [getattr(p, "tag", None)])]
-    )
+    tag = getattr(p, "tag", None)
+    return f"{dataset}/{p.preset}-{getattr(p, 'scored', p.split)}-s{p.seed}" + (f"-{tag}" if tag else "")
 
 
 def finished_run(
@@ -165,30 +144,19 @@ def finished_run(
     """
     task, epochs = task or p.task, getattr(p, "epochs", None) or epochs
     recipe, usual = recipes.recipe(network, p.preset, epochs=epochs), recipes.recipe(network, p.preset)
-    facts = {
-        "network": network,
-        "init": recipes.init_of(p.preset),
-        "preset": p.preset,
-        "split": p.split,
-        "seed": p.seed,
-    }
+    shared = {"preset": p.preset, "split": p.split, "seed": p.seed}
+    facts = {"network": network, "init": recipes.init_of(p.preset), **shared}
     wanted = {**facts, "recipe": asdict(recipe), "clip_set": clip_set.hash(p.split), "head": None, "tag": None}
-    runs = [(run, run.facts()) for run in workspace.find_runs(clip_set.name, task)]
-    found = [run for run, kept in runs if all(kept.get(name) == value for name, value in wanted.items())]
-    present = [run for run in found if not review.outdated(run, clip_set)]
-    if found:
-        chosen = (present or found)[-1]
-        if not present:
-            print(f"{chosen.name} is {review.outdated(chosen, clip_set)}")
-        return chosen
-    options = {
-        "dataset": p.dataset,
-        "task": task,
-        "networks": network,
-        "preset": p.preset,
-        "split": p.split,
-        "seed": p.seed,
-    }
+    kept = {run: run.facts() for run in workspace.find_runs(clip_set.name, task)}
+    runs = [run for run in kept if all(kept[run].get(name) == value for name, value in wanted.items())]
+    reasons = {run: review.outdated(run, clip_set) for run in runs}
+    present = [run for run in runs if not reasons[run]]
+    if present:
+        return present[-1]
+    if runs:
+        print(f"{runs[-1].name} is {reasons[runs[-1]]}")
+        return runs[-1]
+    options = {"dataset": p.dataset, "task": task, "networks": network, **shared}
     options |= {"epochs": recipe.epochs} if recipe != usual else {}
     raise FileNotFoundError(
         f"no finished run of {network} for {clip_set.name}/{task} with {', '.join(f'{k} {v}' for k, v in facts.items())},"
@@ -203,9 +171,9 @@ def banner(clip_set=None, **facts: object) -> None:
     """Print what this notebook runs on: versions, commit, facts given by the caller, where results go, and what of the data set
     is left out."""
     made = workspace.provenance()
-    versions = "  ".join(f"{k} {v}" for k, v in made["versions"].items() if v)
+    versions = "  ".join(f"{k} {v}" for k, v in made["versions"].items())
     print(f"ExMus at {made['commit']}  |  Python {made['python']}  |  {versions}")
     for name, value in {"home": workspace.home(), **facts}.items():
         print(f"{name:>8}: {value}")
     for note in clip_set.notes if clip_set else ():
-        print(f"{'note':>8}: {note}")
+        print(f"    note: {note}")

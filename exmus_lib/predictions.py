@@ -52,8 +52,7 @@ def check(predictions: pd.DataFrame, names: Sequence[str], source: str = "predic
 def write(path: Path, predictions: pd.DataFrame, names: Sequence[str]) -> None:
     """Write the checked table; it appears whole or not at all."""
     check(predictions, names, str(path))
-    with workspace.atomic(path) as part:
-        predictions.to_parquet(part, index=False)
+    workspace.write_parquet(predictions, path)
 
 
 def path(run: workspace.Run, views: int = 1) -> Path:

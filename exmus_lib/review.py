@@ -24,9 +24,7 @@ def path() -> Path:
 
 def marks(dataset: str) -> dict[str, str]:
     """clip_id -> mark, the right exercise or "unusable", of a data set."""
-    table = _read()
-    marked = table[table["dataset"] == dataset]
-    return dict(zip(marked["clip_id"], marked["mark"], strict=True))
+    return _read().query("dataset == @dataset").set_index("clip_id")["mark"].to_dict()
 
 
 def mark(dataset: str, clip_id: str, value: str | None, labels: Labels) -> None:
@@ -37,9 +35,8 @@ def mark(dataset: str, clip_id: str, value: str | None, labels: Labels) -> None:
         table = _read()
         rest = table[(table["dataset"] != dataset) | (table["clip_id"] != clip_id)]
         added = pd.DataFrame([[dataset, clip_id, value]] if value else [], columns=COLUMNS, dtype=str)
-        table = pd.concat([rest, added], ignore_index=True)
         with workspace.atomic(path()) as part:
-            table.to_csv(part, index=False)
+            pd.concat([rest, added]).to_csv(part, index=False)
 
 
 def applied(clips: pd.DataFrame, dataset: str, labels: Labels) -> pd.DataFrame:
@@ -58,9 +55,8 @@ def usable(clips: pd.DataFrame) -> pd.DataFrame:
 
 def seen(clips: pd.DataFrame, task: Task) -> str:
     """Six hexadecimal digits over what a training sees of labels and marks: the truth of the usable clips of train and val."""
-    shown = usable(clips)[lambda table: table["split"] != "test"].sort_values("clip_id")
-    names = task.truth(shown["exercise"]).tolist()
-    return workspace.six_hex(shown["clip_id"].tolist(), names, task.names)
+    shown = usable(clips).query("split != 'test'").sort_values("clip_id")
+    return workspace.six_hex(shown["clip_id"].tolist(), task.truth(shown["exercise"]).tolist(), task.names)
 
 
 def outdated(run: workspace.Run, clip_set) -> str:
@@ -81,12 +77,11 @@ def outdated(run: workspace.Run, clip_set) -> str:
 
 
 def _read() -> pd.DataFrame:
-    return pd.read_csv(path(), dtype=str) if path().exists() else pd.DataFrame(columns=COLUMNS, dtype=str)
+    return workspace.read_csv(path()) if path().exists() else pd.DataFrame(columns=COLUMNS, dtype=str)
 
 
 def _check(marks: Iterable[str], labels: Labels) -> None:
     known = (*labels.exercises, UNUSABLE)
     for unknown in sorted(set(marks) - set(known)):
-        raise ValueError(
-            f'{path()}: mark "{unknown}" is neither an exercise nor "{UNUSABLE}".{nearest(unknown, known)}'
-        )
+        hint = nearest(unknown, known)
+        raise ValueError(f'{path()}: mark "{unknown}" is neither an exercise nor "{UNUSABLE}".{hint}')

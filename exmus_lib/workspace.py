@@ -6,12 +6,12 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -65,12 +65,9 @@ def outputs_dir(kind: str) -> Path:
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    part = path.with_name(f".{path.stem[:80]}-{uuid4().hex[:8]}{path.suffix}")
     try:
         yield part
-        part.chmod(0o644)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -90,6 +87,18 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a table without its index, whole or not at all."""
+    with atomic(path) as part:
+        table.to_parquet(part, index=False)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A table of text that people edit, as spreadsheets save it: commas, semicolons or tabs, with or without byte order mark."""
+    separator = labels.delimiter(path.read_text(encoding="utf-8-sig"))
+    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 
 def six_hex(*parts: object) -> str:
@@ -113,18 +122,12 @@ def code_hashes() -> dict[str, str]:
 def provenance() -> dict[str, object]:
     """What made a result: versions of the libraries that change numbers, the commit, Python and the machine's processor."""
 
-    def version(package: str) -> str | None:
-        try:
-            return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            return None
-
     packages = ["torch", "torchvision", "pytorchvideo", "lightning", "torchmetrics", "av", "numpy", "scikit-learn"]
     git = subprocess.run(
         ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=10"], capture_output=True, text=True
     )
     return {
-        "versions": {p: version(p) for p in packages},
+        "versions": {p: metadata.version(p) for p in packages},
         "commit": git.stdout.strip() or None,
         "python": platform.python_version(),
         "machine": platform.platform(),
@@ -134,10 +137,8 @@ def provenance() -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Run:
-    """One training (or baseline, or ensemble): the folder outputs/runs/<dataset>/<task>/<name>.
-
-    predictions.parquet is written last, so its existence means that the run is complete.
-    """
+    """One training (or baseline, or ensemble): the folder outputs/runs/<dataset>/<task>/<name>. predictions.parquet is written
+    last, so its existence means that the run is complete."""
 
     dataset: str
     task: str
@@ -146,10 +147,7 @@ class Run:
 
     @classmethod
     def at(cls, folder: str | Path) -> "Run":
-        """The run whose folder this is, wherever it was copied; its last three parts are data set, task and name.
-
-        FileNotFoundError when it is not the folder of a run.
-        """
+        """The run whose folder <dataset>/<task>/<name> this is, wherever it was copied; FileNotFoundError if it is none."""
         folder = Path(folder).expanduser().resolve()
         if not (folder / "run.json").exists():
             raise FileNotFoundError(f"{folder} is not the folder of a run, <dataset>/<task>/<run>: it has no run.json")
@@ -201,6 +199,5 @@ class Run:
 
 def find_runs(dataset: str, task: str) -> list[Run]:
     """The complete runs of a data set and task, oldest first."""
-    folder = home() / "outputs" / "runs" / dataset / task
-    found = [Run(dataset, task, p.parent.name) for p in folder.glob("*/predictions.parquet")]
-    return sorted(found, key=lambda r: (r.folder / "predictions.parquet").stat().st_mtime)
+    files = (home() / "outputs" / "runs" / dataset / task).glob("*/predictions.parquet")
+    return [Run(dataset, task, file.parent.name) for file in sorted(files, key=lambda file: file.stat().st_mtime)]

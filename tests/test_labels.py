@@ -65,6 +65,8 @@ def test_case_and_the_exercises_own_names_are_understood():
         "folder,exercise,muscles\nkb swing,Kettlebell Swing,Glutes;forearms\nsquat,Squat,quads; glutes\nplank,,\n",
         "folder,exercise,muscles\r\nkb swing,Kettlebell Swing,glutes,forearms\r\n\r\nsquat,Squat,quads,glutes\r\nplank,,\r\n",
         'folder;exercise;muscles\nkb swing;Kettlebell Swing;"glutes;forearms"\nsquat;squat;quads;glutes\nplank;;\n',
+        "folder;exercise;muscles;\nkb swing;Kettlebell Swing;glutes;forearms\nsquat;squat;quads;glutes\nplank;;;\n",  # Excel
+        "folder\texercise\tmuscles\nkb swing\tKettlebell Swing\tglutes;forearms\nsquat\tSquat\tquads;glutes\nplank\n",
     ],
 )
 def test_a_data_set_names_its_own_exercises_and_muscles(tmp_path, start, text):
@@ -74,6 +76,13 @@ def test_a_data_set_names_its_own_exercises_and_muscles(tmp_path, start, text):
     assert found.muscles == ("quads", "glutes", "forearms")  # the paper's order first, then the file's
     assert found.exercise_of("KB Swing") == "Kettlebell Swing" and found.exercise_of("plank") is None
     assert Labels.from_json(found.to_json()) == found
+
+
+def test_names_are_the_same_in_any_case_and_in_the_letters_of_macos(tmp_path):
+    (tmp_path / "exercises.csv").write_text("folder,exercise,muscles\nF\u00fc\u00dfe,\u00dcbung,\n", encoding="utf-8")
+    found = labels.read(tmp_path / "exercises.csv")
+    assert found.exercise_of("Fu\u0308\u00dfe") == found.exercise_of("F\u00dcSSE ") == "\u00dcbung"
+    assert found.unknown(["U\u0308bung", "ubung"]) == ["ubung"]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,12 @@ def test_what_a_researcher_asks_of_a_training():
     assert p.splits == [f"fold{n}of5" for n in range(1, 6)] and p.scored == "5folds"
 
 
+def test_what_is_given_twice_counts_once_and_one_is_yes():
+    # the same run pooled with itself would have narrower intervals; 1 and True would be two runs
+    p = checked(seeds="0, 1,0", networks="x3d_s,x3d_s", augment=1)
+    assert p.seeds == [0, 1] and p.networks == ["x3d_s"] and p.changes["augment"] is True
+
+
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [

@@ -50,6 +50,12 @@ def test_marks_stand_by_their_data_set_and_replace_one_another():
     }
 
 
+def test_marks_that_excel_saved_are_read():
+    review.path().parent.mkdir(parents=True)
+    review.path().write_text("dataset;clip_id;mark\nsample;c1;Squat\nsample;c2;None\n", encoding="utf-8-sig")
+    assert review.marks("sample") == {"c1": "Squat", "c2": "None"}  # a label of that name, not a missing one
+
+
 def test_an_unknown_mark_is_refused_with_the_nearest_one():
     with pytest.raises(ValueError, match='mark "Sqat" is neither an exercise nor "unusable". Did you mean "Squat"'):
         review.mark("sample", "c1", "Sqat", LABELS)

@@ -100,6 +100,14 @@ def test_identifiers_are_unique_and_groups_hold_together(tmp_path):
     assert (alone["group"] == alone["video_id"]).all()
 
 
+def test_a_manifest_from_excel_and_a_folder_without_videos_are_read(tmp_path):
+    (tmp_path / "Squat").mkdir()
+    (tmp_path / "Squat" / "a, b.txt").write_text("3 x 12")
+    (tmp_path / "MANIFEST.csv").write_text("path;group\nSquat\\a, b.txt;NA\n", encoding="utf-8-sig")
+    videos = scan(tmp_path, LABELS, progress=False)
+    assert videos["group"].tolist() == ["NA"] and videos["status"].tolist() == ["not a video file (.txt)"]
+
+
 def test_a_folder_that_is_no_data_set_says_what_is_expected(tmp_path):
     write_video(tmp_path / "loose.mp4", 3)
     with pytest.raises(ValueError, match=r"no class folder with files; it holds loose.mp4. Expected .*Squat/1.mp4"):

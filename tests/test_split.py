@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exmus_lib.videos.split import PROPORTIONS, shortages, split
+from exmus_lib.videos.split import PROPORTIONS, folds, shortages, split
 
 SIDES = list(PROPORTIONS)
 
@@ -99,3 +99,18 @@ def test_a_validation_split_of_few_exercises_is_mentioned(held, noted):
     clips = clips.assign(split_video=clips["group"].str.partition("-")[2])
     note = f"validation holds {held} of 16 exercises, and early stopping and the choice of weights rest on it"
     assert (note in shortages(clips)) == noted
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_fold_has_clips_however_few_the_groups(seed):
+    rng = np.random.default_rng(seed)
+    clips = table({f"g{g}": {f"e{rng.integers(3)}": int(rng.integers(1, 9)) for _ in range(2)} for g in range(3)})
+    if clips["exercise"].value_counts().max() >= 3:
+        assert sorted(folds(clips, 3).unique()) == [1, 2, 3]
+
+
+def test_folds_that_cannot_be_made_say_why():
+    with pytest.raises(ValueError, match=r"5 folds need 5 groups \(source videos\) or more; there are 4"):
+        folds(table({f"g{g}": {"Squat": 9} for g in range(4)}), 5)
+    with pytest.raises(ValueError, match="5 folds need an exercise of 5 clips or more; no exercise has over 3"):
+        folds(table({f"{e}{g}": {e: 1} for e in ("Squat", "Deadlift") for g in range(3)}), 5)

@@ -57,27 +57,20 @@ def cut(videos: pd.DataFrame, raw: Path, out: Path, progress: bool = True) -> pd
 def cut_video(video, file: Path, out: Path) -> list[dict[str, object]]:
     """Cut one video (a row of videos.parquet) and return the rows of its clips. Raises VideoError if it is damaged."""
     pieces = floor(video.seconds / 2)
-    step = windows.frame_step(video.fps)
+    shared = {"video_id": video.video_id, "group": video.group, "exercise": video.exercise}
+    shared |= {"seconds": round(video.seconds / pieces, 4), "fps": round(video.fps / windows.frame_step(video.fps), 3)}
+    names = [f"{video.video_id}-{i:02d}" for i in range(pieces)]
     rows = [
-        {
-            "clip_id": f"{video.video_id}-{i:02d}",
-            "video_id": video.video_id,
-            "group": video.group,
-            "exercise": video.exercise,
-            "path": f"clips/{video.video_id}-{i:02d}.mp4",
-            "start_sec": round(i * video.seconds / pieces, 4),
-            "seconds": round(video.seconds / pieces, 4),
-            "fps": round(video.fps / step, 3),
-        }
-        for i in range(pieces)
+        {"clip_id": name, "path": f"clips/{name}.mp4", "start_sec": round(i * video.seconds / pieces, 4), **shared}
+        for i, name in enumerate(names)
     ]
     # Each clip says what it was cut from, so that neither half a clip nor one of an earlier file of that name is kept.
     origins = [f"{video.sha256} {row['start_sec']} {row['seconds']}" for row in rows]
     paths = [out / row["path"] for row in rows]
-    missing = {i for i in range(pieces) if _origin(paths[i]) != origins[i]}
+    missing = {i: clip for i, clip in enumerate(zip(paths, origins, strict=True)) if _origin(clip[0]) != clip[1]}
     if missing:
         try:
-            _write(video, file, {i: (paths[i], origins[i]) for i in missing})
+            _write(video, file, missing)
         except read.VideoError:
             for path in paths:
                 path.unlink(missing_ok=True)
@@ -152,14 +145,15 @@ def encode(
 
 def _small(scaler: VideoReformatter, frame: VideoFrame, size: tuple[int, int], turn: int) -> VideoFrame:
     """A frame scaled to size (width, height), then turned; in the colours that players expect of a small video."""
-    how = "AREA" if size[0] <= frame.width else "BICUBIC"
-    small = scaler.reformat(frame, *size, "yuv420p", interpolation=how, dst_colorspace="ITU601", dst_color_range="MPEG")
+    width, height = size
+    interpolation = "AREA" if width <= frame.width else "BICUBIC"
+    colours = {"dst_colorspace": "ITU601", "dst_color_range": "MPEG"}
+    small = scaler.reformat(frame, width, height, "yuv420p", interpolation=interpolation, **colours)
     if not turn:
         return small
-    width, height = size
     luma, chroma = np.split(small.to_ndarray(), [height])  # the chroma planes, half as high and wide, follow each other
     planes = [luma, *chroma.reshape(2, height // 2, width // 2)]
-    flat = np.concatenate([read.turned(plane, turn).reshape(-1) for plane in planes])
+    flat = np.concatenate([np.rot90(plane, -turn // 90).ravel() for plane in planes])
     return VideoFrame.from_ndarray(flat.reshape(-1, height if turn % 180 else width), "yuv420p")
 
 

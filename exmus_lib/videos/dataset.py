@@ -3,9 +3,8 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import floor, prod
+from math import floor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,7 @@ from exmus_lib.videos import windows
 from exmus_lib.videos.read import read_frames
 
 MEAN, STD = 0.45, 0.225  # of Kinetics, for each channel, as the pretrained networks expect
-MIN_CROP, MIN_CROP_EPOCH = (
-    0.65,
-    20,
-)  # share of the side, and the epoch from which on crops get as small: see `augmented`
+MIN_CROP, MIN_CROP_EPOCH = 0.65, 20  # share of the side, and the epoch that first crops as tightly: see `augmented`
 CACHE_LIMIT = 1 << 30  # bytes; views beyond it are decoded anew in each epoch
 
 
@@ -101,42 +97,31 @@ def view_cache(clips: pd.DataFrame, folder: Path, recipe: Recipe, name: str) -> 
     """The cache of these clips' views, made when missing under folder/views; None where the recipe has windows of so many
     seconds, which may lie anywhere in a clip, and where the views would be too large."""
     clips = clips.sort_values("clip_id")
-    shape = (len(clips), recipe.frames, recipe.side, recipe.side, 3)
-    if recipe.seconds is not None or prod(shape) > CACHE_LIMIT:
+    if recipe.seconds is not None or len(clips) * recipe.frames * recipe.side**2 * 3 > CACHE_LIMIT:
         return None
     path = folder / "views" / f"{recipe.frames}x{recipe.side}-{recipe.fit}-{name}.npy"
     if not path.exists():
-        _fill(clips, folder, recipe, shape, path)
+        with workspace.atomic(path) as part:
+            np.save(part, _views(clips, folder, recipe))
     return ViewCache(np.load(path), {clip: row for row, clip in enumerate(clips["clip_id"])})
 
 
-def _fill(clips: pd.DataFrame, folder: Path, recipe: Recipe, shape: tuple[int, ...], path: Path) -> None:
+def _views(clips: pd.DataFrame, folder: Path, recipe: Recipe) -> np.ndarray:
+    """The views of whole clips, neither augmented nor normalised: (clips, time, side, side, 3) uint8."""
+
     def view(clip) -> np.ndarray:
         times = windows.view_times(0.0, clip.seconds, recipe.frames, clip.fps)
         scaled = scale(_float(read_frames(folder / clip.path, times)), recipe.side, recipe.fit)
         return centre_crop(scaled, recipe.side).round().byte().permute(0, 2, 3, 1).numpy()
 
-    views = np.empty(shape, np.uint8)
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # each, as there is one thread a core
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            work = tqdm(pool.map(view, clips.itertuples()), "reading views", len(clips), unit="clip", leave=False)
-            for row, one in enumerate(work):
-                views[row] = one
+            views = tqdm(pool.map(view, clips.itertuples()), "reading views", len(clips), unit="clip", leave=False)
+            return np.fromiter(views, np.dtype((np.uint8, (recipe.frames, recipe.side, recipe.side, 3))), len(clips))
     finally:
         torch.set_num_threads(threads)
-    with workspace.atomic(path) as part:
-        np.save(part, views)
-
-
-class _Clip(NamedTuple):
-    """What reading a clip needs of its row: loader processes that are spawned, not forked, are sent it."""
-
-    clip_id: str
-    path: str
-    seconds: float
-    fps: float
 
 
 class ClipDataset(Dataset):
@@ -151,8 +136,8 @@ class ClipDataset(Dataset):
         self, clips: pd.DataFrame, folder: Path, recipe: Recipe, task: Task, train: bool, cache: ViewCache | None,
         position: float = 0.5, max_share: float = 1.0,
     ):  # fmt: skip
-        rows = clips[list(_Clip._fields)].itertuples(index=False, name=None)
-        self.clips, self.folder, self.recipe = [_Clip(*row) for row in rows], folder, recipe
+        self.clips = clips[["clip_id", "path", "seconds", "fps"]].to_dict("records")  # which pickle, as rows do not
+        self.folder, self.recipe = folder, recipe
         self.train, self.cache, self.position, self.max_share = train, cache, position, max_share
         # Set while training; loader processes see it change.
         self.epoch = torch.zeros((), dtype=torch.long).share_memory_()
@@ -165,10 +150,10 @@ class ClipDataset(Dataset):
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         clip, recipe = self.clips[i], self.recipe
         position = torch.rand(1).item() if self.train else self.position
-        start, length = windows.window(clip.seconds, clip.fps, recipe, position, self.max_share)
-        times = windows.view_times(start, length, recipe.frames, clip.fps)
         if self.cache:
-            view = self.cache.view(clip.clip_id)
+            view = self.cache.view(clip["clip_id"])
         else:
-            view = view_of(read_frames(self.folder / clip.path, times), recipe)
+            start, length = windows.window(clip["seconds"], clip["fps"], recipe, position, self.max_share)
+            times = windows.view_times(start, length, recipe.frames, clip["fps"])
+            view = view_of(read_frames(self.folder / clip["path"], times), recipe)
         return augmented(view, int(self.epoch)) if self.train and recipe.augment else view, self.targets[i]

@@ -33,14 +33,9 @@ def download(labels: Labels) -> Path:
 
 def class_folders(unpacked: Path, labels: Labels) -> Path:
     """The folder at or below `unpacked` with the most class folders that the labels know. Raises ValueError without any."""
-
-    def known(folder: tuple[str, list[str], list[str]]) -> int:
-        return sum(name.lower() in labels.folders for name in folder[1])
-
-    best = max(sorted(os.walk(unpacked)), key=known, default=None)
-    if best is None or not known(best):
-        held = sorted(path.name for path in unpacked.iterdir()) if unpacked.is_dir() else []
-        raise ValueError(
-            f"{unpacked} holds no class folder such as {', '.join(list(labels.folders)[:3])}, but {held[:8]}"
-        )
-    return Path(best[0])
+    known = {folder: len(below) - len(labels.unknown(below)) for folder, below, _ in sorted(os.walk(unpacked))}
+    best = max(known, key=known.get)
+    if not known[best]:
+        held = sorted(path.name for path in unpacked.iterdir())
+        raise ValueError(f"{unpacked} holds no class folder such as {', '.join([*labels.folders][:3])}, but {held[:8]}")
+    return Path(best)

@@ -81,9 +81,8 @@ def _prepare(dataset: str, name: str, overwrite: bool, unknown: str | None) -> C
     if dataset in workspace.DATASETS and made and not len(missing):
         return load(name)
     if len(missing):
-        print(
-            f"{name}: clips that are gone are cut again: {', '.join(missing['path'][:3])}{', ...' * (len(missing) > 3)}"
-        )
+        first = ", ".join(missing["path"][:3]) + ", ..." * (len(missing) > 3)
+        print(f"{name}: clips that are gone are cut again: {first}")
     raw = _raw(dataset, name)
     known = labels.read(classes.labels_file(raw, folder))
     state = _state(raw, known)
@@ -136,24 +135,24 @@ def _make(raw: Path, folder: Path, known: Labels, facts: dict[str, object]) -> N
     else:
         (folder / "clips.parquet").unlink(missing_ok=True)
         videos = scan.scan(raw, known)
-        _write(videos, folder / "videos.parquet")
+        workspace.write_parquet(videos, folder / "videos.parquet")
     with workspace.atomic(folder / "dataset.json") as part:
         facts = {**facts, "folders": scan.class_folders(raw)}
         part.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     clips = cut(videos, raw, folder)
-    _write(videos, folder / "videos.parquet")
+    workspace.write_parquet(videos, folder / "videos.parquet")
     if clips.empty:
         reasons = "; ".join(f"{count} x {status}" for status, count in videos["status"].value_counts().items())
         raise ValueError(f"{raw}: none of its {len(videos)} files can be used: {reasons}")
-    _write(split(clips), folder / "clips.parquet")
+    workspace.write_parquet(split(clips), folder / "clips.parquet")
 
 
 def _state(raw: Path, known: Labels) -> str:
     """What a scan depends on, cheap to look up: names, sizes and times of files, and which class folders are known."""
-    files = [path for path in [*scan.find(raw), "MANIFEST.csv"] if (raw / path).exists()]
-    looks = [(path, (stat := (raw / path).stat()).st_size, stat.st_mtime_ns) for path in files]
+    files = [raw / path for path in [*scan.find(raw), "MANIFEST.csv"] if (raw / path).exists()]
+    looks = [(file.relative_to(raw).as_posix(), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     folders = scan.class_folders(raw)
-    unknown = scan.unknown(folders, known)
+    unknown = known.unknown(folders)
     labelled = {
         name: bool(known.exercise_of(name)) for name in folders if name not in unknown
     }  # not as what: see `load`
@@ -161,15 +160,9 @@ def _state(raw: Path, known: Labels) -> str:
 
 
 def _facts(folder: Path) -> dict[str, object]:
-    """dataset.json: the raw folder, its state when it was scanned, the videos in each class folder, what to do about unknown
-    ones."""
+    """dataset.json: raw folder, its state when scanned, videos in each class folder, what to do about unknown ones."""
     file = folder / "dataset.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with workspace.atomic(path) as part:
-        table.to_parquet(part, index=False)
 
 
 def load(name: str) -> ClipSet:
@@ -188,11 +181,10 @@ def load(name: str) -> ClipSet:
     facts = _facts(folder)
     file = classes.labels_file(Path(facts.get("raw", workspace.raw_dir(name))), folder)
     known = labels.read(file)
-    unknown = set(scan.unknown(videos["folder"].unique(), known))
-    exercise = {
-        row.video_id: None if row.folder in unknown else known.exercise_of(row.folder) for row in videos.itertuples()
-    }
-    videos, clips = (table.assign(exercise=table["video_id"].map(exercise)) for table in (videos, clips))
+    folders = set(videos["folder"])
+    exercise_of = {name: known.exercise_of(name) for name in folders.difference(known.unknown(folders))}
+    videos = videos.assign(exercise=videos["folder"].map(exercise_of))
+    clips = clips.assign(exercise=clips["video_id"].map(videos.set_index("video_id")["exercise"]))
     clips = clips.dropna(subset=["exercise"]).reset_index(drop=True)
     notes = classes.notes(videos, known, facts.get("folders", {}), file != labels.DEFAULT_FILE) + thin_validation(clips)
     return ClipSet(name, folder, videos, review.applied(clips, name, known), known, notes)

@@ -9,7 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
@@ -18,14 +17,14 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-THREADS_FROM = 480  # pixels of the shorter side
+THREADS_FROM = 480  # pixels of the shorter side; smaller clips are decoded in less time than threads take to start
 
 
 class VideoError(ValueError):
     """A file that cannot be read as video; says which and why."""
 
     def __init__(self, path: str | Path, reason: str):
-        super().__init__(path, reason)  # both, so that it travels from worker processes
+        super().__init__(path, reason)  # both, so that it pickles
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
@@ -108,7 +107,6 @@ def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             if not streams:
                 raise VideoError(path, "no video stream")
             stream = streams[0]
-            # Threads pay for the videos of phones; small clips are decoded in less time than threads take to start.
             stream.thread_type = "AUTO"
             if min(stream.width, stream.height) <= THREADS_FROM:
                 stream.codec_context.thread_count = 1
@@ -145,12 +143,6 @@ def clockwise(frame: VideoFrame) -> int:
     return round(-frame.rotation / 90) % 4 * 90
 
 
-def turned(image: np.ndarray, degrees: int) -> np.ndarray:
-    """An image turned clockwise by 0, 90, 180 or 270 degrees."""
-    quarters = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-    return cv2.rotate(image, quarters[degrees]) if degrees else image
-
-
 def display_size(frame: VideoFrame, aspect: Fraction | None, side: int | None) -> tuple[int, int]:
     """Width and height of a frame (not yet turned) with square pixels; its shorter side scaled to `side`, both even.
 
@@ -180,8 +172,8 @@ def _joined(stamps: list[int], decoding: list[int | None]) -> bool:
 def _planned(container: InputContainer, stream: VideoStream, times: Sequence[float]) -> list[VideoFrame] | None:
     """Choose frames by the time stamps of packets, then decode from key frames on, and no further than wanted.
 
-    None when no plan can be made: packets without a time to be shown at, a file that begins in the middle of things, a
-    search that ends too late, a packet that gives no frame. That is rare, and then _in_sequence does it.
+    None in the rare cases where that cannot be done (and _in_sequence can): packets without a time to be shown at, a file
+    that does not begin with a key frame, a search that ends too late, a packet that gives no frame.
     """
     if container.format.name == "avi":  # see timed_frames
         return None
@@ -219,12 +211,11 @@ def _decode(stream: VideoStream, packets: list[Packet], wanted: set[int]) -> dic
     decoded = {}
     entries = _entry_points([p.pts for p in packets], [p.is_keyframe for p in packets])
     for start, stop in zip(entries, [*entries[1:], len(packets)], strict=True):
-        last = max((i for i in range(start, stop) if packets[i].pts in wanted), default=start - 1)
-        if last < start:
-            continue
-        for packet in [*packets[start : last + 1], None]:  # None: hand out what is still held back to be put in order
-            decoded |= {f.pts: f for f in stream.decode(packet) if f.pts in wanted and not f.is_corrupt}
-        stream.codec_context.flush_buffers()
+        last = max((i for i in range(start, stop) if packets[i].pts in wanted), default=None)
+        if last is not None:
+            for packet in [*packets[start : last + 1], None]:  # None: hand out what is held back to be put in order
+                decoded |= {f.pts: f for f in stream.decode(packet) if f.pts in wanted and not f.is_corrupt}
+            stream.codec_context.flush_buffers()
     return decoded
 
 
@@ -237,25 +228,20 @@ def _entry_points(stamps: list[int], is_key: list[bool]) -> list[int]:
 
 def _in_sequence(container: InputContainer, stream: VideoStream, times: Sequence[float]) -> list[VideoFrame]:
     """Decode every frame up to the last one wanted: slower than a plan, and always possible."""
-    chosen: dict[int, VideoFrame] = {}
-    waiting = sorted(range(len(times)), key=lambda i: -times[i])
-    shown = None
+    shown: list[VideoFrame | None] = [None] * len(times)
     for moment, frame in timed_frames(container, stream):
-        while waiting and shown is not None and times[waiting[-1]] + 1e-6 < moment:
-            chosen[waiting.pop()] = shown
-        if not waiting:
+        if moment > max(times) + 1e-6 and None not in shown:
             break
-        shown = frame
-    return [chosen.get(i, shown) for i in range(len(times))]
+        shown = [frame if f is None or moment <= t + 1e-6 else f for f, t in zip(shown, times, strict=True)]
+    return shown
 
 
 def _pictures(frames: list[VideoFrame], aspect: Fraction | None, side: int | None) -> np.ndarray:
     """(time, height, width, 3) RGB of frames, upright; a frame asked for twice is converted once."""
     width, height = display_size(frames[0], aspect, side)
-    scaler = VideoReformatter()
-    pictures = {}
+    scaler, pictures = VideoReformatter(), {}
     for frame in frames:
         if id(frame) not in pictures:
             scaled = scaler.reformat(frame, width, height, "rgb24", interpolation="AREA")
-            pictures[id(frame)] = turned(scaled.to_ndarray(), clockwise(frame))
+            pictures[id(frame)] = np.rot90(scaled.to_ndarray(), -clockwise(frame) // 90)
     return np.stack([pictures[id(frame)] for frame in frames])

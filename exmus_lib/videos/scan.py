@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tqdm.auto import tqdm
 
+from exmus_lib import workspace
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.videos import read, windows
 
@@ -42,35 +43,31 @@ def scan(folder: Path, labels: Labels, progress: bool = True) -> pd.DataFrame:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         look = pool.map(lambda path: _look(folder, path, labels), paths)
         rows = list(tqdm(look, "scan", len(paths), unit="file", disable=not progress))
-    videos = pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("video_id", "group")])
+    videos = pd.DataFrame(rows)
     videos["video_id"] = _identifiers(videos["path"])
     videos["group"] = _groups(folder, videos)
-    return videos[COLUMNS].astype({"width": "Int64", "height": "Int64", "rotation": "Int64"})
+    return videos.reindex(columns=COLUMNS).astype({"width": "Int64", "height": "Int64", "rotation": "Int64"})
 
 
 def find(folder: Path) -> list[str]:
     """Relative paths (with forward slashes, sorted) of the files that belong to the data set in `folder`."""
-    found = []
-    for here, below, names in os.walk(folder, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        inside = Path(here).relative_to(folder)
-        for name in names:
-            if not name.startswith(".") and (inside.parts or name.lower().endswith(SUFFIXES)):
-                found.append((inside / name).as_posix())
-    return sorted(found)
+    paths = []
+    for above, below, names in os.walk(folder, followlinks=True):
+        below[:] = [name for name in below if not name.startswith(".")]
+        inside = Path(above).relative_to(folder)
+        paths += [inside / name for name in names if not name.startswith(".") and (inside.parts or _is_video(name))]
+    return sorted(path.as_posix() for path in paths)
 
 
 def class_folders(folder: Path) -> dict[str, int]:
     """The number of videos in each class folder, those without any among them."""
-    videos = Counter(path.split("/")[0] for path in find(folder) if "/" in path and path.lower().endswith(SUFFIXES))
+    videos = Counter(path.split("/")[0] for path in find(folder) if "/" in path and _is_video(path))
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     return {name: videos[name] for name in names}
 
 
-def unknown(names: Iterable[str], labels: Labels) -> list[str]:
-    """Those of the names of class folders that the labels do not know."""
-    known = {*labels.folders, *(exercise.lower() for exercise in labels.exercises)}
-    return [name for name in names if name.strip().lower() not in known]
+def _is_video(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _look(folder: Path, path: str, labels: Labels) -> dict[str, object]:
@@ -78,19 +75,19 @@ def _look(folder: Path, path: str, labels: Labels) -> dict[str, object]:
     row = {"path": path, "folder": path.split("/")[0] if "/" in path else "", "exercise": None, "sha256": None}
     if not row["folder"]:
         label = "not inside a class folder"
-    elif unknown([row["folder"]], labels):
+    elif labels.unknown([row["folder"]]):
         label = f'unknown class folder "{row["folder"]}".{nearest(row["folder"], (*labels.folders, *labels.exercises))}'
     else:
         row["exercise"] = labels.exercise_of(row["folder"])
         label = "ok" if row["exercise"] else f'no exercise label for "{row["folder"]}"'
-    if not path.lower().endswith(SUFFIXES):
+    if not _is_video(path):
         return row | {"status": f"not a video file ({file.suffix or 'no suffix'})"}
     try:
         if not file.stat().st_size:
             return row | {"status": "empty file"}
         with file.open("rb") as content:
             row["sha256"] = hashlib.file_digest(content, "sha256").hexdigest()
-        row |= {name: value for name, value in asdict(read.info(file)).items() if name in COLUMNS}
+        row |= asdict(read.info(file))
         if label == "ok":
             windows.check_length(file, row["seconds"])
     except read.VideoError as error:
@@ -111,11 +108,8 @@ def _identifiers(paths: pd.Series) -> list[str]:
 
 
 def _slug(path: str) -> str:
-    def plain(text: str) -> str:
-        letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-        return re.sub(r"[^a-z0-9_]+", "-", letters).strip("-")
-
-    folder, stem = plain(os.path.dirname(path)), plain(os.path.splitext(os.path.basename(path))[0])
+    letters = unicodedata.normalize("NFKD", os.path.splitext(path)[0]).encode("ascii", "ignore").decode().lower()
+    folder, stem = (re.sub(r"[^a-z0-9_]+", "-", part).strip("-") for part in os.path.split(letters))
     return stem if stem.startswith(folder) else f"{folder}-{stem}" if stem else ""
 
 
@@ -124,19 +118,18 @@ def _groups(folder: Path, videos: pd.DataFrame) -> pd.Series:
     groups = videos["video_id"].copy()
     manifest = folder / "MANIFEST.csv"
     if manifest.is_file():
-        table = pd.read_csv(manifest, dtype=str, encoding="utf-8-sig")
+        table = workspace.read_csv(manifest)
         if not {"path", "group"} <= set(table):
             raise ValueError(f'{manifest}: needs the columns "path" and "group"; it has {", ".join(table)}')
-        table = table.dropna(subset=["path", "group"])
-        named = dict(zip(table["path"].map(_same_name), table["group"].str.strip(), strict=True))
-        known = list(videos["path"].map(_same_name))
-        astray = sorted(set(named) - set(known))
+        paths, known = table["path"].map(_same_name), videos["path"].map(_same_name)
+        named = {path: group for path, group in zip(paths, table["group"].str.strip(), strict=True) if path and group}
+        astray = sorted(named.keys() - set(known))
         if astray:
             raise ValueError(
                 f'{manifest}: {len(astray)} of its paths are no file of the data set, the first "{astray[0]}".'
                 f"{nearest(astray[0], known)} Paths are relative to {folder}."
             )
-        groups = videos["path"].map(_same_name).map(named).fillna(groups)
+        groups = known.map(named).fillna(groups)
     of_file = groups.groupby(videos["sha256"])  # which leaves out files that could not be read
     return joined(groups, zip(groups, of_file.transform("first").fillna(groups), strict=True))
 

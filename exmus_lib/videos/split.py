@@ -34,26 +34,25 @@ def sides(clips: pd.DataFrame, split: str) -> pd.Series:
     if split in ("video", "clip"):
         return clips[f"split_{split}"]
     if pooled := re.fullmatch(r"(\d+)folds", split):
-        folds(clips, int(pooled[1]))
-        return pd.Series("test", clips.index)
-    if not (one := re.fullmatch(r"fold(\d+)of(\d+)", split)):
-        raise ValueError(
-            f'split = "{split}" is not one of video, clip, fold1of5, 5folds.{nearest(split, ("video", "clip"))}'
-        )
-    fold, count = int(one[1]), int(one[2])
-    return folds(clips, count).map({fold: "test", fold % count + 1: "val"}).fillna("train")
+        return folds(clips, int(pooled[1])).map(lambda _: "test")
+    if one := re.fullmatch(r"fold(\d+)of(\d+)", split):
+        fold, count = int(one[1]), int(one[2])
+        return folds(clips, count).map({fold: "test", fold % count + 1: "val"}).fillna("train")
+    hint = nearest(split, ("video", "clip"))
+    raise ValueError(f'split = "{split}" is not one of video, clip, fold1of5, 5folds.{hint}')
 
 
 def folds(clips: pd.DataFrame, count: int, seed: int = 0) -> pd.Series:
     """The fold, 1 to `count`, of each clip: groups stay together, exercises are spread evenly. The order of rows does not matter.
 
-    ValueError where there are fewer groups than folds.
+    ValueError where there are fewer groups than folds, or no exercise has as many clips.
     """
     ordered = clips.sort_values("clip_id")
-    if ordered["group"].nunique() < count:
-        raise ValueError(
-            f"{count} folds need {count} groups (source videos) or more; there are {ordered['group'].nunique()}"
-        )
+    groups, most_clips = ordered["group"].nunique(), ordered["exercise"].value_counts().max()
+    if groups < count:
+        raise ValueError(f"{count} folds need {count} groups (source videos) or more; there are {groups}")
+    if most_clips < count:
+        raise ValueError(f"{count} folds need an exercise of {count} clips or more; no exercise has over {most_clips}")
     numbers = pd.Series(0, ordered.index)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # an exercise of fewer groups than folds is missing from some
@@ -68,25 +67,24 @@ def shortages(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
     unit, noun = ("group", "group") if column == "split_video" else ("clip_id", "clip")
     sentences = []
     for exercise, rows in clips.groupby("exercise"):
-        missing = [side for side in PROPORTIONS if not (rows[column] == side).any()]
+        missing = [side for side in PROPORTIONS if side not in set(rows[column])]
+        if not missing:
+            continue
         units = rows[unit].nunique()
         if units < len(PROPORTIONS):
             cause = f"it has only {units} {noun}{'s' * (units > 1)}"
         else:
-            others = set(clips["exercise"][clips[unit].isin(rows[unit])]) - {exercise}
-            cause = f"its {units} groups also hold {', '.join(sorted(others))}, and a group stays on one side"
-        if missing:
-            sentences.append(f"{exercise}: no clip in {' and '.join(missing)}, because {cause}")
+            others = sorted(set(clips["exercise"][clips[unit].isin(rows[unit])]) - {exercise})
+            cause = f"its {units} groups also hold {', '.join(others)}, and a group stays on one side"
+        sentences.append(f"{exercise}: no clip in {' and '.join(missing)}, because {cause}")
     return sentences + thin_validation(clips, column)
 
 
 def thin_validation(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
     """A sentence where validation holds half of the exercises or fewer, else none."""
     present, every = clips["exercise"][clips[column] == "val"].nunique(), clips["exercise"].nunique()
-    sentence = (
-        f"validation holds {present} of {every} exercises, and early stopping and the choice of weights rest on it"
-    )
-    return [sentence] if 2 * present <= every else []
+    note = f"validation holds {present} of {every} exercises, and early stopping and the choice of weights rest on it"
+    return [note] if 2 * present <= every else []
 
 
 def _assign(units: pd.Series, exercises: pd.Series, seed: int) -> pd.Series:
