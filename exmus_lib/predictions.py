@@ -133,5 +133,5 @@ def with_truth(
     rows = predictions if split is None else predictions[predictions["split"] == split]
     if "unusable" in known:
         rows = rows[~known["unusable"].loc[rows["clip_id"]].to_numpy()]
-    rows = rows.assign(exercise=known["exercise"].loc[rows["clip_id"]].to_numpy())
-    return rows, task.truth(rows["exercise"], names_of(rows)), logits(rows)
+    rows = rows.assign(exercise=known.exercise.loc[rows["clip_id"]].to_numpy())
+    return rows, task.truth(rows.exercise, names_of(rows)), logits(rows)

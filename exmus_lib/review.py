@@ -45,7 +45,7 @@ def applied(clips: pd.DataFrame, dataset: str, labels: Labels) -> pd.DataFrame:
     _check(given.values(), labels)
     marked = clips["clip_id"].map(given).astype(object)
     relabelled = marked.isin(labels.exercises)
-    return clips.assign(exercise=clips["exercise"].mask(relabelled, marked), unusable=marked.eq(UNUSABLE))
+    return clips.assign(exercise=clips.exercise.mask(relabelled, marked), unusable=marked.eq(UNUSABLE))
 
 
 def usable(clips: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def usable(clips: pd.DataFrame) -> pd.DataFrame:
 def seen(clips: pd.DataFrame, task: Task) -> str:
     """Six hexadecimal digits over what a training sees of labels and marks: the truth of the usable clips of train and val."""
     shown = usable(clips).query("split != 'test'").sort_values("clip_id")
-    return workspace.six_hex(shown["clip_id"].tolist(), task.truth(shown["exercise"]).tolist(), task.names)
+    return workspace.six_hex(shown["clip_id"].tolist(), task.truth(shown.exercise).tolist(), task.names)
 
 
 def outdated(run: workspace.Run, clip_set) -> str:

@@ -30,7 +30,7 @@ def prevalence(clips: pd.DataFrame, task: Task) -> pd.DataFrame:
     share of the exercise most frequent in training; a muscle that fewer than half of the clips work is never predicted.
     Raises ValueError without training clips.
     """
-    train = task.truth(review.usable(clips[clips["split"] == "train"])["exercise"])
+    train = task.truth(review.usable(clips[clips["split"] == "train"]).exercise)
     if not len(train):
         raise ValueError("no training clips to count")
     counts = train.sum(axis=0) if task.multilabel else np.bincount(train, minlength=len(task.names))
@@ -68,7 +68,7 @@ def probe(run: Run, clips: pd.DataFrame, task: Task) -> pd.DataFrame:
     """
     clip_id, split, embedding = run.embeddings()
     rows = clips.set_index("clip_id").loc[clip_id].reset_index()
-    truth, usable = task.truth(rows["exercise"]), np.isin(clip_id, review.usable(clips)["clip_id"])
+    truth, usable = task.truth(rows.exercise), np.isin(clip_id, review.usable(clips)["clip_id"])
     train, val = (usable & (split == part) for part in ("train", "val"))
     if not (train.any() and val.any()):
         raise ValueError(f"{run.name}: a probe needs training and validation clips")

@@ -132,4 +132,4 @@ def simulated(truth: np.ndarray, top1: float, workers: int, draws: int = ORDERS,
 def authors_test_clips() -> pd.Series:
     """The exercise of each of the 330 test clips that the authors' loader took, by their counts (.MOV clips it dropped)."""
     counts = pd.read_csv(workspace.PAPER_DIR / "authors_counts.csv")
-    return counts["exercise"].repeat(counts["test_clips_mp4"]).reset_index(drop=True)
+    return counts.exercise.repeat(counts["test_clips_mp4"]).reset_index(drop=True)

@@ -22,7 +22,7 @@ def embeddings(run: Run, clips: pd.DataFrame, split: str = "test") -> tuple[np.n
     ValueError for fewer than 3 clips.
     """
     clip_id, splits, values = run.embeddings()
-    known = review.usable(clips).set_index("clip_id")["exercise"]
+    known = review.usable(clips).set_index("clip_id").exercise
     kept = (splits == split) & pd.Index(clip_id).isin(known.index)
     if kept.sum() < 3:
         raise ValueError(f'{run.name}: {kept.sum()} clips in split "{split}"; a picture of embeddings needs 3 or more')

@@ -141,7 +141,7 @@ class ClipDataset(Dataset):
         self.train, self.cache, self.position, self.max_share = train, cache, position, max_share
         # Set while training; loader processes see it change.
         self.epoch = torch.zeros((), dtype=torch.long).share_memory_()
-        truth = task.truth(clips["exercise"])
+        truth = task.truth(clips.exercise)
         self.targets = torch.from_numpy(truth.astype(np.float32) if task.multilabel else truth)
 
     def __len__(self) -> int:

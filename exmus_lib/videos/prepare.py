@@ -184,7 +184,7 @@ def load(name: str) -> ClipSet:
     folders = set(videos["folder"])
     exercise_of = {name: known.exercise_of(name) for name in folders.difference(known.unknown(folders))}
     videos = videos.assign(exercise=videos["folder"].map(exercise_of))
-    clips = clips.assign(exercise=clips["video_id"].map(videos.set_index("video_id")["exercise"]))
+    clips = clips.assign(exercise=clips["video_id"].map(videos.set_index("video_id").exercise))
     clips = clips.dropna(subset=["exercise"]).reset_index(drop=True)
     notes = classes.notes(videos, known, facts.get("folders", {}), file != labels.DEFAULT_FILE) + thin_validation(clips)
     return ClipSet(name, folder, videos, review.applied(clips, name, known), known, notes)

@@ -22,8 +22,8 @@ def split(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     are divided as near to 1227:443:442 as its groups allow. The order of the rows does not matter.
     """
     return clips.assign(
-        split_video=_assign(clips["group"], clips["exercise"], seed),
-        split_clip=_assign(clips["clip_id"], clips["exercise"], seed),
+        split_video=_assign(clips["group"], clips.exercise, seed),
+        split_clip=_assign(clips["clip_id"], clips.exercise, seed),
     )
 
 
@@ -48,7 +48,7 @@ def folds(clips: pd.DataFrame, count: int, seed: int = 0) -> pd.Series:
     ValueError where there are fewer groups than folds, or no exercise has as many clips.
     """
     ordered = clips.sort_values("clip_id")
-    groups, most_clips = ordered["group"].nunique(), ordered["exercise"].value_counts().max()
+    groups, most_clips = ordered["group"].nunique(), ordered.exercise.value_counts().max()
     if groups < count:
         raise ValueError(f"{count} folds need {count} groups (source videos) or more; there are {groups}")
     if most_clips < count:
@@ -57,7 +57,7 @@ def folds(clips: pd.DataFrame, count: int, seed: int = 0) -> pd.Series:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # an exercise of fewer groups than folds is missing from some
         parts = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-        for number, (_, test) in enumerate(parts.split(ordered, ordered["exercise"], ordered["group"]), start=1):
+        for number, (_, test) in enumerate(parts.split(ordered, ordered.exercise, ordered["group"]), start=1):
             numbers.iloc[test] = number
     return numbers.reindex(clips.index)
 
@@ -74,7 +74,7 @@ def shortages(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
         if units < len(PROPORTIONS):
             cause = f"it has only {units} {noun}{'s' * (units > 1)}"
         else:
-            others = sorted(set(clips["exercise"][clips[unit].isin(rows[unit])]) - {exercise})
+            others = sorted(set(clips.exercise[clips[unit].isin(rows[unit])]) - {exercise})
             cause = f"its {units} groups also hold {', '.join(others)}, and a group stays on one side"
         sentences.append(f"{exercise}: no clip in {' and '.join(missing)}, because {cause}")
     return sentences + thin_validation(clips, column)
@@ -82,7 +82,7 @@ def shortages(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
 
 def thin_validation(clips: pd.DataFrame, column: str = "split_video") -> list[str]:
     """A sentence where validation holds half of the exercises or fewer, else none."""
-    present, every = clips["exercise"][clips[column] == "val"].nunique(), clips["exercise"].nunique()
+    present, every = clips.exercise[clips[column] == "val"].nunique(), clips.exercise.nunique()
     note = f"validation holds {present} of {every} exercises, and early stopping and the choice of weights rest on it"
     return [note] if 2 * present <= every else []
 
