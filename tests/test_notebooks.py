@@ -116,7 +116,9 @@ def test_08_and_10_leave_pictures_and_the_report(home):
     assert {"fig6-tsne-exercise", "fig7-tsne-exercise"} <= figures(home)
     cells = pd.read_csv(home / "outputs" / "tables" / "sample-smoke-smoke" / "paper.csv")
     assert len(cells) == 315 and set(cells[cells["ours"].notna()]["table"]) == {2, 4, 5, 6, *range(7, 15)}
-    page = (home / "outputs" / "report" / "index.html").read_text(encoding="utf-8")
+    reports = home / "outputs" / "report"
+    assert "sample-smoke-smoke/index.html" in (reports / "index.html").read_text(encoding="utf-8")
+    page = (reports / "sample-smoke-smoke" / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 7
 
 

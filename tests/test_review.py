@@ -29,9 +29,9 @@ def test_marks_relabel_and_mask_wherever_scores_are_computed(home):
     masked = prepare.load("sample")
     assert score(run, masked.table(), runs.EXERCISE)[["top1", "clips"]].tolist() == [1, 31]
     table = predictions.read(run)
-    curve = ensembles.curve([table, table], masked.table(), runs.EXERCISE, "test", [0.5])
+    curve = ensembles.curve([table, table], masked.table(), runs.EXERCISE, "test")
     assert (
-        curve["top1"].tolist() == [1] and intervals.scores(run, masked.table(), runs.EXERCISE).loc["top1", "value"] == 1
+        curve["top1"].loc[0.5] == 1 and intervals.scores(run, masked.table(), runs.EXERCISE).loc["top1", "value"] == 1
     )
     assert "c32" not in set(review.usable(masked.clips)["clip_id"]) and len(review.usable(masked.clips)) == 63
     assert before.hash() == relabelled.hash() == masked.hash()  # no run becomes another one
