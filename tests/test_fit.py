@@ -19,6 +19,7 @@ from exmus_lib import labels, predictions, workspace
 from exmus_lib.networks import fit
 from exmus_lib.networks.predict import MAX_SHARE, forward, predict, restore, several_views
 from exmus_lib.predictions import KEYS
+from exmus_lib.scores import ensembles
 from exmus_lib.videos.dataset import ClipDataset
 from exmus_lib.videos.prepare import prepare
 
@@ -214,3 +215,22 @@ def test_the_name_tells_apart_what_changes_numbers(home, monkeypatch):
     names = [name(), name(seed=1), name(preset="quick"), name(epochs=2), name(split="clip"), name(fit="pad")]
     assert len(set(names)) == len(names) and name() == names[0]
     assert names[0].startswith("x3d_m-scratch-s0-") and len(names[0].rsplit("-", 1)[1]) == 6
+
+
+def test_a_program_may_ask_one_run_several_or_an_ensemble_and_networks_are_kept(home):
+    clip_set = prepare(str(home / "gym"))
+    one, two = (fit.train(clip_set, "x3d_s", "exercise", "smoke", seed=seed) for seed in (0, 1))
+    video = clip_set.path(clip_set.clips.iloc[0])
+    mixed = ensembles.store([one, two], 0.25)
+    alone, both, weighed = predict(video, one), predict(video, [one, two.folder]), predict(video, mixed)
+    assert restore(one)[0] is restore(one)[0]
+    assert alone.attrs["trained_on"] == clip_set.name and both.sum() == pytest.approx(1)
+    # logits are known but for a constant: of two classes their difference is averaged, with the weights
+    first, second = alone.index[:2]
+    apart = [np.log(answer[first] / answer[second]) for answer in (alone, predict(video, two), both, weighed)]
+    assert apart[2] == pytest.approx((apart[0] + apart[1]) / 2, abs=1e-3)
+    assert apart[3] == pytest.approx(0.25 * apart[0] + 0.75 * apart[1], abs=1e-3)
+    with pytest.raises(FileNotFoundError, match='no video "gone.mp4"'):
+        predict("gone.mp4", one)
+    with pytest.raises(ValueError, match="cannot be averaged: other tasks or labels"):
+        predict(video, [one, fit.train(clip_set, "x3d_s", "mgap", "smoke")])
