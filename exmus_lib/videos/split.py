@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from exmus_lib.labels import nearest
 
@@ -43,20 +43,20 @@ def sides(clips: pd.DataFrame, split: str) -> pd.Series:
 
 
 def folds(clips: pd.DataFrame, count: int, seed: int = 0) -> pd.Series:
-    """The fold, 1 to `count`, of each clip: groups stay together, exercises are spread evenly. The order of rows does not matter.
+    """The fold, 1 to `count`, of each clip: groups stay together. The order of rows does not matter.
 
-    ValueError where there are fewer groups than folds, or no exercise has as many clips.
+    Exercises are spread evenly over the folds, but where none has as many clips as there are folds; there groups are dealt out by
+    chance. ValueError where there are fewer groups than folds.
     """
     ordered = clips.sort_values("clip_id")
     groups, most_clips = ordered["group"].nunique(), ordered.exercise.value_counts().max()
     if groups < count:
         raise ValueError(f"{count} folds need {count} groups (source videos) or more; there are {groups}")
-    if most_clips < count:
-        raise ValueError(f"{count} folds need an exercise of {count} clips or more; no exercise has over {most_clips}")
+    kind = GroupKFold if most_clips < count else StratifiedGroupKFold
     numbers = pd.Series(0, ordered.index)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # an exercise of fewer groups than folds is missing from some
-        parts = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        parts = kind(count, shuffle=True, random_state=seed)
         for number, (_, test) in enumerate(parts.split(ordered, ordered.exercise, ordered["group"]), start=1):
             numbers.iloc[test] = number
     return numbers.reindex(clips.index)
