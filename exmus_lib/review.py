@@ -60,13 +60,16 @@ def seen(clips: pd.DataFrame, task: Task) -> str:
 
 
 def outdated(run: workspace.Run, clip_set) -> str:
-    """Why a run is not what its training would make today, in words; "" where it is, and for runs without a training.
+    """Why a run is not what would be made of it today, in words; "" where it is.
 
-    Labels or marks of the clips that it saw have changed, its parent was trained anew, or the code has changed.
+    Labels or marks of the clips that its training saw have changed, its parent was trained anew, or the code has changed; of an
+    ensemble, pooled folds or a baseline, a run that it was made from is outdated.
     """
     facts = run.facts()
     if "seen" not in facts:
-        return ""
+        paths = [f"{run.dataset}/{run.task}/{name}" for name in facts.get("members", facts.get("folds", []))]
+        sources = [workspace.Run(*path.split("/"), run.runs) for path in [*paths, *filter(None, [facts.get("parent")])]]
+        return next((note for one in sources if one.complete and (note := outdated(one, clip_set))), "")
     if facts["seen"] != seen(clip_set.table(facts["split"]), clip_set.task(run.task)):
         return "outdated: labels or marks changed since"
     if "parent" in facts:

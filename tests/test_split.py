@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exmus_lib.videos.split import PROPORTIONS, folds, shortages, split
+from exmus_lib.videos.split import PROPORTIONS, folds, shortages, sides, split
 
 SIDES = list(PROPORTIONS)
 
@@ -117,3 +117,10 @@ def test_folds_that_cannot_be_made_say_why():
 def test_groups_are_dealt_out_by_chance_where_no_exercise_has_a_clip_for_each_fold():
     numbers = folds(table({f"{e}{g}": {e: 1} for e in ("Squat", "Deadlift") for g in range(3)}), 5)
     assert sorted(numbers.value_counts()) == [1, 1, 1, 1, 2]
+
+
+def test_a_fold_beyond_the_last_is_no_split():
+    clips = split(table({f"g{g}": {"Squat": 9} for g in range(6)}))
+    assert set(sides(clips, "fold5of5")) == {"train", "val", "test"}
+    with pytest.raises(ValueError, match='split = "fold7of5" is not one of video, clip, fold1of5, 5folds'):
+        sides(clips, "fold7of5")

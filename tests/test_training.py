@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from exmus_lib import labels, predictions, review, workspace
 from exmus_lib.networks import fit
 from exmus_lib.networks.training import Patience, label_weights
+from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
 from exmus_lib.videos.prepare import prepare
 
@@ -78,6 +79,9 @@ def test_a_child_of_a_parent_trained_anew_is_trained_anew_and_the_old_one_outdat
     parent.write_facts(parent.facts() | {"weights_sha256": "0ther"})
     assert review.outdated(child, clip_set) == f"outdated: {parent.name} was trained anew since"
     assert fit.train(clip_set, "x3d_s", "mgap", "smoke", parent) != child
+    # What is made from an outdated run is outdated too.
+    mixed = ensembles.store([child, fit.train(clip_set, "x3d_s", "mgap", "smoke", seed=5)], 0.5)
+    assert review.outdated(mixed, clip_set) == review.outdated(child, clip_set) != ""
 
 
 def test_a_run_of_other_code_is_loaded_and_called_outdated_and_a_tag_keeps_both(home, monkeypatch, capsys):

@@ -187,9 +187,8 @@ def r2plus1d(labels: int, recipe: Recipe) -> nn.Module:
 def torchvision(labels: int, recipe: Recipe, function: str) -> nn.Module:
     """A network of torchvision.models.video by its function's name, made fit for views of any size."""
     net = getattr(video, function)(num_classes=labels)
-    if isinstance(
-        net, video.MViT
-    ):  # MViTv2's relative positions are interpolated, so weights of one view serve at another
+    # MViTv2's relative positions are interpolated, so weights of one view serve at another.
+    if isinstance(net, video.MViT):
         net.pos_encoding.temporal_size = -(-recipe.frames // 2)
         net.pos_encoding.spatial_size = (-(-recipe.side // 4),) * 2
     if isinstance(net, video.S3D):

@@ -24,9 +24,8 @@ def stages(network: str, labels: int, recipe: Recipe) -> pd.DataFrame:
     shapes, names = {}, {module: name for name, module in net.named_modules()}
 
     def keep_shape(module: nn.Module, inputs: tuple, output: torch.Tensor | list[torch.Tensor]) -> None:
-        if isinstance(
-            output, list
-        ):  # a lateral connection passes both pathways on; its part is what it adds to the Slow one
+        # A lateral connection passes both pathways on; its part is what it adds to the Slow one.
+        if isinstance(output, list):
             shapes[module] = (output[0].shape[1] - inputs[0][0].shape[1], *output[0].shape[2:])
         else:
             shapes[module] = (*output.shape[1:], 1, 1, 1)[:4]

@@ -163,7 +163,6 @@ def _train(
     name = parameters["network"]
     facts = {
         **parameters, **workspace.provenance(), "code": workspace.code_hashes(), "device": compute.describe(name),
-        "rendered": workspace.is_rendered(clip_set.name),
     }  # fmt: skip
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)

@@ -35,7 +35,8 @@ def sides(clips: pd.DataFrame, split: str) -> pd.Series:
         return clips[f"split_{split}"]
     if pooled := re.fullmatch(r"(\d+)folds", split):
         return folds(clips, int(pooled[1])).map(lambda _: "test")
-    if one := re.fullmatch(r"fold(\d+)of(\d+)", split):
+    one = re.fullmatch(r"fold(\d+)of(\d+)", split)
+    if one and 1 <= int(one[1]) <= int(one[2]):
         fold, count = int(one[1]), int(one[2])
         return folds(clips, count).map({fold: "test", fold % count + 1: "val"}).fillna("train")
     hint = nearest(split, ("video", "clip"))
