@@ -1,0 +1,67 @@
+"""A track: the joints of one person through a video, at even times. What the estimator finds, and what everything above reads."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from exmus_lib import workspace
+
+RATE = 10  # samples a second
+
+# The joints that exercises are told by: their names, and their places among BlazePose's 33.
+BODY = (
+    "nose", "left ear", "right ear", "left shoulder", "right shoulder", "left elbow", "right elbow", "left wrist", "right wrist",
+    "left hip", "right hip", "left knee", "right knee", "left ankle", "right ankle", "left heel", "right heel", "left foot index",
+    "right foot index",
+)  # fmt: skip
+OF_BLAZEPOSE = [0, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32]
+
+
+@dataclass(frozen=True)
+class Track:
+    """T samples of one person, RATE a second.
+
+    `image` (T, J, 2) are x and y in pixels of the upright picture with square pixels, y down; `world` (T, J, 3) metres around the
+    middle of the hips, x right, y down and z away from the camera; `visibility` (T, J) from 0 to 1; J are the joints of BODY.
+    `found` (T,) says where a person was found (elsewhere the joints are NaN), `shot` (T,) counts the camera's views of an edited
+    video from 0, `times` (T,) are seconds, `size` height and width of the picture in pixels, `people` the most that were seen at
+    once.
+    """
+
+    image: np.ndarray
+    world: np.ndarray
+    visibility: np.ndarray
+    found: np.ndarray
+    shot: np.ndarray
+    times: np.ndarray
+    size: tuple[int, int]
+    people: int = 1
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def part(self, start: float, end: float) -> "Track":
+        """The samples from `start` to before `end`, in seconds."""
+        kept = (self.times >= start - 1e-6) & (self.times < end - 1e-6)
+        arrays = {name: getattr(self, name)[kept] for name in ARRAYS}
+        return replace(self, **arrays)
+
+    def save(self, path: Path) -> None:
+        """Write it as .npz, whole or not at all."""
+        with workspace.atomic(path) as part, part.open("wb") as file:
+            arrays = {name: getattr(self, name) for name in ARRAYS}
+            small = {
+                name: array.astype(np.float32) if array.dtype == float else array for name, array in arrays.items()
+            }
+            np.savez_compressed(file, **small, size=np.array(self.size), people=self.people)
+
+    @classmethod
+    def load(cls, path: Path) -> "Track":
+        """The track that `save` wrote."""
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in ARRAYS}
+            return cls(**arrays, size=tuple(int(n) for n in file["size"]), people=int(file["people"]))
+
+
+ARRAYS = tuple(field.name for field in fields(Track) if field.name not in ("size", "people"))
