@@ -1,0 +1,122 @@
+"""Joints as numbers that a small network learns from: free of where and how large somebody is; what is not seen says nothing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from exmus_lib.poses.project import FLIP, HIPS, LIMBS, PLACE, SHOULDERS, SIDES
+from exmus_lib.poses.track import BODY, RATE, Track
+
+SAMPLES = 48  # of a view: 4.8 s; shorter ones are filled up and masked
+MIN_FOUND = 0.35  # of the samples of a window: with fewer nobody can tell
+LONGEST_GAP = 5  # samples without a person over which joints are interpolated
+KINDS = ("flat", "deep")  # of the joints in the picture alone, or of those in the world too
+# Joints by which somebody's size is told, and limbs whose directions are.
+SIZE = [PLACE[f"{s} {j}"] for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for s in SIDES]
+BONES = [pair for root, middle, end in LIMBS for pair in ((root, middle), (middle, end))]
+BONES += list(zip(HIPS, SHOULDERS, strict=True))
+ANGLES = [*LIMBS, *(
+    [PLACE[f"{side} {joint}"] for joint in joints] for side in SIDES
+    for joints in (("hip", "shoulder", "elbow"), ("shoulder", "hip", "knee"))
+)]  # fmt: skip
+Joints = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, world and visibility, as in project.observe
+CHANNELS = {
+    kind: sum((len(BODY) * 2 + len(BONES)) * axes + len(ANGLES) for axes in (2, 3)[: KINDS.index(kind) + 1])
+    + 4
+    + len(BODY)
+    + 1
+    for kind in KINDS
+}  # of `views`, the last of which is the mask
+
+
+def views(joints: Joints, mask: np.ndarray, kind: str) -> np.ndarray:
+    """(B, CHANNELS[kind], T, 1, 1) float32 of image (B, T, J, 2), world (B, T, J, 3) and visibility (B, T, J).
+
+    `mask` (B, T) says which samples count; it is the last channel.
+    """
+    image, world, visibility = (np.float32(a) for a in joints)
+    seen = np.clip((visibility - 0.15) / 0.35, 0, 1)
+    mask = np.float32(mask)
+    parts = [_described(image, seen, mask), _travelled(image, seen, mask)]
+    if kind == "deep":
+        parts.append(_described(world, seen, mask))
+    channels = np.concatenate([*parts, seen], axis=-1) * mask[..., None]
+    return np.concatenate([channels, mask[..., None]], axis=-1).swapaxes(1, 2)[..., None, None]
+
+
+def _described(joints: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Places around the hips, speeds, directions of bones and cosines of angles: (B, T, ...)."""
+    around = (joints - joints[:, :, HIPS].mean(axis=2, keepdims=True)) / _size(joints, seen, mask)[..., None, None]
+    speed = 3 * np.diff(around, axis=1, prepend=around[:, :1])
+    starts, ends = map(list, zip(*BONES, strict=True))
+    bones = around[:, :, ends] - around[:, :, starts]
+    bones /= np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 0.05)
+    bones *= (seen[:, :, starts] * seen[:, :, ends])[..., None]
+    a, b, c = map(list, zip(*ANGLES, strict=True))
+    u, v = around[:, :, a] - around[:, :, b], around[:, :, c] - around[:, :, b]
+    lengths = np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1)
+    angles = (u * v).sum(axis=-1) / np.maximum(lengths, 1e-3) * seen[:, :, a] * seen[:, :, b] * seen[:, :, c]
+    parts = [around * seen[..., None], speed * seen[..., None], bones, angles[..., None]]
+    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
+
+
+def _travelled(image: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Where the trunk is in the picture, from its mean place, and how fast it moves: (B, T, 4)."""
+    trunk = image[:, :, [*HIPS, *SHOULDERS]].mean(axis=2)
+    mean = (trunk * mask[..., None]).sum(axis=1, keepdims=True) / np.maximum(mask.sum(axis=1), 1)[:, None, None]
+    moved = (trunk - mean) / _size(image, seen, mask)[..., None]
+    return np.concatenate([moved, 3 * np.diff(moved, axis=1, prepend=moved[:, :1])], axis=-1)
+
+
+def _size(joints: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Root mean square distance (B, 1) of the joints of SIZE that are seen from the middle of the hips."""
+    around = joints[:, :, SIZE] - joints[:, :, HIPS].mean(axis=2, keepdims=True)
+    weight = seen[..., SIZE] * mask[..., None]
+    square = ((around**2).sum(axis=-1) * weight).sum(axis=(1, 2)) / np.maximum(weight.sum(axis=(1, 2)), 1)
+    return np.maximum(np.sqrt(square), 1e-6)[:, None]
+
+
+def mirrored(image: np.ndarray, world: np.ndarray, visibility: np.ndarray) -> Joints:
+    """The same clips, left for right."""
+    return image[:, :, FLIP] * np.float32([-1, 1]), world[:, :, FLIP] * np.float32([-1, 1, 1]), visibility[:, :, FLIP]
+
+
+def windows(track: Track, spans: Sequence[tuple[float, float]]) -> tuple[Joints, np.ndarray, np.ndarray]:
+    """The joints of a track around the middles of spans (seconds), as `views` takes them: joints, mask (B, T) and found (B,).
+
+    A window is SAMPLES long and ends where its shot or the track does. `found` is the share of its samples in which a person
+    was found; the others are interpolated where the gap is short, else masked.
+    """
+    image, world, visibility, near = filled(track)
+    joints, masks, found = [], [], []
+    for start, end in spans:
+        middle = min(int((start + end) / 2 * RATE), len(track) - 1)
+        inside = np.flatnonzero(track.shot == track.shot[middle])
+        first = int(np.clip(middle - SAMPLES // 2, inside[0], max(inside[-1] + 1 - SAMPLES, inside[0])))
+        chosen = np.minimum(np.arange(first, first + SAMPLES), inside[-1])
+        mask = (np.arange(first, first + SAMPLES) <= inside[-1]) & near[chosen]
+        joints.append((image[chosen], world[chosen], visibility[chosen]))
+        masks.append(mask)
+        found.append(track.found[chosen][np.arange(first, first + SAMPLES) <= inside[-1]].mean())
+    return tuple(map(np.stack, zip(*joints, strict=True))), np.stack(masks), np.array(found)
+
+
+def filled(track: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Image, world and visibility with gaps interpolated, and (T,) whether a person was found within LONGEST_GAP samples.
+
+    Joints outside the picture count as unseen.
+    """
+    there = np.flatnonzero(track.found)
+    if not len(there):
+        return *(np.zeros_like(a) for a in (track.image, track.world, track.visibility)), np.zeros(len(track), bool)
+    samples = np.arange(len(track))
+
+    def interpolated(values: np.ndarray) -> np.ndarray:
+        flat = values.reshape(len(values), -1)
+        columns = [np.interp(samples, there, flat[there, k]) for k in range(flat.shape[1])]
+        return np.stack(columns, axis=1).reshape(values.shape)
+
+    image, world, visibility = map(interpolated, (track.image, track.world, track.visibility))
+    outside = ((image < 0) | (image > np.array(track.size)[::-1])).any(axis=-1)
+    near = np.abs(samples[:, None] - there).min(axis=1) <= LONGEST_GAP
+    return image, world, np.where(outside, np.minimum(visibility, 0.2), visibility), near

@@ -1,0 +1,223 @@
+"""Exact joints through a camera, and what a pose estimator makes of them: image, world and visibility, as a Track has them.
+
+All of it works on batches of B clips of T samples and the J joints of BODY, and is drawn from one generator, so that a seed gives
+the same clips. Lengths are metres at the person's distance. How large the errors are is known from estimators' papers and from
+how people film; `benchmarks/poses.py` measures them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from exmus_lib.poses.track import BODY
+
+PLACE = {name: place for place, name in enumerate(BODY)}
+FLIP = np.array([PLACE[name.replace("left", "?").replace("right", "left").replace("?", "right")] for name in BODY])
+HIPS, SHOULDERS = [PLACE["left hip"], PLACE["right hip"]], [PLACE["left shoulder"], PLACE["right shoulder"]]
+SIDES = ("left", "right")
+ARMS = {side: [PLACE[f"{side} {joint}"] for joint in ("elbow", "wrist")] for side in SIDES}
+LEGS = {side: [PLACE[f"{side} {joint}"] for joint in ("knee", "ankle", "heel", "foot index")] for side in SIDES}
+# Limbs (root, middle, end): an estimator shows them straighter than they are.
+LIMBS = [[PLACE[f"{side} {joint}"] for joint in limb] for side in SIDES for limb in (
+    ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))]  # fmt: skip
+# Metres by which each joint is off, as a standard deviation, in the picture; in depth it is DEPTH times as much.
+SPREAD = np.array([3, 3, 3, 2.5, 2.5, 4, 4, 5.5, 5.5, 2.5, 2.5, 4, 4, 5, 5, 5.5, 5.5, 6, 6]) / 100
+DEPTH = 2.2
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How people film, and how an estimator errs: shares of clips, and factors of 1."""
+
+    from_view: float = (
+        0.6  # filmed from where the movement is usually filmed, 20 degrees more to either side; else from anywhere
+    )
+    errors: float = 1.0  # factor of all errors
+    swapped: float = 0.2  # left and right taken for each other, for a while or all along
+    hidden: float = 0.25  # each limb: hidden, so that the other side's or a wandering one is seen
+    cut_below: float = 0.25  # the picture ends somewhere between the hips and the feet
+    cut_hands: float = 0.08  # the picture ends at the elbows or above them
+    straight: float = 0.22  # by how much limbs are straightened: 0 is not at all, 1 altogether
+    aspect: float = 0.1  # by how much a picture is stretched
+
+
+def observe(
+    joints: np.ndarray, view: np.ndarray, rng: np.random.Generator, how: Conditions = Conditions()
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image (B, T, J, 2), world (B, T, J, 3) and visibility (B, T, J) of joints (B, T, J, 3), x to the front, y left, z up.
+
+    `view` (B, 2) are the least and greatest azimuth in degrees from which each movement is usually filmed.
+    """
+    image, seen = through_camera(joints, *camera(joints, view, rng, how))
+    both = np.concatenate([image, seen - seen[:, :, HIPS].mean(axis=2, keepdims=True)], axis=-1).astype(np.float32)
+    visibility = visible(both, rng)
+    both = _straightened(both, rng, how)
+    both = _erring(both, rng, how)
+    both, visibility = _swapped(both, visibility, rng, how)
+    both, visibility = _hidden(both, visibility, rng, how)
+    both, visibility = _cut(both, visibility, rng, how)
+    image, world = both[..., :2], both[..., 2:]
+    count = len(joints)
+    wander = _slow((count, joints.shape[1], 1, 2), 0.97, rng) * 0.05 * how.errors * rng.random((count, 1, 1, 1))
+    stretch = np.exp(how.aspect * rng.standard_normal((count, 1, 1, 2), np.float32))
+    image = (image + wander.astype(np.float32)) * stretch
+    image, world = _smoothed(image, world, rng)
+    mirrored = rng.random(count) < 0.5
+    return _mirrored(image, world, visibility, mirrored)
+
+
+def camera(
+    joints: np.ndarray, view: np.ndarray, rng: np.random.Generator, how: Conditions
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Position (B, 3), axes (B, 3, 3) right, down and ahead, and distance (B,) of a camera for each clip."""
+    count = len(joints)
+    least, greatest = view.T
+    azimuth = (least - 20 + rng.random(count) * (greatest - least + 40)) * rng.choice([-1, 1], count)
+    anywhere = rng.random(count) >= how.from_view
+    azimuth = np.radians(np.where(anywhere, rng.uniform(-180, 180, count), azimuth))
+    middle = (joints.max(axis=(1, 2)) + joints.min(axis=(1, 2))) / 2
+    distance = rng.uniform(1.6, 5.5, count)
+    eye = np.where(rng.random(count) < 0.2, rng.uniform(0.05, 0.5, count), rng.uniform(0.4, 1.9, count))
+    height = np.clip(eye, middle[:, 2] - 0.5 * distance, middle[:, 2] + 0.8 * distance)
+    position = np.stack([
+        middle[:, 0] + distance * np.cos(azimuth), middle[:, 1] + distance * np.sin(azimuth), height
+    ], axis=1)  # fmt: skip
+    ahead = middle - position
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+    right = np.cross(ahead, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    down = np.cross(ahead, right)
+    roll = np.radians(rng.normal(0, 4, (count, 1)))
+    c, s = np.cos(roll), np.sin(roll)
+    return position, np.stack([c * right + s * down, c * down - s * right, ahead], axis=1), distance
+
+
+def through_camera(
+    joints: np.ndarray, position: np.ndarray, axes: np.ndarray, distance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image (B, T, J, 2) by perspective, and the joints as the camera sees them (B, T, J, 3): right, down and away."""
+    seen = np.einsum("bij,btnj->btni", axes, joints - position[:, None, None])
+    return seen[..., :2] / np.maximum(seen[..., 2:], 0.4) * distance[:, None, None, None], seen
+
+
+def visible(both: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """How visible an estimator finds each joint (B, T, J), from 0 to 1: less so limbs that lie behind the trunk."""
+    count, samples, joints = both.shape[:3]
+    away = both[..., 4]
+    near = 1 / (1 + np.exp((away - rng.uniform(0.05, 0.25, (count, 1, 1))) * rng.uniform(8, 25, (count, 1, 1))))
+    least = rng.uniform(0.05, 0.7, (count, 1, joints))
+    seen = least + (1 - least) * near
+    seen[..., [*range(5), *HIPS]] = 1.0
+    return np.clip(seen + 0.05 * _slow((count, samples, joints), 0.9, rng), 0.02, 1.0)
+
+
+def _straightened(both: np.ndarray, rng: np.random.Generator, how: Conditions) -> np.ndarray:
+    count = len(both)
+    share = np.abs(rng.normal(0, how.straight, (count, 2))) * how.errors
+    for limb, (root, middle, end) in enumerate(LIMBS):
+        a, b, c = (both[:, :, joint] for joint in (root, middle, end))
+        on_line = a + (c - a) * 0.5
+        own = np.clip(share[:, limb % 2] * rng.uniform(0.6, 1.4, count), 0, 0.7)[:, None, None]
+        both[:, :, middle] = b + own * (on_line - b)
+    return both
+
+
+def _erring(both: np.ndarray, rng: np.random.Generator, how: Conditions) -> np.ndarray:
+    """Each joint off by a constant, a slow and a fast error; depths squashed, the person leaning."""
+    count, samples, joints, axes = both.shape
+    size = (SPREAD[:, None] * np.array([1, 1, 1, 1, DEPTH]) * how.errors).astype(np.float32)
+    size = size * np.exp(0.6 * rng.standard_normal((count, 1, 1, 1), np.float32) - 0.1)
+    both += 0.9 * size * rng.standard_normal((count, 1, joints, axes), np.float32)
+    both += 0.7 * size * _slow((count, samples, joints, axes), 0.8, rng)
+    both[..., 4] *= 1 + rng.normal(0, 0.25 * how.errors, (count, 1, 1))
+    both[..., 4] += both[..., 3] * rng.normal(0, 0.15 * how.errors, (count, 1, 1))
+    return both
+
+
+def _swapped(both, visibility, rng: np.random.Generator, how: Conditions):
+    legs = np.isin(np.arange(len(BODY)), [*LEGS["left"], *LEGS["right"], *HIPS])
+    arms = np.isin(np.arange(len(BODY)), [*ARMS["left"], *ARMS["right"], *SHOULDERS])
+    for part in (legs, arms, np.ones(len(BODY), bool)):
+        there = (_while(both, how.swapped / 2, rng)[:, :, None] & part)[..., None]
+        both = np.where(there, both[:, :, FLIP], both)
+        visibility = np.where(there[..., 0], visibility[:, :, FLIP], visibility)
+    return both, visibility
+
+
+def _hidden(both, visibility, rng: np.random.Generator, how: Conditions):
+    """A hidden limb follows the other side's, or wanders; mostly the estimator knows that it does not see it."""
+    count, samples, _, axes = both.shape
+    for limbs in (ARMS, LEGS):
+        for side, other in (SIDES, SIDES[::-1]):
+            here, there = limbs[side], limbs[other]
+            hidden = _while(both, how.hidden, rng)[:, :, None]
+            shape = (count, 1, len(here), axes)
+            like = both[:, :, there] + 0.06 * rng.standard_normal(shape, np.float32)
+            lost = both[:, :, here] + 0.2 * rng.standard_normal(shape, np.float32)
+            lost += 0.1 * _slow((count, samples, len(here), axes), 0.9, rng)
+            guess = np.where(rng.random((count, 1, 1, 1)) < 0.5, like, lost)
+            both[:, :, here] = np.where(hidden[..., None], guess, both[:, :, here])
+            doubt = np.where(rng.random((count, 1, 1)) < 0.75, rng.uniform(0.05, 0.6, (count, 1, 1)), 1.0)
+            visibility[:, :, here] *= np.where(hidden, doubt, 1.0)
+    return both, visibility
+
+
+def _cut(both, visibility, rng: np.random.Generator, how: Conditions):
+    """Joints outside the picture are guessed, straight on from the trunk or the limb, and known to be unseen."""
+    count, samples, _, axes = both.shape
+    trunk = both[:, :, HIPS].mean(axis=2) - both[:, :, SHOULDERS].mean(axis=2)
+    trunk /= np.maximum(np.linalg.norm(trunk, axis=-1, keepdims=True), 0.1)
+    below, hands = rng.random((2, count))
+    from_knee = rng.random(count) < 0.35
+    for side in SIDES:
+        hip = both[:, :, PLACE[f"{side} hip"]]
+        for joint, reach in zip(LEGS[side], (0.42, 0.82, 0.88, 0.9), strict=True):
+            guess = hip + trunk * reach + 0.12 * reach * rng.standard_normal((count, 1, axes), np.float32)
+            guess += 0.06 * reach * _slow((count, samples, axes), 0.9, rng)
+            knee = joint == LEGS[side][0]
+            there = ((below < how.cut_below) & ~(from_knee & knee))[:, None]
+            both[:, :, joint] = np.where(there[..., None], guess, both[:, :, joint])
+            visibility[:, :, joint] = np.where(
+                there, visibility[:, :, joint] * rng.uniform(0.02, 0.5, (count, 1)), visibility[:, :, joint]
+            )
+        elbow, wrist = ARMS[side]
+        guess = both[:, :, elbow] + 0.15 * rng.standard_normal((count, 1, axes), np.float32)
+        guess += 0.1 * _slow((count, samples, axes), 0.9, rng)
+        there = (hands < how.cut_hands)[:, None]
+        both[:, :, wrist] = np.where(there[..., None], guess, both[:, :, wrist])
+        visibility[:, :, wrist] = np.where(there, visibility[:, :, wrist] * 0.3, visibility[:, :, wrist])
+    return both, visibility
+
+
+def _smoothed(image: np.ndarray, world: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A tracker's filter lags behind quick movements."""
+    keep = rng.uniform(0.0, 0.55, (len(image), 1, 1)).astype(np.float32)
+    for values in (image, world):
+        for sample in range(1, values.shape[1]):
+            values[:, sample] = keep * values[:, sample - 1] + (1 - keep) * values[:, sample]
+    return image, world
+
+
+def _mirrored(image, world, visibility, mirrored: np.ndarray):
+    these = mirrored[:, None, None, None]
+    image = np.where(these, image[:, :, FLIP] * np.float32([-1, 1]), image)
+    world = np.where(these, world[:, :, FLIP] * np.float32([-1, 1, 1]), world)
+    return image, world, np.where(these[..., 0], visibility[:, :, FLIP], visibility)
+
+
+def _while(both: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """For a share of the clips a stretch of time, of three in ten of these all of it: (B, T)."""
+    count, samples = both.shape[:2]
+    start, length = rng.random((2, count, 1)) * samples
+    time = np.arange(samples)
+    stretch = (time >= start) & (time < start + 3 + 0.7 * length) | (rng.random((count, 1)) < 0.3)
+    return stretch & (rng.random((count, 1)) < share)
+
+
+def _slow(shape: tuple[int, ...], memory: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise of unit size that changes slowly along the second axis."""
+    noise = rng.standard_normal((shape[1], shape[0], *shape[2:]), np.float32)
+    fresh = np.float32((1 - memory**2) ** 0.5)
+    for sample in range(1, shape[1]):
+        noise[sample] = np.float32(memory) * noise[sample - 1] + fresh * noise[sample]
+    return noise.swapaxes(0, 1)
