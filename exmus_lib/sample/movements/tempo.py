@@ -42,8 +42,8 @@ def tempo(times: np.ndarray, seconds: tuple[float, float], rng: np.random.Genera
 
 def there_and_back(phase: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Whether the phase (T,) of a repetition, 0..1, is on the way there, and how far along that way it is, 0..1."""
-    there = rng.uniform(0.28, 0.68)  # share of the repetition
-    pauses = rng.uniform(0, 0.22, 2) * (rng.random(2) < 0.5)  # at the start and at the far end, as shares of the way
+    there = rng.uniform(0.34, 0.66)  # share of the repetition
+    pauses = rng.uniform(0, 0.18, 2) * (rng.random(2) < 0.5)  # at the start and at the far end, as shares of the way
     rising = phase < there
     way = np.where(rising, phase / there, (1 - phase) / (1 - there))
     way = np.clip((way - pauses[0]) / (1 - pauses.sum()), 0, 1)

@@ -7,7 +7,16 @@ import numpy as np
 from exmus_lib.sample.mesh import unit
 from exmus_lib.sample.movements.scene import Scene, arm_height, at_width, hip_height, mix
 from exmus_lib.sample.movements.variants.common import (
-    both, direction, each_side, either, gaze, jointed, sit, spare_hands, stand, sway,
+    both,
+    direction,
+    each_side,
+    either,
+    gaze,
+    jointed,
+    sit,
+    spare_hands,
+    stand,
+    sway,
 )  # fmt: skip
 from exmus_lib.sample.skeleton import Proportions, Torso, assemble, pair, point, torso, turn
 

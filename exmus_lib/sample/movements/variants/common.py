@@ -54,13 +54,18 @@ def each_side(u: np.ndarray, rng: np.random.Generator, together: float = 0.65) -
     draw = rng.random()
     if draw < together:
         return np.stack([u, u], axis=1)
-    return in_turn(u) if draw < 0.5 + together / 2 else np.stack([u, 1 - u], axis=1)
+    return in_turn(u) if draw < 0.7 + 0.3 * together else np.stack([u, 1 - u], axis=1)
 
 
 def stand(
-    p: Proportions, rng: np.random.Generator, pitch: np.ndarray, straight=0.992, roll: float = 0.0
+    p: Proportions,
+    rng: np.random.Generator,
+    pitch: np.ndarray,
+    straight: float | np.ndarray | None = None,
+    roll: float = 0.0,
 ) -> tuple[Torso, dict[str, np.ndarray]]:
     """On two feet, side by side or one before the other, the hips behind by as much as the trunk (pitch (T,)) leans."""
+    straight = rng.uniform(0.985, 0.999) if straight is None else straight
     half = rng.uniform(0.05, 0.26)
     step = rng.uniform(0.05, 0.22) * rng.choice([-1, 1]) if rng.random() < 0.2 else 0.0
     back = 0.02 + 0.4 * p.spine * np.sin(np.radians(pitch))

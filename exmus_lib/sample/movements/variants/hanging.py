@@ -6,7 +6,7 @@ import numpy as np
 
 from exmus_lib.sample.movements.machines import below
 from exmus_lib.sample.movements.scene import Scene, arm_height, mix
-from exmus_lib.sample.movements.variants.common import both, either, gaze, leg
+from exmus_lib.sample.movements.variants.common import either, gaze, leg
 from exmus_lib.sample.skeleton import SHOULDER_LEVEL, Proportions, assemble, pair, point, torso, turn
 
 
@@ -82,9 +82,7 @@ def bar_dip(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
         (rng.uniform(20, 60), rng.uniform(20, 100)),
         (rng.uniform(0, 25), rng.uniform(80, 100)),
     )[kind]
-    clear = (bar + bottom - SHOULDER_LEVEL * p.spine - p.ankle) / (
-        p.thigh + p.shin
-    )  # straight legs need room under them
+    clear = (bar + bottom - SHOULDER_LEVEL * p.spine - 0.22) / (p.thigh + p.shin)  # straight legs need room under them
     flexion = max(flexion, 2 * np.degrees(np.arccos(np.clip(clear, 0.2, 1.0))))
     legs = leg(p, trunk.hips, thigh + rng.normal(0, 5) * u, flexion, rng.uniform(15, 70))
     if kind == 0 and rng.random() < 0.5:
@@ -105,10 +103,10 @@ def bench_dip(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     pelvis[:, 2] = np.maximum(pelvis[:, 2], p.seat)
     trunk = torso(p, pelvis, turn(pitch))
     heels = rng.uniform(0.3, 0.5) if rng.random() < 0.15 else 0.06
-    long = rng.uniform(0.93, 0.985) if heels > 0.1 else rng.choice([rng.uniform(0.5, 0.8), rng.uniform(0.85, 0.985)])
+    long = rng.uniform(0.93, 0.985) if heels > 0.1 else rng.choice([rng.uniform(0.64, 0.82), rng.uniform(0.85, 0.985)])
     fall = pelvis[0, 2] - heels
     far = pelvis[0, 0] + np.sqrt(max((long * (p.thigh + p.shin)) ** 2 - fall**2, 0.04))
-    flat = 0.0 if long < 0.75 else rng.uniform(0.5, 1.2)
+    flat = 0.0 if long < 0.83 else rng.uniform(0.5, 1.2)
     legs = dict(
         ankles=pair(far, rng.uniform(0.05, 0.2), heels + (0.02 if flat else 0.03)),
         knee_poles=pair(0.3, 0.1, 1.0),

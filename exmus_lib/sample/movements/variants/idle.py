@@ -6,9 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exmus_lib.sample.movements.scene import Scene, arm_height, mix, swing
+from exmus_lib.sample.movements.scene import Scene, mix
 from exmus_lib.sample.movements.variants.common import (
-    both, direction, each_side, either, gaze, jointed, leg, sit, spare_hands, stand,
+    both,
+    direction,
+    either,
+    gaze,
+    jointed,
+    sit,
+    spare_hands,
+    stand,
 )  # fmt: skip
 from exmus_lib.sample.skeleton import Proportions, Torso, assemble, pair, point, torso, turn
 
@@ -53,7 +60,7 @@ def talking(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     raised, flexion, out, inward = (
         np.stack([at + aimless(u, rng, size) for _ in (0, 1)], axis=1)
         for at, size in (
-            (rng.uniform(0, 25), 16), (rng.uniform(50, 105), 35), (rng.uniform(6, 22), 10), (rng.uniform(-25, 20), 25),
+            (rng.uniform(0, 25), 22), (rng.uniform(50, 105), 50), (rng.uniform(6, 22), 10), (rng.uniform(-25, 20), 25),
         )
     )  # fmt: skip
     grips, poles = jointed(p, trunk, direction(raised, out), direction(raised + flexion, inward))
@@ -69,10 +76,13 @@ def walking(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     stride = rng.uniform(10, 26)
     pitch = rng.uniform(-2, 10) + 0 * u
     away = rng.choice([0.0, rng.uniform(0.2, 0.5)]) * angle
-    lifted = [np.maximum(sign * angle, 0) for sign in (1, -1)]
     pelvis = point(away, 0.0, p.standing - 0.03 - 0.02 * np.abs(angle))
     trunk = torso(p, pelvis, turn(pitch, 0.0), turn(pitch, rng.uniform(0, 8) * angle))
     on_spot = rng.random() < 0.4
+    ahead = [sign * np.gradient(u) > 0 for sign in (1, -1)]  # which foot is in the air
+    lifted = [
+        np.maximum(s * angle, 0) if on_spot else (1 - angle**2) * moves for s, moves in zip((1, -1), ahead, strict=True)
+    ]
     forward = [
         0.12 * w if on_spot else np.sin(np.radians(stride)) * s * angle * 0.8
         for w, s in zip(lifted, (1, -1), strict=True)
@@ -207,10 +217,10 @@ def held(
 
 def plank(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     """On the forearms, hips level, high or low."""
-    ankle = point(0.0, 0.0, 0.1) + 0 * u[:, None]
+    ankle = point(0.0, 0.0, 0.115 * p.height) + 0 * u[:, None]
     legs_long, shoulder_height = 0.99 * (p.thigh + p.shin), p.upper_arm + 0.06
     length = legs_long + 0.93 * p.spine
-    slope = np.arcsin((shoulder_height - 0.1) / length) + 0.01 * aimless(u, rng)
+    slope = np.arcsin((shoulder_height - 0.115 * p.height) / length) + 0.01 * aimless(u, rng)
     along = point(np.cos(slope), 0.0, np.sin(slope))
     hips = ankle + legs_long * along + point(0.0, 0.0, rng.uniform(-0.05, 0.12))
     rise = ankle + length * along - hips

@@ -16,11 +16,13 @@ def lowered(
     the feet."""
     half = rng.uniform(0.28, 0.45) if wide else rng.uniform(0.1, 0.3)
     out = np.radians(rng.uniform(28, 50) if wide else rng.uniform(8, 35))
-    deep = p.ankle + p.shin * rng.choice([rng.uniform(0.72, 1.0), rng.uniform(0.5, 0.75), rng.uniform(1.0, 1.4)])
+    deep = p.ankle + p.shin * rng.choice(
+        [rng.uniform(0.72, 1.0), rng.uniform(0.52, 0.75), rng.uniform(1.0, 1.4)], p=[0.5, 0.15, 0.35]
+    )
     tilt = np.radians(rng.uniform(4, 40))
     knee = np.array([-0.06 + p.shin * np.sin(tilt) * np.cos(out), p.ankle + p.shin * np.cos(tilt)])
     behind = knee[0] - np.sqrt(max(p.thigh**2 - (deep - knee[1]) ** 2, 0.02)) * np.cos(out)
-    height = mix(hip_height(p, 0.04, half - p.hip, rng.uniform(0.985, 0.996)), deep, u)
+    height = mix(hip_height(p, 0.04, half - p.hip, rng.uniform(0.985, 0.999)), deep, u)
     x = mix(-0.05, behind, u ** rng.uniform(0.7, 1.1))
     lever = rng.uniform(0.85, 1.35) * p.spine
     lean = np.degrees(np.arcsin(np.clip((rng.uniform(-0.02, 0.05) - x) / lever, 0, 0.9)))

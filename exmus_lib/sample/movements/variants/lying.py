@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from exmus_lib.sample.movements.scene import Scene, arm_height, at_width, mix, swing
-from exmus_lib.sample.movements.variants.common import both, direction, either, jointed, leg
+from exmus_lib.sample.movements.scene import Scene, arm_height, at_width, mix
+from exmus_lib.sample.movements.variants.common import both, either, leg
 from exmus_lib.sample.skeleton import SHOULDER_LEVEL, Proportions, assemble, pair, point, torso, turn
 
 
@@ -44,13 +44,14 @@ def push_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     u = 1 is low."""
     kneeling = rng.random() < 0.25
     hand = rng.choice([0.03, rng.uniform(0.1, 0.6)], p=[0.8, 0.2])
-    foot = rng.uniform(0.25, 0.55) if hand < 0.05 and not kneeling and rng.random() < 0.12 else 0.065 * p.height
+    foot = rng.uniform(0.25, 0.55) if hand < 0.05 and not kneeling and rng.random() < 0.12 else 0.0
     half = rng.choice([rng.uniform(1.0, 1.9), rng.uniform(0.25, 0.8)], p=[0.8, 0.2]) * p.shoulder
+    ankle = foot + rng.uniform(0.1, 0.12) * p.height  # up on the toes
     legs_long = p.thigh if kneeling else p.thigh + 0.985 * p.shin
     length = SHOULDER_LEVEL * p.spine + legs_long
-    base = point(0.0, 0.0, 0.06 if kneeling else foot + 0.03)
+    base = point(0.0, 0.0, 0.06 if kneeling else ankle)
     top = hand + np.sqrt((0.985 * (p.upper_arm + p.forearm)) ** 2 - (half - p.shoulder) ** 2)
-    height = mix(top, hand + rng.choice([rng.uniform(0.1, 0.22), rng.uniform(0.22, 0.34)]), u)
+    height = mix(top, hand + rng.choice([rng.uniform(0.12, 0.22), rng.uniform(0.22, 0.34)]), u)
     slope = np.arcsin(np.clip((height - base[:, 2]) / length, -0.6, 0.9))
     along = point(np.cos(slope), 0.0, np.sin(slope))
     across = point(-np.sin(slope), 0.0, np.cos(slope))
@@ -62,13 +63,13 @@ def push_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     trunk = torso(p, pelvis, turn(pitch))
     palms = np.repeat(pair(shoulder[:, 0].mean() + rng.uniform(-0.14, 0.06) + p.grip, half, hand), len(u), axis=0)
     if kneeling:
-        knees = (base[:, None] + pair(0.0, p.hip)) * (1.0, 1.0, 1.0)
+        knees = base[:, None] + pair(0.0, p.hip)
         bent = np.radians(rng.uniform(0, 75))
         ankles = knees + p.shin * pair(-np.cos(bent), 0.0, np.sin(bent))
         legs = dict(ankles=ankles, knee_poles=pair(0.3, 0.0, -1.0), toes=pair(-0.8, 0.0, 0.6))
     else:
         apart = rng.uniform(0.3, 2.5) * p.hip
-        legs = dict(ankles=pair(0.0, apart, foot + 0.03), knee_poles=pair(0.0, 0.0, -1.0), toes=pair(0.3, 0.0, -0.95))
+        legs = dict(ankles=pair(0.0, apart, ankle), knee_poles=pair(0.0, 0.0, -1.0), toes=pair(0.3, 0.0, -0.95))
     poles = pair(-1.0, rng.uniform(0.1, 1.3), 0.4)
     head = turn(pitch - rng.uniform(-12, 40))
     return Scene(assemble(p, trunk, palms, poles, **legs, head=head, hands=pair(1.0, rng.uniform(-0.4, 0.2))))
