@@ -33,10 +33,9 @@ def tempo(times: np.ndarray, seconds: tuple[float, float], rng: np.random.Genera
     u = bottom + (tops[index] - bottom) * way
     u = np.where(times < begin, bottoms[0], u)
     if rng.random() < 0.5 * WAITS:
-        inside = ends[ends < times[-1]]
-        if len(inside):
-            last = len(inside) - 1
-            u = np.where(times >= inside[-1], bottoms[last + 1], u)
+        done = np.searchsorted(ends, times[-1])
+        if done > 1:
+            u = np.where(times >= ends[done - 1], bottoms[done], u)
     return np.clip(u, 0, 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -45,24 +46,30 @@ VARIANTS = {
     "standing raise": Variant("Lateral Raise", arms.standing_raise, (1.3, 2.8), (0, 180), 2.5),
     "seated raise": Variant("Lateral Raise", arms.seated_raise, (1.3, 2.8), (0, 180)),
     "one-arm raise": Variant("Lateral Raise", arms.one_arm_raise, (1.3, 2.8), (0, 180), 0.8),
-    "bench press in all ways": Variant("Bench Press", lying.bench_press, (1.3, 3.0), (0, 180)),
+    "flat press": Variant("Bench Press", lying.bench_press, (1.3, 3.0), (0, 180), 1.5),
+    "sloped press": Variant("Bench Press", partial(lying.bench_press, sloped=True), (1.3, 3.0), (0, 180)),
     "fly": Variant("Chest Fly Machine", seated.fly, (1.5, 3.2), (0, 100), 2.0),
     "pad fly": Variant("Chest Fly Machine", seated.pad_fly, (1.5, 3.2), (0, 100)),
     "cable fly": Variant("Chest Fly Machine", seated.cable_fly, (1.5, 3.2), (0, 110), 0.8),
     "pulldown": Variant("Lat Pulling", seated.pulldown, (1.5, 3.0), (0, 180)),
-    "pull-up in all ways": Variant("Lat Pulling", hanging.pull_up, (1.3, 3.2), (0, 180)),
+    "bar pull-up": Variant("Lat Pulling", hanging.pull_up, (1.3, 3.2), (0, 180)),
     "bent row": Variant("T-Bar Row", arms.bent_row, (1.2, 2.6), (10, 170), 2.0),
     "supported row": Variant("T-Bar Row", arms.supported_row, (1.2, 2.6), (10, 170)),
-    "pushdown": Variant("Tricep Pushdown", arms.pushdown, (1.1, 2.6), (0, 170)),
+    "pushdown, both": Variant("Tricep Pushdown", arms.pushdown, (1.1, 2.6), (0, 170), 4.0),
+    "pushdown, one": Variant("Tricep Pushdown", partial(arms.pushdown, one_arm=True), (1.1, 2.6), (0, 170)),
     "bar dip": Variant("Tricep Dips", hanging.bar_dip, (1.2, 2.8), (0, 180), 1.5),
     "bench dip": Variant("Tricep Dips", hanging.bench_dip, (1.2, 2.8), (15, 135)),
     "dip machine": Variant("Tricep Dips", seated.dip_machine, (1.2, 2.6), (15, 150), 0.5),
-    "push-up in all ways": Variant("Push-up", lying.push_up, (1.0, 2.6), (0, 130)),
+    "toe push-up": Variant("Push-up", lying.push_up, (1.0, 2.6), (0, 130), 2.5),
+    "knee push-up": Variant("Push-up", partial(lying.push_up, kneeling=True), (1.0, 2.6), (0, 130)),
     "lying leg raise": Variant("Leg Raises", lying.leg_raise, (1.7, 3.6), (30, 140)),
     "hanging leg raise": Variant("Leg Raises", hanging.hanging_leg_raise, (1.6, 3.4), (0, 180), 0.7),
-    "leg extension in all ways": Variant("Leg Extension", seated.leg_extension, (1.3, 3.0), (10, 135)),
-    "hip thrust in all ways": Variant("Hip Thrust", lying.hip_thrust, (1.2, 2.8), (40, 135)),
-    "twist": Variant("Russian Twist", lying.twist, (0.9, 2.8), (0, 125)),
+    "leg extension, both": Variant("Leg Extension", seated.leg_extension, (1.3, 3.0), (10, 135), 4.0),
+    "leg extension, one": Variant("Leg Extension", partial(seated.leg_extension, one_leg=True), (1.3, 3.0), (10, 135)),
+    "bench thrust": Variant("Hip Thrust", lying.hip_thrust, (1.2, 2.8), (40, 135), 1.5),
+    "floor bridge": Variant("Hip Thrust", partial(lying.hip_thrust, floor=True), (1.2, 2.8), (40, 135)),
+    "twist, feet down": Variant("Russian Twist", lying.twist, (0.9, 2.8), (0, 125)),
+    "twist, feet up": Variant("Russian Twist", partial(lying.twist, feet_up=True), (0.9, 2.8), (0, 125)),
     "standing": Variant(None, idle.standing, (3.0, 8.0), (0, 180)),
     "talking": Variant(None, idle.talking, (1.5, 5.0), (0, 120), 1.5),
     "walking": Variant(None, idle.walking, (1.0, 1.8), (0, 180)),

@@ -171,7 +171,7 @@ def one_arm_raise(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Sc
     return Scene(assemble(p, trunk, grips, poles, **legs, head=gaze(rng, pitch)))
 
 
-def pushdown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
+def pushdown(p: Proportions, u: np.ndarray, rng: np.random.Generator, one_arm: bool = False) -> Scene:
     """Bar, rope or one handle, upright or leaning over it; the hands stay narrow and before the trunk."""
     pitch = sway(u, rng, 0, 34, 7)
     trunk, legs = stand(p, rng, pitch, rng.uniform(0.96, 0.993))
@@ -180,7 +180,7 @@ def pushdown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     grips, poles = jointed(p, trunk, direction(raised, rng.uniform(0, 22)), direction(raised + flexion))
     start = rng.uniform(0.03, 0.18)
     grips = at_width(grips, mix(start, start + rng.choice([0.0, rng.uniform(0.02, 0.16)]), u))
-    if rng.random() < 0.18:
+    if one_arm:
         side, spare = rng.integers(2), spare_hands(p, trunk, rng)
         grips = either(side, at_width(grips, rng.uniform(0.1, 0.2)), spare[0])
         poles = either(side, poles, spare[1])

@@ -160,7 +160,7 @@ def lying(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
 
 
 def stretching(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
-    """One arm across the chest or pulled behind the head, both hands overhead with a side bend, arms swung wide."""
+    """One arm across the chest or pulled behind the head, both hands overhead with a side bend, arms swung to and fro."""
     kind, side = rng.integers(4), rng.integers(2)
     pitch = rng.uniform(-6, 6) + 0 * u
     trunk, legs = stand(p, rng, pitch, roll=aimless(u, rng, 22) if kind == 2 else 0.0)
@@ -179,8 +179,9 @@ def stretching(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene
         grips[:, :, 1] += trunk.shoulders.mean(1)[:, None, 1]
         poles = pair(0.0, 1.0, 0.0)
     else:
-        sweep = rng.uniform(60, 100) + rng.uniform(20, 45) * (2 * u - 1)
-        grips, poles = jointed(p, trunk, direction(80, sweep - 40), direction(80, sweep - 40 - rng.uniform(0, 20)))
+        swung = mix(-rng.uniform(10, 40), rng.uniform(100, 190), u)
+        out = rng.uniform(3, 25)
+        grips, poles = jointed(p, trunk, direction(swung, out), direction(swung + rng.uniform(4, 30), out))
     return Scene(assemble(p, trunk, grips, poles, **legs, head=gaze(rng, pitch)))
 
 

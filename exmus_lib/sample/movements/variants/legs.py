@@ -119,7 +119,7 @@ def floor_deadlift(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> S
     bottom = rng.choice([0.225, rng.uniform(0.12, 0.25), rng.uniform(0.25, 0.45)], p=[0.5, 0.3, 0.2])
     lifted = mix(bottom, hip_height(p, 0.03, half - p.hip) + level - reach, u)
     hips = p.ankle + rng.uniform(1.0 if sumo else 1.08, 1.5 if sumo or trap else 1.72) * p.shin
-    low = np.degrees(np.arccos(np.clip((bottom + reach - hips) / level, 0.05, 0.85)))
+    low = np.degrees(np.arccos(np.clip((bottom + reach - hips) / level, 0.05, 0.78)))
     pitch = mix(low, rng.uniform(-6, 5), u ** rng.uniform(0.9, 1.5))
     ahead = rng.uniform(-0.02, 0.03) if trap else rng.uniform(0.02, 0.08)
     radians = np.radians(pitch)

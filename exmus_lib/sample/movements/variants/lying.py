@@ -9,9 +9,10 @@ from exmus_lib.sample.movements.variants.common import both, either, leg
 from exmus_lib.sample.skeleton import SHOULDER_LEVEL, Proportions, assemble, pair, point, torso, turn
 
 
-def bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
-    """Flat, inclined or declined; bar, dumbbells or a close grip; feet on the floor, on the bench or in the air."""
-    slope = rng.choice([rng.uniform(-2, 3), rng.uniform(15, 55), rng.uniform(-24, -8)], p=[0.6, 0.28, 0.12])
+def bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator, sloped: bool = False) -> Scene:
+    """Flat, or sloped: inclined or declined; bar, dumbbells or a close grip; feet on the floor, on the bench or in the air."""
+    slope = rng.uniform(15, 55) if rng.random() < 0.7 else rng.uniform(-24, -8)
+    slope = slope if sloped else rng.uniform(-2, 4)
     seat, arch = rng.uniform(0.36, 0.5), rng.uniform(0, 14)
     pelvis = point(0.0, 0.0, seat + p.seat + max(-slope, 0) * 0.01) + 0 * u[:, None]
     trunk = torso(p, pelvis, turn(slope - 90 - 0.5 * arch), turn(slope - 90 + 0.6 * arch))
@@ -39,10 +40,9 @@ def bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scen
     return Scene(assemble(p, trunk, grips, poles, **legs, head=head))
 
 
-def push_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
+def push_up(p: Proportions, u: np.ndarray, rng: np.random.Generator, kneeling: bool = False) -> Scene:
     """On the toes or knees, hands close to wide, hands or feet raised, hips straight, sagging or piked, deep or shallow.
     u = 1 is low."""
-    kneeling = rng.random() < 0.25
     hand = rng.choice([0.03, rng.uniform(0.1, 0.6)], p=[0.8, 0.2])
     foot = rng.uniform(0.25, 0.55) if hand < 0.05 and not kneeling and rng.random() < 0.12 else 0.0
     half = rng.choice([rng.uniform(1.0, 1.9), rng.uniform(0.25, 0.8)], p=[0.8, 0.2]) * p.shoulder
@@ -75,9 +75,8 @@ def push_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     return Scene(assemble(p, trunk, palms, poles, **legs, head=head, hands=pair(1.0, rng.uniform(-0.4, 0.2))))
 
 
-def hip_thrust(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
+def hip_thrust(p: Proportions, u: np.ndarray, rng: np.random.Generator, floor: bool = False) -> Scene:
     """Shoulder blades on a bench, or flat on the floor; one foot or two, near or far; hands on a bar, folded or down."""
-    floor = rng.random() < 0.38
     level = (0.95 if floor else rng.uniform(0.72, 0.95)) * p.spine
     contact = point(0.0, 0.0, 0.1 if floor else rng.uniform(0.3, 0.48) + 0.1) + 0 * u[:, None]
     if floor:
@@ -150,13 +149,13 @@ def leg_raise(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     return Scene(assemble(p, trunk, palms, pair(-0.3, 1.0, 0.3), **legs, head=head, hands=along))
 
 
-def twist(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
+def twist(p: Proportions, u: np.ndarray, rng: np.random.Generator, feet_up: bool = False) -> Scene:
     """Sitting, leaning back, feet up or down; hands folded or round a weight go from side to side, near or far."""
     side = (2 * u - 1) * rng.uniform(0.6, 1.0)
     lean, swung = -rng.uniform(20, 58), rng.uniform(30, 72)
     yaw = swung * side * rng.uniform(0.6, 1.0)
     trunk = torso(p, point(0.0, 0.0, 0.025 + p.seat) + 0 * u[:, None], turn(lean + 4, 0.1 * yaw), turn(lean, yaw))
-    lifted = 0.0 if rng.random() < 0.45 else rng.uniform(0.06, 0.4)
+    lifted = rng.uniform(0.06, 0.4) if feet_up else 0.0
     far = rng.uniform(0.42, 0.8)
     sway = rng.uniform(-0.08, 0.02) * side if lifted else 0 * u  # free legs swing against the arms
     ankles = pair(far, rng.uniform(0.03, 0.16), p.ankle + lifted) + point(0.0, sway, 0.0)[:, None]

@@ -8,9 +8,9 @@ from exmus_lib.sample.movements.scene import Scene, arm_height, mix
 from exmus_lib.sample.movements.variants.common import (
     both,
     direction,
-    each_side,
     either,
     gaze,
+    in_turn,
     jointed,
     leg,
     sit,
@@ -78,7 +78,7 @@ def pulldown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     return Scene(assemble(p, trunk, both(path, half), pair(forward, rng.uniform(0.1, 0.9), -1.0), **legs, head=head))
 
 
-def leg_extension(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
+def leg_extension(p: Proportions, u: np.ndarray, rng: np.random.Generator, one_leg: bool = False) -> Scene:
     """Upright or leaning back, hands at handles, on the thighs or folded; both legs, by turns or one; full or part way."""
     height, lean = rng.uniform(0.46, 0.66), rng.uniform(-34, 4)
     pitch = lean + rng.uniform(-5, 5) * u
@@ -86,7 +86,9 @@ def leg_extension(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Sc
     thigh = 90 + rng.uniform(-4, 8) + rng.normal(0, 2) * u
     low, high = rng.uniform(78, 112), rng.choice([rng.uniform(2, 18), rng.uniform(18, 40)], p=[0.7, 0.3])
     foot = rng.uniform(65, 100)
-    sides = each_side(u, rng, 0.9) if rng.random() < 0.9 else np.stack([u, 0 * u], axis=1)[:, rng.permutation(2)]
+    sides = np.stack([u, u], axis=1)
+    if one_leg:
+        sides = in_turn(u) if rng.random() < 0.4 else np.stack([u, 0 * u], axis=1)[:, rng.permutation(2)]
     left, right = (leg(p, trunk.hips, thigh, mix(low, high, sides[:, k]), foot) for k in (0, 1))
     legs = {name: either(0, left[name], right[name]) for name in left}
     apart = rng.uniform(-0.04, 0.08)
