@@ -1,0 +1,88 @@
+"""The ways in which people everywhere perform the 16 exercises, and what they do in between: a wider set than MOVEMENTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from exmus_lib.sample.movements.scene import Scene
+from exmus_lib.sample.movements.variants import arms, hanging, idle, legs, lying, seated
+from exmus_lib.sample.skeleton import Proportions
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How people perform and film an exercise of data/labels/exercises.csv, or, exercise None, something else.
+
+    seconds: shortest and longest repetition. view: the camera's direction in degrees (0 in front of the person, 90 at a side,
+    180 behind; which side is drawn by chance). weight: how often it is drawn among those of its exercise.
+    """
+
+    exercise: str | None
+    perform: Callable[[Proportions, np.ndarray, np.random.Generator], Scene]
+    seconds: tuple[float, float]
+    view: tuple[float, float]
+    weight: float = 1.0
+
+
+VARIANTS = {
+    "back squat": Variant("Squat", legs.back_squat, (1.7, 3.4), (0, 180), 2.0),
+    "front squat": Variant("Squat", legs.front_squat, (1.7, 3.4), (0, 135)),
+    "goblet squat": Variant("Squat", legs.goblet_squat, (1.6, 3.2), (0, 135)),
+    "dumbbell squat": Variant("Squat", legs.dumbbell_squat, (1.6, 3.2), (0, 150)),
+    "free squat": Variant("Squat", legs.free_squat, (1.3, 3.0), (0, 150), 2.0),
+    "floor deadlift": Variant("Deadlift", legs.floor_deadlift, (1.8, 3.6), (0, 135), 1.5),
+    "hinge": Variant("Deadlift", legs.hinge, (1.8, 3.6), (10, 135)),
+    "standing curl": Variant("Bicep Curl", arms.standing_curl, (1.4, 3.0), (0, 115), 3.0),
+    "seated curl": Variant("Bicep Curl", arms.seated_curl, (1.4, 3.0), (0, 115)),
+    "preacher curl": Variant("Bicep Curl", arms.preacher_curl, (1.4, 3.0), (0, 110)),
+    "concentration curl": Variant("Bicep Curl", arms.concentration_curl, (1.4, 3.0), (0, 100), 0.7),
+    "standing press": Variant("Shoulder Press", arms.standing_press, (1.4, 3.0), (0, 180), 1.5),
+    "seated press": Variant("Shoulder Press", arms.seated_press, (1.4, 3.0), (0, 180), 1.5),
+    "arnold press": Variant("Shoulder Press", arms.arnold_press, (1.6, 3.2), (0, 100), 0.6),
+    "standing raise": Variant("Lateral Raise", arms.standing_raise, (1.3, 2.8), (0, 180), 2.5),
+    "seated raise": Variant("Lateral Raise", arms.seated_raise, (1.3, 2.8), (0, 180)),
+    "one-arm raise": Variant("Lateral Raise", arms.one_arm_raise, (1.3, 2.8), (0, 180), 0.8),
+    "flat press": Variant("Bench Press", lying.bench_press, (1.3, 3.0), (0, 180), 1.5),
+    "sloped press": Variant("Bench Press", partial(lying.bench_press, sloped=True), (1.3, 3.0), (0, 180)),
+    "fly": Variant("Chest Fly Machine", seated.fly, (1.5, 3.2), (0, 100), 2.0),
+    "pad fly": Variant("Chest Fly Machine", seated.pad_fly, (1.5, 3.2), (0, 100)),
+    "cable fly": Variant("Chest Fly Machine", seated.cable_fly, (1.5, 3.2), (0, 110), 0.8),
+    "pulldown": Variant("Lat Pulling", seated.pulldown, (1.5, 3.0), (0, 180)),
+    "bar pull-up": Variant("Lat Pulling", hanging.pull_up, (1.3, 3.2), (0, 180)),
+    "bent row": Variant("T-Bar Row", arms.bent_row, (1.2, 2.6), (10, 170), 2.0),
+    "supported row": Variant("T-Bar Row", arms.supported_row, (1.2, 2.6), (10, 170)),
+    "pushdown, both": Variant("Tricep Pushdown", arms.pushdown, (1.1, 2.6), (0, 170), 4.0),
+    "pushdown, one": Variant("Tricep Pushdown", partial(arms.pushdown, one_arm=True), (1.1, 2.6), (0, 170)),
+    "bar dip": Variant("Tricep Dips", hanging.bar_dip, (1.2, 2.8), (0, 180), 1.5),
+    "bench dip": Variant("Tricep Dips", hanging.bench_dip, (1.2, 2.8), (15, 135)),
+    "dip machine": Variant("Tricep Dips", seated.dip_machine, (1.2, 2.6), (15, 150), 0.5),
+    "toe push-up": Variant("Push-up", lying.push_up, (1.0, 2.6), (0, 130), 2.5),
+    "knee push-up": Variant("Push-up", partial(lying.push_up, kneeling=True), (1.0, 2.6), (0, 130)),
+    "lying leg raise": Variant("Leg Raises", lying.leg_raise, (1.7, 3.6), (30, 140)),
+    "hanging leg raise": Variant("Leg Raises", hanging.hanging_leg_raise, (1.6, 3.4), (0, 180), 0.7),
+    "leg extension, both": Variant("Leg Extension", seated.leg_extension, (1.3, 3.0), (10, 135), 4.0),
+    "leg extension, one": Variant("Leg Extension", partial(seated.leg_extension, one_leg=True), (1.3, 3.0), (10, 135)),
+    "bench thrust": Variant("Hip Thrust", lying.hip_thrust, (1.2, 2.8), (40, 135), 1.5),
+    "floor bridge": Variant("Hip Thrust", partial(lying.hip_thrust, floor=True), (1.2, 2.8), (40, 135)),
+    "twist, feet down": Variant("Russian Twist", lying.twist, (0.9, 2.8), (0, 125)),
+    "twist, feet up": Variant("Russian Twist", partial(lying.twist, feet_up=True), (0.9, 2.8), (0, 125)),
+    "standing": Variant(None, idle.standing, (3.0, 8.0), (0, 180)),
+    "talking": Variant(None, idle.talking, (1.5, 5.0), (0, 120), 1.5),
+    "walking": Variant(None, idle.walking, (1.0, 1.8), (0, 180)),
+    "approach": Variant(None, idle.approach, (3.5, 8.0), (0, 180)),
+    "resting": Variant(None, idle.resting, (3.0, 8.0), (0, 150)),
+    "lying": Variant(None, idle.lying, (3.0, 8.0), (30, 150)),
+    "stretching": Variant(None, idle.stretching, (2.0, 6.0), (0, 180)),
+    "busy hands": Variant(None, idle.hands_at, (1.0, 4.0), (0, 150)),
+    "plank": Variant(None, idle.plank, (3.0, 8.0), (30, 135)),
+    "hang": Variant(None, idle.held(hanging.pull_up, (0.0, 0.08)), (3.0, 8.0), (0, 180)),
+    "bar on the back": Variant(None, idle.held(legs.back_squat, (0.0, 0.06)), (3.0, 8.0), (0, 180), 0.6),
+    "seated in a machine": Variant(None, idle.held(seated.fly, (0.0, 1.0)), (3.0, 8.0), (0, 120), 0.6),
+    "arms locked on a bench": Variant(None, idle.held(lying.bench_press, (0.9, 1.0)), (3.0, 8.0), (20, 150), 0.6),
+    "push-up support": Variant(None, idle.held(lying.push_up, (0.0, 0.08)), (3.0, 8.0), (20, 130), 0.6),
+    "support on bars": Variant(None, idle.held(hanging.bar_dip, (0.0, 0.08)), (3.0, 8.0), (0, 180), 0.4),
+}
