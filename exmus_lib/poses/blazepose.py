@@ -171,7 +171,7 @@ def _anchors() -> np.ndarray:
 
 
 def _merged(points: np.ndarray, scores: np.ndarray) -> list[np.ndarray]:
-    """Of detections (N, 6, 2), the best first, each averaged by score with those that overlap it: weighted non-maximum suppression."""
+    """Of detections (N, 6, 2) the best, averaged by score with those that overlap it, then the best of the rest, and so on."""
     low, high = points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2
     areas, left, merged = (high - low).prod(axis=1), np.ones(len(scores), bool), []
     while left.any():

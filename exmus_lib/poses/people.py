@@ -18,7 +18,7 @@ CLEARLY = 2.0  # another person is chosen when moving so many times as much
 
 @dataclass
 class Sightings:
-    """Where one person was found: numbers of samples, joints (J, 6: image, world, visibility), and sides of the regions in pixels."""
+    """Where one person was found: numbers of samples, joints (J, 6: image, world, visibility), sides of the regions."""
 
     samples: list[int] = field(default_factory=list)
     joints: list[np.ndarray] = field(default_factory=list)
@@ -52,16 +52,20 @@ class People:
 
     def __call__(self, picture: np.ndarray) -> None:
         """Note the joints of all who are seen in the next picture."""
-        lost = [number for number in list(self._followed) if not self._follow(picture, number)]
+        for number in list(self._followed):
+            self._follow(picture, number)
         self._drop_doubles()
-        # What was followed for a moment was nobody: it would be found and lost again at every sample.
-        missed = any(len(self.sightings[number].samples) >= LOOK for number in lost)
-        if not self._followed or missed or self._sample >= self._looked + LOOK:
+        if not self._followed or self._missed() or self._sample >= self._looked + LOOK:
             self._look(picture)
             self._drop_doubles()
         self._sample += 1
 
-    def _follow(self, picture: np.ndarray, number: int) -> bool:
+    def _missed(self) -> bool:
+        """Whether somebody was lost a moment ago; what was followed for a moment only was nobody."""
+        recent = [number for number, (sample, _) in self._lost.items() if self._sample - sample <= BACK]
+        return any(len(self.sightings[number].samples) >= LOOK for number in recent)
+
+    def _follow(self, picture: np.ndarray, number: int) -> None:
         region = self._followed[number].region
         pose = self.network.follow(picture, self._followed[number])
         if pose is None:
@@ -69,7 +73,6 @@ class People:
             del self._followed[number]
         else:
             self.sightings[number].add(self._sample, pose, region.side)
-        return pose is not None
 
     def _look(self, picture: np.ndarray) -> None:
         """Follow who is found where nobody is followed, the biggest first; one clearly bigger takes the place of the smallest."""
@@ -143,7 +146,7 @@ def chosen(sightings: list[Sightings], shot: np.ndarray, longest: int) -> np.nda
 
 
 def _movement(seen: Sightings, first: int, last: int, longest: int) -> np.ndarray:
-    """How much a person moves at each sample of a shot (last - first,): metres around the hips, times visibility and share of the picture."""
+    """How much a person moves at each sample of a shot (last - first,): metres around the hips, by visibility and size."""
     samples, joints = np.array(seen.samples) - first, np.stack(seen.joints)
     steps = np.full(joints.shape[:2], SWAY)
     if len(joints) > STRIDE:

@@ -14,7 +14,7 @@ SIDE = 640  # pixels of the longer side at most; the networks see 256 of the par
 
 
 def pictures(video: Path) -> Iterator[tuple[float, np.ndarray]]:
-    """The pictures shown at 0, 1 / RATE, 2 / RATE ... seconds, (height, width, 3) uint8 RGB, and the share of the video done with each.
+    """The share of the video done, and the picture (height, width, 3) uint8 RGB, at 0, 1 / RATE, 2 / RATE ... seconds.
 
     Upright, with square pixels, the longer side scaled down to SIDE. One is held at a time. Raises VideoError.
     """
