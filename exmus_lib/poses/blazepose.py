@@ -4,6 +4,9 @@ The two networks and their constants (anchors, regions, filters) are MediaPipe's
 several people where MediaPipe's follows one.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -148,8 +151,9 @@ def _network(path: Path):
     """A .tflite file as a function from a picture (side, side, 3) float32 to its outputs."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    with _quiet():
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
     (given,), outputs = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(picture: np.ndarray) -> list[np.ndarray]:
@@ -158,6 +162,19 @@ def _network(path: Path):
         return [interpreter.get_tensor(output["index"]) for output in outputs]
 
     return run
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps from the screen what LiteRT writes there past Python when it starts; what goes wrong it raises."""
+    screen = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(screen, 2)
+        os.close(screen)
 
 
 @cache
