@@ -28,11 +28,14 @@ def test_anchors_are_as_many_as_the_detector_has_boxes():
     assert anchors.shape == (2254, 2) and anchors[0] == pytest.approx([0.5 / 28, 0.5 / 28])
 
 
-def test_overlapping_detections_are_averaged_by_score_and_others_left_out():
+def test_overlapping_detections_are_averaged_by_score_and_others_follow():
     box = np.zeros((3, 6, 2))
     box[:, 1] = 0.2
     box[:, 0] = [[0.5, 0.5], [0.52, 0.5], [0.1, 0.1]]
-    assert blazepose._merged(box, np.array([0.9, 0.6, 0.8]))[0] == pytest.approx([(0.9 * 0.5 + 0.6 * 0.52) / 1.5, 0.5])
+    first, second = blazepose._merged(box, np.array([0.9, 0.6, 0.8]))
+    assert first[0] == pytest.approx([(0.9 * 0.5 + 0.6 * 0.52) / 1.5, 0.5])
+    assert second[0] == pytest.approx([0.1, 0.1])
+    assert blazepose._merged(box[:0], np.zeros(0)) == []
 
 
 def test_the_filter_holds_what_stands_still_and_lets_fast_movement_through():

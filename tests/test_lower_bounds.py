@@ -9,7 +9,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 SCRIPT = """
-import exmus_lib.pictures.explorer, exmus_lib.scores.terminal
+import ai_edge_litert.interpreter
+import exmus_lib.pictures.explorer, exmus_lib.poses.estimate, exmus_lib.scores.terminal
 from exmus_lib.networks import fit
 from exmus_lib.videos.prepare import prepare
 run = fit.train(prepare("sample", "smoke"), "x3d_s", "exercise", "smoke")

@@ -1,9 +1,12 @@
-"""BlazePose full (Bazarevsky et al. 2020), detector and landmarks, run by LiteRT: joints of one person through a video.
+"""BlazePose full (Bazarevsky et al. 2020), detector and landmarks, run by LiteRT: people in frames, and their joints.
 
-The two networks and their constants (anchors, regions, filters) are MediaPipe's; this is its graph in NumPy. The first step
-towards real people: nothing calls it yet, and ai-edge-litert, which it needs, is not among the requirements yet.
+The two networks and their constants (anchors, regions, filters) are MediaPipe's; this is its graph in NumPy, and follows
+several people where MediaPipe's follows one.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,48 +65,42 @@ class Pose:
     world: np.ndarray
 
 
-class BlazePose:
-    """Follows one person through the frames of a video: call it with each RGB frame (height, width, 3) uint8 in order.
+class Person:
+    """Somebody who is followed through the frames of a video: the region to look in next, and what smooths the joints."""
 
-    `detector` and `landmarks` are the .tflite files (poses.files). One object for one video; not shared between threads.
+    def __init__(self, region: Region):
+        self.region = region
+        # Smaller cut-offs smooth more; the second number lets fast movements through.
+        self.body, self.centre, self.metres = OneEuro(0.05, 80.0), OneEuro(0.01, 10.0), OneEuro(0.1, 40.0)
+        self.visibility: np.ndarray | None = None
+
+
+class BlazePose:
+    """Finds people in RGB frames (height, width, 3) uint8, and follows each from frame to frame.
+
+    `detector` and `landmarks` are the .tflite files (poses.files). Not shared between threads.
     """
 
     def __init__(self, detector: Path, landmarks: Path):
         self._detect, self._landmarks = _network(detector), _network(landmarks)
-        self.reset()
 
-    def reset(self) -> None:
-        """Forget the person: another video, or a cut in this one."""
-        self._region: Region | None = None
-        # Smaller cut-offs smooth more; the second number lets fast movements through.
-        self._filters = OneEuro(0.05, 80.0), OneEuro(0.01, 10.0), OneEuro(0.1, 40.0)
-        self._visibility: np.ndarray | None = None
-
-    def __call__(self, frame: np.ndarray) -> Pose | None:
-        """The pose in the next frame; None where nobody is found."""
-        region = self._region or self._find(frame)
-        pose = region and self._follow(frame, region)
-        if not pose:
-            self.reset()
-        return pose
-
-    def _find(self, frame: np.ndarray) -> Region | None:
-        """The region of the best detection in the whole frame."""
+    def find(self, frame: np.ndarray) -> list[Person]:
+        """All whom the detector finds in the whole frame, the surest first."""
         height, width = frame.shape[:2]
         whole = Region(width / 2, height / 2, max(height, width), 0.0)
         boxes, scores = self._detect(whole.cut(frame, DETECTOR_SIDE, cv2.BORDER_CONSTANT) / np.float32(127.5) - 1)
         scores = expit(np.clip(scores[0, :, 0], -100, 100))
         good = scores >= MIN_SCORE
-        if not good.any():
-            return None
         points = boxes[0, good].reshape(-1, 6, 2) / DETECTOR_SIDE
         points[:, [0, 2, 3, 4, 5]] += _anchors()[good, None]  # centre and keypoints; the second pair is the size
-        best = _merged(points, scores[good])
-        start, end = (best[2:4] - 0.5) * whole.side + [whole.x, whole.y]
-        return Region.around(start, end)
+        hips_and_circle = (
+            (person[2:4] - 0.5) * whole.side + [whole.x, whole.y] for person in _merged(points, scores[good])
+        )
+        return [Person(Region.around(hips, circle)) for hips, circle in hips_and_circle]
 
-    def _follow(self, frame: np.ndarray, region: Region) -> Pose | None:
-        """The pose in a region, smoothed; the next frame's region lies around it."""
+    def follow(self, frame: np.ndarray, person: Person) -> Pose | None:
+        """The pose of a person in the next frame, smoothed; None where nobody is left in the region."""
+        region = person.region
         view = region.cut(frame, LANDMARK_SIDE, cv2.BORDER_REPLICATE) / np.float32(255)
         landmarks, presence, _, heatmap, world = self._landmarks(view)
         if presence[0, 0] < MIN_SCORE:
@@ -117,14 +114,13 @@ class BlazePose:
         world = world.reshape(39, 3)[:33].copy()
         world[:, :2] = world[:, :2] @ turn
         visibility = expit(landmarks[:33, 3])
-        before = visibility if self._visibility is None else self._visibility
-        self._visibility = 0.1 * visibility + 0.9 * before
-        body, centre, metres = self._filters
+        before = visibility if person.visibility is None else person.visibility
+        person.visibility = 0.1 * visibility + 0.9 * before
         scale = 0.5 / np.hypot(*(image[34, :2] - image[33, :2]))
-        joints = body(image[:33], scale)
-        hips, circle = centre(image[33:35, :2], scale)
-        self._region = Region.around(hips, circle)
-        return Pose(np.column_stack([joints, self._visibility]), metres(world, 1.0))
+        joints = person.body(image[:33], scale)
+        hips, circle = person.centre(image[33:35, :2], scale)
+        person.region = Region.around(hips, circle)
+        return Pose(np.column_stack([joints, person.visibility]), person.metres(world, 1.0))
 
 
 class OneEuro:
@@ -155,8 +151,9 @@ def _network(path: Path):
     """A .tflite file as a function from a picture (side, side, 3) float32 to its outputs."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    with _quiet():
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
     (given,), outputs = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(picture: np.ndarray) -> list[np.ndarray]:
@@ -165,6 +162,19 @@ def _network(path: Path):
         return [interpreter.get_tensor(output["index"]) for output in outputs]
 
     return run
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps from the screen what LiteRT writes there past Python when it starts; what goes wrong it raises."""
+    screen = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(screen, 2)
+        os.close(screen)
 
 
 @cache
@@ -177,14 +187,18 @@ def _anchors() -> np.ndarray:
     return np.concatenate(centres).astype(np.float32)
 
 
-def _merged(points: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The best of detections (N, 6, 2), averaged by score with those that overlap it (weighted non-maximum suppression)."""
+def _merged(points: np.ndarray, scores: np.ndarray) -> list[np.ndarray]:
+    """Of detections (N, 6, 2) the best, averaged by score with those that overlap it, then the best of the rest, and so on."""
     low, high = points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2
-    best = scores.argmax()
-    shared = np.clip(np.minimum(high, high[best]) - np.maximum(low, low[best]), 0, None).prod(axis=1)
-    areas = (high - low).prod(axis=1)
-    near = shared / (areas + areas[best] - shared) > 0.3
-    return np.average(points[near], axis=0, weights=scores[near])
+    areas, left, merged = (high - low).prod(axis=1), np.ones(len(scores), bool), []
+    while left.any():
+        best = np.where(left, scores, -1).argmax()
+        shared = np.clip(np.minimum(high, high[best]) - np.maximum(low, low[best]), 0, None).prod(axis=1)
+        near = left & (shared / (areas + areas[best] - shared) > 0.3)
+        near[best] = True  # a box without area, too, comes to an end
+        merged.append(np.average(points[near], axis=0, weights=scores[near]))
+        left &= ~near
+    return merged
 
 
 def _refined(places: np.ndarray, heatmap: np.ndarray) -> np.ndarray:

@@ -25,8 +25,8 @@ class Track:
     `image` (T, J, 2) are x and y in pixels of the upright picture with square pixels, y down; `world` (T, J, 3) metres around the
     middle of the hips, x right, y down and z away from the camera; `visibility` (T, J) from 0 to 1; J are the joints of BODY.
     `found` (T,) says where a person was found (elsewhere the joints are NaN), `shot` (T,) counts the camera's views of an edited
-    video from 0, `times` (T,) are seconds, `size` height and width of the picture in pixels, `people` the most that were seen at
-    once.
+    video from 0, and within one a change to another person, `times` (T,) are seconds, `size` height and width of the picture in
+    pixels, `people` the most that were seen at once.
     """
 
     image: np.ndarray

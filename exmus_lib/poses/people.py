@@ -1,0 +1,166 @@
+"""Who is followed through a video: several people at once, and of them the one that moves most."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from exmus_lib.poses.blazepose import BlazePose, Person, Pose, Region
+from exmus_lib.poses.track import OF_BLAZEPOSE, RATE
+
+MOST = 3  # followed at once: each costs a run of the landmark network at every sample
+LOOK = RATE  # samples between looks for people who came in; the detector costs as much as following one
+BACK = 2 * RATE  # samples after which somebody who was lost is somebody new
+SWAY = 0.05  # metres of movement that everybody has: of people who stand still the biggest is chosen
+STRIDE = 3  # samples over which movement is measured: jitter does not add up over them, movement does
+SPAN = 10 * RATE  # samples over which movement is compared: a set's rest must not hand over to who walks by
+CLEARLY = 2.0  # another person is chosen when moving so many times as much
+
+
+@dataclass
+class Sightings:
+    """Where one person was found: numbers of samples, joints (J, 6: image, world, visibility), sides of the regions."""
+
+    samples: list[int] = field(default_factory=list)
+    joints: list[np.ndarray] = field(default_factory=list)
+    sides: list[float] = field(default_factory=list)
+
+    def add(self, sample: int, pose: Pose, side: float) -> None:
+        self.samples.append(sample)
+        self.sides.append(side)
+        self.joints.append(
+            np.column_stack([pose.image[:, :2], pose.world, pose.image[:, 3]])[OF_BLAZEPOSE].astype(np.float32)
+        )
+
+    def take_back(self) -> None:
+        for values in (self.samples, self.joints, self.sides):
+            values.pop()
+
+
+class People:
+    """Follows up to MOST people: call it with each picture in order; `sightings` holds a list entry for each person seen."""
+
+    def __init__(self, network: BlazePose):
+        self.network, self.sightings = network, []
+        self._sample, self._looked = 0, -LOOK
+        self.forget()
+
+    def forget(self) -> None:
+        """Nobody is followed any more: the picture was cut."""
+        self._followed: dict[int, Person] = {}
+        self._lost: dict[int, tuple[int, Region]] = {}  # number of the person to sample and region of the last sight
+        self._looked = -LOOK
+
+    def __call__(self, picture: np.ndarray) -> None:
+        """Note the joints of all who are seen in the next picture."""
+        for number in list(self._followed):
+            self._follow(picture, number)
+        self._drop_doubles()
+        if not self._followed or self._missed() or self._sample >= self._looked + LOOK:
+            self._look(picture)
+            self._drop_doubles()
+        self._sample += 1
+
+    def _missed(self) -> bool:
+        """Whether somebody was lost a moment ago; what was followed for a moment only was nobody."""
+        recent = [number for number, (sample, _) in self._lost.items() if self._sample - sample <= BACK]
+        return any(len(self.sightings[number].samples) >= LOOK for number in recent)
+
+    def _follow(self, picture: np.ndarray, number: int) -> None:
+        region = self._followed[number].region
+        pose = self.network.follow(picture, self._followed[number])
+        if pose is None:
+            self._lost[number] = self._sample, region
+            del self._followed[number]
+        else:
+            self.sightings[number].add(self._sample, pose, region.side)
+
+    def _look(self, picture: np.ndarray) -> None:
+        """Follow who is found where nobody is followed, the biggest first; one clearly bigger takes the place of the smallest."""
+        self._looked = self._sample
+        for person in sorted(self.network.find(picture), key=lambda person: -person.region.side):
+            region = person.region
+            if any(near(region, other.region) for other in self._followed.values()):
+                continue
+            if len(self._followed) == MOST:
+                smallest = min(self._followed, key=lambda number: self._followed[number].region.side)
+                if region.side < 1.5 * self._followed[smallest].region.side:
+                    continue
+                self._lost[smallest] = self._sample, self._followed.pop(smallest).region
+            number = self._number(region)
+            self._followed[number] = person
+            self._follow(picture, number)
+
+    def _number(self, region: Region) -> int:
+        """That of a person who was lost here a moment ago, or a new one."""
+        for number, (sample, last) in list(self._lost.items()):
+            if self._sample - sample > BACK:
+                del self._lost[number]
+            elif near(region, last, 0.5):
+                del self._lost[number]
+                return number
+        self.sightings.append(Sightings())
+        return len(self.sightings) - 1
+
+    def _drop_doubles(self) -> None:
+        """Of two whose joints lie on one another the later one is dropped, and what was just seen of it."""
+        numbers = list(self._followed)
+        for later in numbers[1:]:
+            others = [n for n in numbers[: numbers.index(later)] if n in self._followed]
+            if any(self._same(self.sightings[n], self.sightings[later]) for n in others):
+                del self._followed[later]
+                self.sightings[later].take_back()
+
+    @staticmethod
+    def _same(one: Sightings, other: Sightings) -> bool:
+        apart = np.linalg.norm(one.joints[-1][:, :2] - other.joints[-1][:, :2], axis=1)
+        return bool(np.median(apart) < 0.06 * min(one.sides[-1], other.sides[-1]))
+
+
+def near(one: Region, other: Region, share: float = 0.25) -> bool:
+    """Whether two regions are about the same: centres closer than a share of the smaller side, sides alike."""
+    sides = sorted((one.side, other.side))
+    return np.hypot(one.x - other.x, one.y - other.y) < share * sides[0] and sides[1] < 1.6 * sides[0]
+
+
+def chosen(sightings: list[Sightings], shot: np.ndarray, longest: int) -> np.ndarray:
+    """The number of the person to keep at each sample (T,), -1 where there is nobody: who moves most, seen big.
+
+    `shot` (T,) counts the camera's views, `longest` is the picture's longer side in pixels. Movement is compared over SPAN
+    samples and a shot's mean, and another is chosen only when that moves CLEARLY more: nobody is left for a rest.
+    """
+    who = np.full(len(shot), -1)
+    for number in np.unique(shot):
+        first, last = np.searchsorted(shot, number), np.searchsorted(shot, number, "right")
+        there = [n for n, s in enumerate(sightings) if s.samples and first <= s.samples[0] < last]
+        if there:
+            scores = np.stack([_movement(sightings[n], first, last, longest) for n in there])
+            window = np.ones(SPAN) / SPAN
+            smooth = np.stack([np.convolve(score, window)[SPAN // 2 :][: last - first] for score in scores])
+            smooth += 0.25 * scores.mean(axis=1, keepdims=True)
+            best = int(smooth[:, 0].argmax())
+            for sample in range(last - first):
+                rival = int(smooth[:, sample].argmax())
+                best = rival if smooth[rival, sample] > CLEARLY * smooth[best, sample] else best
+                who[first + sample] = there[best]
+    return who
+
+
+def _movement(seen: Sightings, first: int, last: int, longest: int) -> np.ndarray:
+    """How much a person moves at each sample of a shot (last - first,): metres around the hips, by visibility and size."""
+    samples, joints = np.array(seen.samples) - first, np.stack(seen.joints)
+    steps = np.full(joints.shape[:2], SWAY)
+    if len(joints) > STRIDE:
+        straight = (samples[STRIDE:] - samples[:-STRIDE] == STRIDE)[:, None]
+        moved = np.linalg.norm(joints[STRIDE:, :, 2:5] - joints[:-STRIDE, :, 2:5], axis=2)
+        steps[STRIDE:] += np.where(straight, moved, 0)
+    score = np.zeros(last - first)
+    area = np.minimum(np.array(seen.sides) / longest, 1) ** 2
+    score[samples] = area * (joints[:, :, 5] * steps).mean(axis=1)
+    return score
+
+
+def most_at_once(sightings: list[Sightings], samples: int) -> int:
+    """The most people seen in one picture; whoever was seen for less than half a second does not count."""
+    lasting = [seen.samples for seen in sightings if len(seen.samples) >= RATE // 2]
+    counts = np.bincount(np.concatenate([np.empty(0, int), *lasting]), minlength=max(samples, 1))
+    return int(counts.max())
