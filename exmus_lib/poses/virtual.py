@@ -1,16 +1,69 @@
 """Virtual clips: the exact joints of rendered movements, without a pixel; project.py makes of them what an estimator sees."""
 
-import numpy as np
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
+from tqdm.auto import tqdm
+
+from exmus_lib.labels import Labels
+from exmus_lib.poses.features import SAMPLES, Joints
+from exmus_lib.poses.project import Conditions, observe
+from exmus_lib.poses.track import RATE
+from exmus_lib.sample.body import draw_person
 from exmus_lib.sample.mesh import unit
+from exmus_lib.sample.movements import MOVEMENTS
+from exmus_lib.sample.movements.tempo import tempo
+from exmus_lib.sample.movements.variants import VARIANTS
 from exmus_lib.sample.skeleton import Skeleton
 
-SECONDS, DENSE = 9.0, 20  # of a movement, and samples a second: clips are cut out of it at other tempi
+IDLE = "no exercise"  # what the variants show that belong to none
+IDLE_SHARE = 0.12  # of the clips
+SECONDS, DENSE = 9.0, 20  # of a performance, and its samples a second: clips are cut out of it at other tempi
 AVERAGE = 1.75  # metres: everybody is scaled to this height, as no camera tells how tall somebody is
+SHORT = 0.4  # share of clips that are shorter than SAMPLES, down to SHORTEST
+SHORTEST = 12
+
+
+@dataclass(frozen=True)
+class Performances:
+    """Exact joints (N, SECONDS * DENSE, J, 3) float16 in metres, x to the front, y left, z up; for each of the N its exercise (or
+    IDLE), the directions in degrees (N, 2) from which it is filmed, and its share (N,) of the clips."""
+
+    joints: np.ndarray
+    exercises: np.ndarray
+    view: np.ndarray
+    share: np.ndarray
+
+
+def perform(labels: Labels, each: int, seed: int = 0, idle: bool = True, progress: bool = True) -> Performances:
+    """`each` performances, by other people, of each way (MOVEMENTS and VARIANTS) to do an exercise of the labels; `idle`: of what
+    is no exercise, too. All exercises have equal shares. Raises ValueError where the labels have none that can be performed."""
+    ways = {name: (labels.exercise_of(name), way, 1.0) for name, way in MOVEMENTS.items() if not labels.unknown([name])}
+    ways = {name: way for name, way in ways.items() if way[0]}
+    for name, way in VARIANTS.items():
+        if way.exercise in labels.exercises or (idle and way.exercise is None):
+            ways[f"{name}, a variant"] = (way.exercise or IDLE, way, way.weight)
+    if not ways:
+        raise ValueError(f"none of these exercises can be performed virtually: {', '.join(labels.exercises)}")
+    total = {exercise: sum(w for e, _, w in ways.values() if e == exercise) for exercise, _, _ in ways.values()}
+    times = np.arange(int(SECONDS * DENSE)) / DENSE
+    rows = []
+    for place, (exercise, way, weight) in enumerate(
+        tqdm(ways.values(), "performing", leave=False, disable=not progress)
+    ):
+        for number in range(each):
+            rng = np.random.default_rng([seed, place, number])
+            person, _ = draw_person(rng)
+            skeleton = way.perform(person, tempo(times, way.seconds, rng), rng).skeleton
+            share = weight / total[exercise] / each * (IDLE_SHARE * len(total) if exercise == IDLE else 1.0)
+            rows.append((body_joints(skeleton).astype(np.float16), exercise, way.view, share))
+    joints, exercises, view, share = map(np.array, zip(*rows, strict=True))
+    return Performances(joints, exercises, view.astype(float), share / share.sum())
 
 
 def body_joints(skeleton: Skeleton) -> np.ndarray:
-    """The joints of BODY (T, 19, 3) in metres: x to the front, y to the left, z up."""
+    """The joints of track.BODY (T, J, 3), of a person scaled to AVERAGE height."""
     scale = skeleton.proportions.height / AVERAGE
     frames = len(skeleton.torso.neck)
     ahead, left, up = (np.broadcast_to(skeleton.head[:, :, k], (frames, 3)) for k in range(3))
@@ -24,4 +77,28 @@ def body_joints(skeleton: Skeleton) -> np.ndarray:
     tips = ankles + scale * 0.05 * sole + 1.15 * skeleton.proportions.foot * toes
     pairs = [skeleton.shoulders, skeleton.elbows, skeleton.wrists, skeleton.hips, knees, ankles, heels, tips]
     pairs = [np.broadcast_to(joint, (frames, 2, 3)) for joint in pairs]
-    return np.concatenate([np.stack([nose, *ears], axis=1), *pairs], axis=1)
+    return np.concatenate([np.stack([nose, *ears], axis=1), *pairs], axis=1) / scale
+
+
+def clips(
+    performances: Performances, batch: int, rng: np.random.Generator, how: Conditions = Conditions()
+) -> Iterator[tuple[Joints, np.ndarray, np.ndarray]]:
+    """Batches without end: joints as an estimator sees them, mask (batch, SAMPLES), and the exercises (batch,)."""
+    while True:
+        chosen = rng.choice(len(performances.share), batch, p=performances.share)
+        joints = cut_out(performances.joints, chosen, rng)
+        lengths = np.where(rng.random(batch) < SHORT, rng.integers(SHORTEST, SAMPLES + 1, batch), SAMPLES)
+        mask = np.arange(SAMPLES) < lengths[:, None]
+        yield observe(joints, performances.view[chosen], rng, how), mask, performances.exercises[chosen]
+
+
+def cut_out(joints: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """SAMPLES samples of the chosen performances from a time and at a tempo drawn by chance: (B, SAMPLES, J, 3) float32."""
+    step = np.exp(rng.uniform(-0.3, 0.3, len(chosen))) * DENSE / RATE
+    last = joints.shape[1] - 1
+    start = rng.random(len(chosen)) * np.maximum(last - (SAMPLES - 1) * step, 0)
+    place = np.minimum(start[:, None] + np.arange(SAMPLES) * step[:, None], last - 1e-3)
+    before = place.astype(int)
+    share = (place - before)[..., None, None].astype(np.float32)
+    rows = chosen[:, None]
+    return joints[rows, before].astype(np.float32) * (1 - share) + joints[rows, before + 1].astype(np.float32) * share
