@@ -61,7 +61,7 @@ def test_bones_keep_their_length_and_bodies_stay_over_the_floor(name):
         ):
             np.testing.assert_allclose(bone, share, rtol=0.01)
         knees = angle(s.hips, s.knees, s.ankles)
-        assert 30 < knees.min() and elbow(s).min() > 15
+        assert 30 < knees.min() and elbow(s).min() > 18
         assert length(joints[1:], joints[:-1]).max() < 0.4  # no joint jumps within a twelfth of the way
 
 
@@ -85,7 +85,7 @@ def test_in_a_pull_up_the_body_rises_and_in_a_hanging_leg_raise_the_legs_do():
         assert way_of(s.hips).min() > 0.3 and np.ptp(elbow(s), axis=0).min() > 30
     for s in draws("hanging leg raise"):
         assert np.ptp(s.grips, axis=0).max() < 0.03
-        assert np.ptp(elbow(s), axis=0).max() < 20 and np.ptp(s.shoulders, axis=0).max() < 0.1
+        assert np.ptp(elbow(s), axis=0).max() < 30 and np.ptp(s.shoulders, axis=0).max() < 0.1
         assert way_of(s.knees).max() > 0.2
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from exmus_lib.sample.movements.machines import below
 from exmus_lib.sample.movements.scene import Scene, arm_height, mix
-from exmus_lib.sample.movements.variants.common import either, gaze, leg
+from exmus_lib.sample.movements.variants.common import either, folded, gaze, leg
 from exmus_lib.sample.skeleton import SHOULDER_LEVEL, Proportions, assemble, pair, point, torso, turn
 
 
@@ -16,7 +16,9 @@ def pull_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     bar, half = rng.uniform(1.34, 1.45) * p.height, rng.uniform(0.45, 2.2) * p.shoulder
     pitch = mix(rng.uniform(-6, 6), rng.uniform(-28, 2), u)
     hang = arm_height(p, abs(half - p.shoulder)) * rng.uniform(0.9, 1.0) + 0.022 * p.height
-    shoulder = point(mix(0.0, -rng.uniform(0.02, 0.2), u), 0.0, bar - mix(hang, rng.uniform(0.0, 0.2), u))
+    behind = rng.uniform(0.02, 0.2)
+    nearest = np.sqrt(max(folded(p) ** 2 - (half - p.shoulder) ** 2 - behind**2, 0)) + 0.03
+    shoulder = point(mix(0.0, -behind, u), 0.0, bar - mix(hang, max(rng.uniform(0.02, 0.22), nearest), u))
     trunk = torso(
         p, shoulder + SHOULDER_LEVEL * p.spine * below(pitch), turn(pitch), turn(pitch - rng.uniform(0, 8) * u)
     )
