@@ -52,7 +52,8 @@ def front_squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scen
     crossed = rng.random() < 0.3
     half = rng.uniform(-0.7, -0.3) if crossed else rng.uniform(0.75, 1.25)
     bar = trunk.chest(0.12 + 0.02 * p.build, 0.0, rng.uniform(0.02, 0.08))
-    poles = pair(1.0, 0.6 if crossed else rng.uniform(0.0, 0.4), rng.uniform(-0.9, 0.0))
+    poles = pair(1.0, 0.1 if crossed else rng.uniform(0.0, 0.4), rng.uniform(-0.9, 0.0))
+    poles = np.einsum("tij,kj->tki", trunk.axes[:, -3], poles[0])  # they lean with the trunk
     return Scene(
         assemble(p, trunk, unfolded(p, trunk, both(bar, half * p.shoulder)), poles, **legs, head=gaze(rng, pitch))
     )
