@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from exmus_lib import labels
-from exmus_lib.sample.body import draw_person
+from exmus_lib.sample.body import draw_person, flesh
+from exmus_lib.sample.mesh import join
 from exmus_lib.sample.movements.tempo import tempo
 from exmus_lib.sample.movements.variants import VARIANTS
 from exmus_lib.sample.skeleton import Skeleton
@@ -124,6 +125,24 @@ def test_a_push_up_moves_the_shoulders_to_planted_palms_and_a_bench_press_the_fi
         assert np.ptp(s.grips, axis=0).max() < 0.06 and way_of(s.shoulders).max() < -0.1
     for s in draws("flat press"):
         assert np.ptp(s.shoulders, axis=0).max() < 0.06 and way_of(s.grips).min() > 0.15
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_gear_and_flesh_can_be_drawn(name):
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    person, clothes = draw_person(rng)
+    scene = VARIANTS[name].scene(person, WAY[::6], rng)
+    moving = join(flesh(scene.skeleton, clothes) + scene.moving)
+    assert len(moving.vertices) == 3 and np.isfinite(moving.vertices).all()
+    for mesh in scene.fixed:
+        assert len(mesh.vertices) == 1 and np.isfinite(mesh.vertices).all() and mesh.vertices[..., 2].min() > -0.1
+
+
+def test_a_barbell_goes_through_both_fists():
+    rng = np.random.default_rng(5)
+    scene = VARIANTS["floor deadlift"].scene(draw_person(rng)[0], WAY, rng)
+    centre = np.mean([mesh.vertices.mean(1) for mesh in scene.moving[:1]], axis=0)
+    np.testing.assert_allclose(centre, scene.skeleton.grips.mean(1), atol=0.01)
 
 
 def test_tempo_repeats_in_time_between_the_ends_and_sometimes_waits_before_the_start():
