@@ -17,6 +17,7 @@ from exmus_lib.sample.movements.variants.common import (
     spare_hands,
     stand,
     sway,
+    unfolded,
 )  # fmt: skip
 from exmus_lib.sample.skeleton import Proportions, Torso, assemble, pair, point, torso, turn
 
@@ -84,7 +85,7 @@ def overhead(p: Proportions, trunk: Torso, u: np.ndarray, rng: np.random.Generat
     """Fists and poles of a press: u (T, 2), from the height of the shoulders or ears to overhead."""
     low_half, high_half = rng.uniform(1.05, 2.0) * p.shoulder, rng.uniform(0.7, 1.7) * p.shoulder
     low = rng.uniform(-0.02, 0.2) * p.height / 1.75
-    top = arm_height(p, max(abs(high_half - p.shoulder), 0.02), 0.05) * rng.uniform(0.86, 1.0) + 0.02 * p.height
+    top = arm_height(p, max(abs(high_half - p.shoulder), 0.02), 0.05) * rng.uniform(0.88, 1.01) + 0.022 * p.height
     ahead = rng.uniform(-0.1, -0.04) if behind else rng.uniform(0.03, 0.22)
     path = [
         np.stack([mix(a, b, u[:, k]) for k in (0, 1)], axis=1)
@@ -93,7 +94,9 @@ def overhead(p: Proportions, trunk: Torso, u: np.ndarray, rng: np.random.Generat
     offset = np.stack([path[0], 0 * u, path[1]], axis=-1)
     grips = trunk.shoulders + offset
     half = mix(low_half, high_half, u.mean(1))
-    return at_width(grips, half), pair(-0.2 if behind else rng.uniform(0.0, 0.7), rng.uniform(0.15, 0.8), -1.0)
+    return unfolded(p, trunk, at_width(grips, half)), pair(
+        -0.2 if behind else rng.uniform(0.0, 0.7), rng.uniform(0.15, 0.8), -1.0
+    )
 
 
 def standing_press(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:

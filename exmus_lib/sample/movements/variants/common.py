@@ -28,6 +28,18 @@ def jointed(p: Proportions, trunk: Torso, upper: np.ndarray, lower: np.ndarray) 
     return trunk.shoulders + p.upper_arm * upper + (p.forearm + p.grip) * unit(lower), upper
 
 
+def folded(p: Proportions) -> float:
+    """How near a fist comes to its shoulder when the elbow bends as far as it can, to some 145 degrees."""
+    return float(np.sqrt(p.upper_arm**2 + (p.forearm + p.grip) ** 2 - 1.64 * p.upper_arm * (p.forearm + p.grip)))
+
+
+def unfolded(p: Proportions, trunk: Torso, grips: np.ndarray) -> np.ndarray:
+    """The fists (T, 2, 3), moved away from the shoulders where no elbow could bend so far."""
+    offset = grips - trunk.shoulders
+    near = np.linalg.norm(offset, axis=-1, keepdims=True)
+    return trunk.shoulders + offset * np.maximum(1.0, folded(p) / np.maximum(near, 1e-3))
+
+
 def leg(p: Proportions, hips: np.ndarray, thigh, flexion, foot: float) -> dict[str, np.ndarray]:
     """Legs free in the air: `thigh` as in swing(), the knee flexed, `foot` 90 drawn up and 0 pointed."""
     shin = np.asarray(thigh) - flexion

@@ -6,7 +6,7 @@ import numpy as np
 
 from exmus_lib.sample.movements.machines import below
 from exmus_lib.sample.movements.scene import Scene, arm_height, mix
-from exmus_lib.sample.movements.variants.common import either, gaze, leg
+from exmus_lib.sample.movements.variants.common import either, folded, gaze, leg
 from exmus_lib.sample.skeleton import SHOULDER_LEVEL, Proportions, assemble, pair, point, torso, turn
 
 
@@ -16,7 +16,9 @@ def pull_up(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     bar, half = rng.uniform(1.34, 1.45) * p.height, rng.uniform(0.45, 2.2) * p.shoulder
     pitch = mix(rng.uniform(-6, 6), rng.uniform(-28, 2), u)
     hang = arm_height(p, abs(half - p.shoulder)) * rng.uniform(0.9, 1.0) + 0.022 * p.height
-    shoulder = point(mix(0.0, -rng.uniform(0.02, 0.2), u), 0.0, bar - mix(hang, rng.uniform(0.0, 0.2), u))
+    behind = rng.uniform(0.02, 0.2)
+    nearest = np.sqrt(max(folded(p) ** 2 - (half - p.shoulder) ** 2 - behind**2, 0)) + 0.03
+    shoulder = point(mix(0.0, -behind, u), 0.0, bar - mix(hang, max(rng.uniform(0.02, 0.22), nearest), u))
     trunk = torso(
         p, shoulder + SHOULDER_LEVEL * p.spine * below(pitch), turn(pitch), turn(pitch - rng.uniform(0, 8) * u)
     )
@@ -43,7 +45,7 @@ def hanging_leg_raise(p: Proportions, u: np.ndarray, rng: np.random.Generator) -
     pads = rng.random() < 0.45
     hang = arm_height(p, half - p.shoulder) * rng.uniform(0.985, 1.0) + 0.02 * p.height
     pitch = mix(rng.uniform(-6, 6), rng.uniform(-24, 2) * (0.4 if pads else 1.0), u)
-    shoulder = point(rng.uniform(-0.06, 0.0) * u, 0.0, bar - hang)
+    shoulder = point(rng.uniform(-0.06, 0.0) * u * (not pads), 0.0, bar - hang)
     trunk = torso(
         p, shoulder + SHOULDER_LEVEL * p.spine * below(pitch), turn(pitch - rng.uniform(0, 15) * u), turn(pitch)
     )
@@ -94,18 +96,16 @@ def bar_dip(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
 def bench_dip(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     """Hands on the edge of a bench behind the back; legs straight or bent, heels on the floor or a second bench."""
     seat, half = rng.uniform(0.36, 0.56), rng.uniform(0.95, 1.55) * p.shoulder
-    pitch = mix(rng.uniform(-8, 6), rng.uniform(-8, 16), u)
-    top = arm_height(p, half - p.shoulder, 0.12) * rng.uniform(0.95, 1.0)
-    shoulder = point(
-        mix(rng.uniform(0.04, 0.12), rng.uniform(0.1, 0.18), u), 0.0, seat + mix(top, rng.uniform(0.26, 0.45), u)
-    )
-    pelvis = shoulder + SHOULDER_LEVEL * p.spine * below(pitch)
-    pelvis[:, 2] = np.maximum(pelvis[:, 2], p.seat)
-    trunk = torso(p, pelvis, turn(pitch))
+    pitch = mix(rng.uniform(-8, 6), rng.uniform(-8, 14), u)
+    level = SHOULDER_LEVEL * p.spine * below(pitch)
+    top = arm_height(p, half - p.shoulder, 0.2) * rng.uniform(0.97, 1.0)
+    height = np.maximum(seat + mix(top, rng.uniform(0.24, 0.4), u) + level[:, 2], p.seat)
     heels = rng.uniform(0.3, 0.5) if rng.random() < 0.15 else 0.06
-    long = rng.uniform(0.93, 0.985) if heels > 0.1 else rng.choice([rng.uniform(0.64, 0.82), rng.uniform(0.85, 0.985)])
-    fall = pelvis[0, 2] - heels
-    far = pelvis[0, 0] + np.sqrt(max((long * (p.thigh + p.shin)) ** 2 - fall**2, 0.04))
+    long = rng.uniform(0.9, 0.985) if heels > 0.1 else rng.choice([rng.uniform(0.64, 0.82), rng.uniform(0.85, 0.985)])
+    ahead = np.sqrt(np.maximum((long * (p.thigh + p.shin)) ** 2 - (height - heels) ** 2, 0.04))
+    far = rng.uniform(0.1, 0.16) + ahead[u.argmax()]
+    x = np.clip(far - ahead, 0.08, 0.2)  # straight legs swing the hips towards the bench on the way down
+    trunk = torso(p, point(x, 0.0, height), turn(pitch))
     flat = 0.0 if long < 0.83 else rng.uniform(0.5, 1.2)
     legs = dict(
         ankles=pair(far, rng.uniform(0.05, 0.2), heels + (0.02 if flat else 0.03)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from exmus_lib.sample.movements.scene import Scene, arm_height, hip_height, mix
-from exmus_lib.sample.movements.variants.common import both, direction, gaze, jointed
+from exmus_lib.sample.movements.variants.common import both, direction, gaze, jointed, unfolded
 from exmus_lib.sample.skeleton import SHOULDER_LEVEL, Proportions, Torso, assemble, pair, point, torso, turn
 
 
@@ -19,14 +19,15 @@ def lowered(
     deep = p.ankle + p.shin * rng.choice(
         [rng.uniform(0.72, 1.0), rng.uniform(0.52, 0.75), rng.uniform(1.0, 1.4)], p=[0.5, 0.15, 0.35]
     )
-    tilt = np.radians(rng.uniform(4, 40))
+    tilt = np.radians(rng.uniform(22, 40) if deep < p.ankle + 0.85 * p.shin else rng.uniform(4, 36))
     knee = np.array([-0.06 + p.shin * np.sin(tilt) * np.cos(out), p.ankle + p.shin * np.cos(tilt)])
     behind = knee[0] - np.sqrt(max(p.thigh**2 - (deep - knee[1]) ** 2, 0.02)) * np.cos(out)
     height = mix(hip_height(p, 0.04, half - p.hip, rng.uniform(0.985, 0.999)), deep, u)
     x = mix(-0.05, behind, u ** rng.uniform(0.7, 1.1))
     lever = rng.uniform(0.85, 1.35) * p.spine
     lean = np.degrees(np.arcsin(np.clip((rng.uniform(-0.02, 0.05) - x) / lever, 0, 0.9)))
-    pitch = np.clip(lean + mix(rng.uniform(-4, 2), rng.uniform(-4, 8), u), -5, most_lean)
+    thigh = mix(-90.0, np.degrees(np.arcsin(np.clip((knee[1] - deep) / p.thigh, -1, 1))), u)
+    pitch = np.clip(lean + mix(rng.uniform(-4, 2), rng.uniform(-4, 8), u), -5, np.minimum(most_lean, 50 - thigh))
     wink = rng.uniform(-8, 6) * u  # some tuck the pelvis at the bottom
     trunk = torso(p, point(x, 0.0, height), turn(pitch + wink), turn(pitch))
     return (
@@ -41,9 +42,8 @@ def back_squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene
     trunk, legs, pitch = lowered(p, u, rng)
     bar = trunk.chest(-0.1 - 0.01 * p.build, 0.0, rng.uniform(-0.05, 0.04))
     poles = pair(rng.uniform(-0.9, -0.1), 0.1, -1.0)
-    return Scene(
-        assemble(p, trunk, both(bar, rng.uniform(1.15, 2.3) * p.shoulder), poles, **legs, head=gaze(rng, pitch))
-    )
+    grips = unfolded(p, trunk, both(bar, rng.uniform(1.25, 2.3) * p.shoulder))
+    return Scene(assemble(p, trunk, grips, poles, **legs, head=gaze(rng, pitch)))
 
 
 def front_squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -52,8 +52,11 @@ def front_squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scen
     crossed = rng.random() < 0.3
     half = rng.uniform(-0.7, -0.3) if crossed else rng.uniform(0.75, 1.25)
     bar = trunk.chest(0.12 + 0.02 * p.build, 0.0, rng.uniform(0.02, 0.08))
-    poles = pair(1.0, 0.6 if crossed else rng.uniform(0.0, 0.4), rng.uniform(-0.9, 0.0))
-    return Scene(assemble(p, trunk, both(bar, half * p.shoulder), poles, **legs, head=gaze(rng, pitch)))
+    poles = pair(1.0, 0.1 if crossed else rng.uniform(0.0, 0.4), rng.uniform(-0.9, 0.0))
+    poles = np.einsum("tij,kj->tki", trunk.axes[:, -3], poles[0])  # they lean with the trunk
+    return Scene(
+        assemble(p, trunk, unfolded(p, trunk, both(bar, half * p.shoulder)), poles, **legs, head=gaze(rng, pitch))
+    )
 
 
 def goblet_squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -76,9 +79,8 @@ def dumbbell_squat(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> S
             p, trunk, direction(rng.uniform(-8, 6), rng.uniform(4, 14)), direction(rng.uniform(0, 14), 4)
         )
     else:
-        grips = both(
-            trunk.chest(rng.uniform(0.08, 0.16), 0.0, rng.uniform(0.02, 0.12)), rng.uniform(0.9, 1.2) * p.shoulder
-        )
+        held = trunk.chest(rng.uniform(0.1, 0.18), 0.0, rng.uniform(0.02, 0.12))
+        grips = unfolded(p, trunk, both(held, rng.uniform(0.75, 1.2) * p.shoulder))
         poles = pair(0.8, rng.uniform(0.1, 0.7), -1.0)
     return Scene(assemble(p, trunk, grips, poles, **legs, head=gaze(rng, pitch)))
 
@@ -116,9 +118,9 @@ def floor_deadlift(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> S
     grip = rng.uniform(0.05, 0.2) if sumo else rng.uniform(0.3, 0.36) if trap else half + rng.uniform(0.04, 0.2)
     level = SHOULDER_LEVEL * p.spine
     reach = arm_height(p, max(abs(grip - p.shoulder), 0.02), 0.05, 0.99)
-    bottom = rng.choice([0.225, rng.uniform(0.12, 0.25), rng.uniform(0.25, 0.45)], p=[0.5, 0.3, 0.2])
+    bottom = rng.choice([0.225, rng.uniform(0.14, 0.25), rng.uniform(0.25, 0.45)], p=[0.5, 0.3, 0.2])
     lifted = mix(bottom, hip_height(p, 0.03, half - p.hip) + level - reach, u)
-    hips = p.ankle + rng.uniform(1.0 if sumo else 1.08, 1.5 if sumo or trap else 1.72) * p.shin
+    hips = p.ankle + rng.uniform(1.15 if sumo else 1.25, 1.5 if sumo or trap else 1.72) * p.shin
     low = np.degrees(np.arccos(np.clip((bottom + reach - hips) / level, 0.05, 0.78)))
     pitch = mix(low, rng.uniform(-6, 5), u ** rng.uniform(0.9, 1.5))
     ahead = rng.uniform(-0.02, 0.03) if trap else rng.uniform(0.02, 0.08)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from exmus_lib.sample.movements.scene import Scene, arm_height, at_width, mix
-from exmus_lib.sample.movements.variants.common import both, either, leg
+from exmus_lib.sample.movements.variants.common import both, either, leg, unfolded
 from exmus_lib.sample.skeleton import SHOULDER_LEVEL, Proportions, assemble, pair, point, torso, turn
 
 
@@ -30,10 +30,10 @@ def bench_press(p: Proportions, u: np.ndarray, rng: np.random.Generator, sloped:
     low = trunk.chest(rng.uniform(0.1, 0.2), 0.0, -rng.uniform(0.0, 0.2))
     across = max(abs(ends[1] - 1) * p.shoulder, 0.02)
     top = trunk.shoulders.mean(1) + point(
-        rng.uniform(-0.05, 0.1), 0.0, arm_height(p, across, 0.06) * rng.uniform(0.9, 1.02)
+        rng.uniform(-0.05, 0.1), 0.0, arm_height(p, across, 0.06) * rng.uniform(0.92, 1.02) + 0.012 * p.height
     )
     path = low + (top - low) * u[:, None]
-    grips = both(path, mix(*ends, u) * p.shoulder)
+    grips = unfolded(p, trunk, both(path, mix(*ends, u) * p.shoulder))
     flared = rng.uniform(0.3, 1.5) if ends[0] > 1.2 else rng.uniform(0.1, 0.6)
     poles = trunk.axes[:, -3, None, :, 2] * -0.7 + pair(0.0, flared, -0.7)
     head = trunk.axes[:, -3] @ turn(rng.uniform(-12, 20))
@@ -50,7 +50,7 @@ def push_up(p: Proportions, u: np.ndarray, rng: np.random.Generator, kneeling: b
     legs_long = p.thigh if kneeling else p.thigh + 0.985 * p.shin
     length = SHOULDER_LEVEL * p.spine + legs_long
     base = point(0.0, 0.0, 0.06 if kneeling else ankle)
-    top = hand + np.sqrt((0.985 * (p.upper_arm + p.forearm)) ** 2 - (half - p.shoulder) ** 2)
+    top = hand + np.sqrt((0.995 * (p.upper_arm + p.forearm)) ** 2 - (half - p.shoulder) ** 2)
     height = mix(top, hand + rng.choice([rng.uniform(0.12, 0.22), rng.uniform(0.22, 0.34)]), u)
     slope = np.arcsin(np.clip((height - base[:, 2]) / length, -0.6, 0.9))
     along = point(np.cos(slope), 0.0, np.sin(slope))
@@ -140,7 +140,7 @@ def leg_raise(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     if kind == 0:
         palms, along = pair(rng.uniform(-0.05, 0.14), rng.uniform(0.08, 0.3), floor), pair(1.0, 0.1)
     elif kind == 1:
-        back = rng.uniform(0.6, 0.9) * p.height / 1.75
+        back = SHOULDER_LEVEL * p.spine + rng.uniform(0.22, 0.55)
         palms, along = pair(-back, rng.uniform(0.05, 0.2), floor + rng.uniform(0.0, 0.12)), pair(-1.0, 0.0, 0.1)
     else:
         palms, along = pair(-0.42, rng.uniform(0.5, 0.75), floor), pair(0.2, 1.0)
@@ -155,8 +155,8 @@ def twist(p: Proportions, u: np.ndarray, rng: np.random.Generator, feet_up: bool
     lean, swung = -rng.uniform(20, 58), rng.uniform(30, 72)
     yaw = swung * side * rng.uniform(0.6, 1.0)
     trunk = torso(p, point(0.0, 0.0, 0.025 + p.seat) + 0 * u[:, None], turn(lean + 4, 0.1 * yaw), turn(lean, yaw))
-    lifted = rng.uniform(0.06, 0.4) if feet_up else 0.0
-    far = rng.uniform(0.42, 0.8)
+    lifted = rng.uniform(0.06, 0.34) if feet_up else 0.0
+    far = rng.uniform(0.48, 0.8)
     sway = rng.uniform(-0.08, 0.02) * side if lifted else 0 * u  # free legs swing against the arms
     ankles = pair(far, rng.uniform(0.03, 0.16), p.ankle + lifted) + point(0.0, sway, 0.0)[:, None]
     axes = trunk.axes[:, -3]

@@ -15,13 +15,14 @@ from exmus_lib.sample.movements.variants.common import (
     leg,
     sit,
     stand,
+    unfolded,
 )
 from exmus_lib.sample.skeleton import Proportions, Torso, assemble, pair, point, torso, turn
 
 
 def hugged(p: Proportions, trunk: Torso, u: np.ndarray, rng: np.random.Generator, drop: float) -> tuple:
     """Fists and poles of arms that close before the chest like round a tree, fists `drop` of their reach lower."""
-    reach = rng.uniform(0.76, 0.95) * p.arm_reach
+    reach = rng.uniform(0.78, 1.0) * p.arm_reach
     start = rng.uniform(62, 98)
     apart = rng.choice([rng.uniform(0.02, 0.08), rng.uniform(0.08, 0.26)], p=[0.75, 0.25])
     angle = np.radians(mix(start, np.degrees(np.arcsin((apart - p.shoulder) / reach)), u))
@@ -72,10 +73,11 @@ def pulldown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     low = trunk.chest(
         -0.1 if behind else rng.uniform(0.1, 0.24), 0.0, rng.uniform(0.02, 0.25) if behind else rng.uniform(-0.16, 0.2)
     )
-    path = top + (low - top) * u[:, None]
+    grips = unfolded(p, trunk, both(top + (low - top) * u[:, None], half))
     forward = rng.uniform(0.3, 0.9) if half < 0.9 * p.shoulder else rng.uniform(-0.4, 0.4)
     head = turn(mix(-rng.uniform(0, 28), -rng.uniform(-5, 25), u))
-    return Scene(assemble(p, trunk, both(path, half), pair(forward, rng.uniform(0.1, 0.9), -1.0), **legs, head=head))
+    poles = pair(forward, rng.uniform(0.1, 0.9), -1.0)
+    return Scene(assemble(p, trunk, grips, poles, **legs, head=head))
 
 
 def leg_extension(p: Proportions, u: np.ndarray, rng: np.random.Generator, one_leg: bool = False) -> Scene:
