@@ -153,7 +153,10 @@ def test_who_is_lost_for_a_moment_is_the_same_person_and_nobody_takes_the_place(
 
 
 def test_a_rest_hands_nobody_over_and_a_long_absence_does():
-    resting = Gym(lambda i: (200, 300, 300, 0.4 * np.sin(i / 3) * (not 40 < i < 80)), lambda i: (500, 300, 150, i % 2))
+    resting = Gym(
+        lambda i: (200, 300, 300, 0.4 * np.sin(i / 3) * (not 40 < i < 80)),
+        lambda i: (500, 300, 150, 0.4 * np.sin(i / 3)),
+    )
     assert watch(resting, 120)[1] == [200] * 120
     leaving = watch(Gym(lambda i: lifter(200)(i) if i < 100 else None, lifter(500, 200)), 300)[1]
     assert leaving[:90] == [200] * 90 and leaving[-150:] == [500] * 150

@@ -12,8 +12,7 @@ LOOK = RATE  # samples between looks for people who came in; the detector costs 
 BACK = 2 * RATE  # samples after which somebody who was lost is somebody new
 SWAY = 0.05  # metres of movement that everybody has: of people who stand still the biggest is chosen
 STRIDE = 3  # samples over which movement is measured: jitter does not add up over them, movement does
-SPAN = 10 * RATE  # samples over which movement is compared: a set's rest must not hand over to who walks by
-CLEARLY = 2.0  # another person is chosen when moving so many times as much
+HANDOVER = 2 * RATE  # samples of mean movement that each change to another person must gain
 
 
 @dataclass
@@ -125,38 +124,44 @@ def near(one: Region, other: Region, share: float = 0.25) -> bool:
 def chosen(sightings: list[Sightings], shot: np.ndarray, longest: int) -> np.ndarray:
     """The number of the person to keep at each sample (T,), -1 where there is nobody: who moves most, seen big.
 
-    `shot` (T,) counts the camera's views, `longest` is the picture's longer side in pixels. Movement is compared over SPAN
-    samples and a shot's mean, and another is chosen only when that moves CLEARLY more: nobody is left for a rest.
+    `shot` (T,) counts the camera's views, `longest` is the picture's longer side in pixels. Within a shot the most movement
+    in all is kept, less HANDOVER samples of the mean for each change to another: a rest or a passer-by is no reason.
     """
     who = np.full(len(shot), -1)
     for number in np.unique(shot):
         first, last = np.searchsorted(shot, number), np.searchsorted(shot, number, "right")
-        there = [n for n, s in enumerate(sightings) if s.samples and first <= s.samples[0] < last]
+        there = [n for n, seen in enumerate(sightings) if seen.samples and first <= seen.samples[0] < last]
         if there:
-            scores = np.stack([_movement(sightings[n], first, last, longest) for n in there])
-            window = np.ones(SPAN) / SPAN
-            smooth = np.stack([np.convolve(score, window)[SPAN // 2 :][: last - first] for score in scores])
-            smooth += 0.25 * scores.mean(axis=1, keepdims=True)
-            best = int(smooth[:, 0].argmax())
-            for sample in range(last - first):
-                rival = int(smooth[:, sample].argmax())
-                best = rival if smooth[rival, sample] > CLEARLY * smooth[best, sample] else best
-                who[first + sample] = there[best]
+            scores = np.stack([_movement(sightings[n], first, last, longest) for n in there], axis=1)
+            who[first:last] = np.array(there)[_best_path(scores, HANDOVER * scores.max(axis=1).mean())]
     return who
 
 
+def _best_path(scores: np.ndarray, change: float) -> np.ndarray:
+    """The column to be in at each row of scores (T, P) so that their sum, less `change` for each change, is largest (Viterbi)."""
+    total, origins = scores[0], []
+    for row in scores[1:]:
+        best = total.argmax()
+        stays = total >= total[best] - change
+        origins.append(np.where(stays, np.arange(len(row)), best))
+        total = np.where(stays, total, total[best] - change) + row
+    path = [int(total.argmax())]
+    for origin in reversed(origins):
+        path.append(int(origin[path[-1]]))
+    return np.array(path[::-1])
+
+
 def _movement(seen: Sightings, first: int, last: int, longest: int) -> np.ndarray:
-    """How much a person moves at each sample of a shot (last - first,): metres around the hips, by visibility and size."""
+    """How much a person moves at each sample of a shot (last - first,): square metres around the hips, by visibility and size."""
     samples, joints = np.array(seen.samples) - first, np.stack(seen.joints)
-    steps = np.full(joints.shape[:2], SWAY)
+    squares = np.full(joints.shape[:2], SWAY**2)
     if len(joints) > STRIDE:
-        straight = (samples[STRIDE:] - samples[:-STRIDE] == STRIDE)[:, None]
-        moved = np.linalg.norm(joints[STRIDE:, :, 2:5] - joints[:-STRIDE, :, 2:5], axis=2)
-        steps[STRIDE:] += np.where(straight, moved, 0)
-    score = np.zeros(last - first)
-    area = np.minimum(np.array(seen.sides) / longest, 1) ** 2
-    score[samples] = area * (joints[:, :, 5] * steps).mean(axis=1)
-    return score
+        in_a_row = (samples[STRIDE:] - samples[:-STRIDE] == STRIDE)[:, None]
+        steps = joints[STRIDE:, :, 2:5] - joints[:-STRIDE, :, 2:5]
+        squares[STRIDE:] += np.where(in_a_row, (steps**2).sum(axis=2), 0)
+    scores = np.zeros(last - first)
+    scores[samples] = np.minimum(np.array(seen.sides) / longest, 1) ** 2 * (joints[:, :, 5] * squares).mean(axis=1)
+    return scores
 
 
 def most_at_once(sightings: list[Sightings], samples: int) -> int:
