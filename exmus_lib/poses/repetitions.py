@@ -5,11 +5,10 @@ seen for the most part (`SHARE`), or it does not count; whether the video begins
 far end (from the bottom) does not matter. Arms or legs that work in turn count each: left, right are two.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, find_peaks, peak_widths, savgol_filter, sosfiltfilt
+from scipy.signal import butter, find_peaks, savgol_filter, sosfiltfilt
 
 from exmus_lib.poses.track import BODY, RATE, Track
 
@@ -18,7 +17,8 @@ LONGEST_GAP = 1.0  # seconds without a person that are bridged; a longer gap par
 BAND = 0.2, 2.0  # Hz: from a repetition of 5 s to one of 0.5 s, where no exercise is named
 LEAST = 20.0  # degrees that a joint must move: above what the estimator trembles by, below a shallow squat
 SHARE = 0.4  # of the stretch's range that each way, there and back, must have
-RETURN = 0.6  # share of the way at most by which the whole body may end elsewhere than it began
+FEW = 3  # from so many on, repetitions are compared with each other
+STRANGE = 0.8  # share of the way by which the body at the far point may be elsewhere than it usually is there
 
 # Exercise -> the angle that it is about (named for its joint) and whether that is small or large at the far end of the way.
 ANGLES = {
@@ -145,42 +145,49 @@ def _sides(degrees: np.ndarray, weights: np.ndarray) -> list[np.ndarray]:
 
 
 def _rhythm(body: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, int]:
-    """The first principal component of the body's angles (T, K) within `BAND`, and which angle has most of it.
+    """The body's angles (T, K) along their first principal component within `BAND`, and which angle has most of it.
 
     It is scaled so that its range is that of the angle.
     """
     band = sosfiltfilt(butter(2, BAND, "band", fs=RATE, output="sos"), body, axis=0, padlen=min(len(body) - 1, 2 * RATE))
-    weighted = band * shares
-    direction = np.linalg.svd(weighted - weighted.mean(0), full_matrices=False)[2][0]
-    strongest = int(np.abs(direction).argmax())
-    signal = weighted @ direction
-    return signal / (direction[strongest] * shares[strongest]), strongest
+    weighted = (band - band.mean(0)) * shares
+    direction = np.linalg.svd(weighted, full_matrices=False)[2][0]
+    strongest = int((np.abs(direction) * shares).argmax())
+    return (body * shares) @ direction / (direction[strongest] * shares[strongest]), strongest
 
 
-def _ways(signal: np.ndarray, far: str, body: np.ndarray) -> list[tuple[float, float, float]]:
+def _ways(signal: np.ndarray, far: str, body: np.ndarray) -> list[tuple[int, int, int]]:
     """Start, turn and end, in samples, of each way there and back in a signal (T,) in degrees."""
     low, high = np.percentile(signal, [2, 98])
     prominence = max(LEAST, SHARE * (high - low))
     candidates = []
     for sign in (1, -1) if far == "large" else (-1, 1):
-        turns, properties = find_peaks(sign * signal, prominence=prominence)
-        bases = properties["prominences"], properties["left_bases"], properties["right_bases"]
-        _, _, starts, ends = peak_widths(sign * signal, turns, rel_height=0.9, prominence_data=bases)
-        ways = [way for way in zip(starts, turns, ends, strict=True) if _comes_back(body, way)]
-        candidates.append(_alike(ways))
+        turns = find_peaks(sign * signal, prominence=prominence)[0]
+        candidates.append(_alike(_around(sign * signal, turns), body))
     return max(candidates, key=len)  # the far end that the exercise has, unless the other shows one more
 
 
-def _comes_back(body: np.ndarray, way: Sequence[float]) -> bool:
-    """Whether the whole body (T, K) ends as it began, measured by how far it went: not so where somebody sits down or leaves."""
-    start, turn, end = (body[round(sample)] for sample in way)
-    return bool(np.linalg.norm(end - start) <= RETURN * np.linalg.norm(turn - (start + end) / 2))
+def _around(signal: np.ndarray, turns: np.ndarray) -> list[tuple[int, int, int]]:
+    """Each peak of a signal with the samples between which it has left the lowest points beside it, by a tenth of the way."""
+    limits, ways = [0, *turns, len(signal) - 1], []
+    for before, turn, after in zip(limits, turns, limits[2:], strict=False):
+        there, back = signal[before : turn + 1], signal[turn : after + 1]
+        left = np.flatnonzero(there <= there.min() + 0.1 * (signal[turn] - there.min()))[-1]
+        right = np.flatnonzero(back <= back.min() + 0.1 * (signal[turn] - back.min()))[0]
+        ways.append((int(before + left), int(turn), int(turn + right)))
+    return ways
 
 
-def _alike(ways: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
-    """Without those that take much longer or shorter than the usual one."""
-    usual = np.median([end - start for start, _, end in ways]) if ways else 0
-    return [way for way in ways if 0.35 * usual <= way[2] - way[0] <= 2.5 * usual]
+def _alike(ways: list[tuple[int, int, int]], body: np.ndarray) -> list[tuple[int, int, int]]:
+    """Without those that are not like the others, in time or in the whole body's angles (T, K): set-up, a rest, another stance."""
+    if len(ways) < FEW:
+        return ways
+    start, turn, end = np.array(ways).T
+    relative = (end - start) / np.median(end - start)
+    moved = np.linalg.norm(body[turn] - (body[start] + body[end]) / 2, axis=1)
+    strange = np.linalg.norm(body[turn] - np.median(body[turn], axis=0), axis=1) / np.median(moved)
+    kept = (relative > 0.35) & (relative < 2.5) & (strange < STRANGE)
+    return [way for way, keep in zip(ways, kept, strict=True) if keep]
 
 
 def _mirrored(joint: str) -> str:
