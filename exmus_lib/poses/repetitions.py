@@ -1,8 +1,9 @@
 """Repetitions of one exercise, counted from the joints: when each begins, turns and ends, and how far the joint moved.
 
-A repetition is a full way there and back. Of one that the video's start or end cuts, both the way there and the way back must be
-seen for the most part (`SHARE`), or it does not count; whether the video begins at the near end (a squat from standing) or at the
-far end (from the bottom) does not matter. Arms or legs that work in turn count each: left, right are two.
+A repetition is a full way there and back, whether the video begins at the near end (a squat from standing) or at the far end
+(from the bottom). One that the video's start or end cuts counts if both the way there and the way back are seen for a good part
+(`SHARE`). Arms or legs that work in turn count each: left, right are two. What is unlike the other repetitions, as sitting down
+is, does not count.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ BAND = 0.2, 2.0  # Hz: from a repetition of 5 s to one of 0.5 s, where no exerci
 LEAST = 20.0  # degrees that a joint must move: above what the estimator trembles by, below a shallow squat
 SHARE = 0.4  # of the stretch's range that each way, there and back, must have
 FEW = 3  # from so many on, repetitions are compared with each other
-STRANGE = 0.8  # share of the way by which the body at the far point may be elsewhere than it usually is there
+STRANGE = 40.0  # degrees, and half the way, by which a joint at the far point may be elsewhere than it usually is there
 
 # Exercise -> the angle that it is about (named for its joint) and whether that is small or large at the far end of the way.
 ANGLES = {
@@ -53,20 +54,20 @@ TWIST = "left shoulder", "right shoulder", "left wrist", "right wrist", "left hi
 
 @dataclass(frozen=True)
 class Repetition:
-    """Seconds of its start, its far point and its end; lowest and highest degrees of the angle at `joint`."""
+    """Seconds of its start, its end and its far point; lowest and highest degrees of the angle at `joint`, one of `ANGLES`."""
 
     start: float
-    turn: float
     end: float
+    turn: float
     range: tuple[float, float]
     joint: str
 
 
 def repetitions(track: Track, exercise: str | None = None) -> list[Repetition]:
-    """The repetitions in a stretch of one exercise, in order.
+    """The repetitions in a stretch of one exercise, in order, each shot by itself; none where nobody moves or is seen.
 
-    `exercise` chooses the angle (`ANGLES`); for others and None it is the strongest rhythm of the whole body. `range` is then that
-    of the joint that moves most in it.
+    `exercise` chooses the angle (`ANGLES`); for others and None it is the strongest rhythm of the whole body, and `range` that of
+    the joint that moves most in it. Angles come from the joints in space: from in front, a squat bends no knee in the picture.
     """
     found = []
     for piece in _pieces(track):
@@ -90,7 +91,8 @@ def twist(world: np.ndarray) -> np.ndarray:
 
 def _pieces(track: Track) -> list[np.ndarray]:
     """Indices of the samples with a person, parted at cuts and at gaps that are too long to bridge."""
-    seen = np.flatnonzero(track.found & np.isfinite(track.world).all(axis=(1, 2)))
+    known = np.isfinite(track.world).all(axis=(1, 2)) & np.isfinite(track.visibility).all(axis=1)
+    seen = np.flatnonzero(track.found & known)
     if not len(seen):
         return []
     parted = (np.diff(track.times[seen]) > LONGEST_GAP) | (np.diff(track.shot[seen]) != 0)
@@ -99,12 +101,13 @@ def _pieces(track: Track) -> list[np.ndarray]:
 
 def _count(world: np.ndarray, visibility: np.ndarray, seconds: np.ndarray, exercise: str | None) -> list[Repetition]:
     times = np.arange(seconds[0], seconds[-1] + 1e-3, 1 / RATE)
-    if len(times) < 2 * SMOOTHING:
+    if len(times) <= SMOOTHING:
         return []
     angles = {name: _smooth(angle(world, name), seconds, times) for name in TRIPLES}
     weights = {name: _weights(visibility, name) for name in TRIPLES}
     body = np.concatenate([angles[name] for name in WHOLE_BODY], axis=1)
     shares = np.concatenate([weights[name] for name in WHOLE_BODY])
+    stance = (body * shares).reshape(len(times), -1, 2).sum(axis=2)
     name, far = ANGLES.get(exercise, (None, "large"))
     if name == "twist":
         measured = signals = [_smooth(twist(world)[:, None], seconds, times)[:, 0]]
@@ -115,10 +118,11 @@ def _count(world: np.ndarray, visibility: np.ndarray, seconds: np.ndarray, exerc
         name, measured, signals = WHOLE_BODY[strongest // 2], [body[:, strongest]], [rhythm]
     found = []
     for signal, degrees in zip(signals, measured, strict=True):
-        for start, turn, end in _ways(signal, far, body * shares):
-            between = degrees[int(start) : int(np.ceil(end)) + 1]
-            at = [float(np.interp(sample, np.arange(len(times)), times)) for sample in (start, turn, end)]
-            found.append(Repetition(*at, (float(between.min()), float(between.max())), name))
+        for start, turn, end in _ways(signal, far, stance):
+            between = degrees[start : end + 1]
+            if np.ptp(between) >= LEAST:
+                limits = float(between.min()), float(between.max())
+                found.append(Repetition(float(times[start]), float(times[end]), float(times[turn]), limits, name))
     return sorted(found, key=lambda repetition: repetition.turn)
 
 
@@ -131,7 +135,7 @@ def _smooth(values: np.ndarray, seconds: np.ndarray, times: np.ndarray) -> np.nd
 def _weights(visibility: np.ndarray, name: str) -> np.ndarray:
     """How well the left and the right side's angle (2,) is seen over the piece, in all 1: the worst joint of three, squared."""
     sides = [TRIPLES[name], [_mirrored(joint) for joint in TRIPLES[name]]]
-    seen = np.array([np.nanmean(visibility[:, [BODY.index(joint) for joint in side]], axis=0).min() for side in sides])
+    seen = np.array([visibility[:, [BODY.index(joint) for joint in side]].mean(axis=0).min() for side in sides])
     return (seen**2 + 1e-3) / (seen**2 + 1e-3).sum()
 
 
@@ -149,21 +153,23 @@ def _rhythm(body: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, int]:
 
     It is scaled so that its range is that of the angle.
     """
-    band = sosfiltfilt(butter(2, BAND, "band", fs=RATE, output="sos"), body, axis=0, padlen=min(len(body) - 1, 2 * RATE))
+    band = sosfiltfilt(
+        butter(2, BAND, "band", fs=RATE, output="sos"), body, axis=0, padlen=min(len(body) - 1, 2 * RATE)
+    )
     weighted = (band - band.mean(0)) * shares
     direction = np.linalg.svd(weighted, full_matrices=False)[2][0]
     strongest = int((np.abs(direction) * shares).argmax())
     return (body * shares) @ direction / (direction[strongest] * shares[strongest]), strongest
 
 
-def _ways(signal: np.ndarray, far: str, body: np.ndarray) -> list[tuple[int, int, int]]:
+def _ways(signal: np.ndarray, far: str, stance: np.ndarray) -> list[tuple[int, int, int]]:
     """Start, turn and end, in samples, of each way there and back in a signal (T,) in degrees."""
     low, high = np.percentile(signal, [2, 98])
     prominence = max(LEAST, SHARE * (high - low))
     candidates = []
     for sign in (1, -1) if far == "large" else (-1, 1):
         turns = find_peaks(sign * signal, prominence=prominence)[0]
-        candidates.append(_alike(_around(sign * signal, turns), body))
+        candidates.append(_alike(_around(sign * signal, turns), stance))
     return max(candidates, key=len)  # the far end that the exercise has, unless the other shows one more
 
 
@@ -178,15 +184,15 @@ def _around(signal: np.ndarray, turns: np.ndarray) -> list[tuple[int, int, int]]
     return ways
 
 
-def _alike(ways: list[tuple[int, int, int]], body: np.ndarray) -> list[tuple[int, int, int]]:
-    """Without those that are not like the others, in time or in the whole body's angles (T, K): set-up, a rest, another stance."""
+def _alike(ways: list[tuple[int, int, int]], stance: np.ndarray) -> list[tuple[int, int, int]]:
+    """Without those unlike the others in time or in the whole body's angles (T, K): set-up, a rest, another stance."""
     if len(ways) < FEW:
         return ways
     start, turn, end = np.array(ways).T
     relative = (end - start) / np.median(end - start)
-    moved = np.linalg.norm(body[turn] - (body[start] + body[end]) / 2, axis=1)
-    strange = np.linalg.norm(body[turn] - np.median(body[turn], axis=0), axis=1) / np.median(moved)
-    kept = (relative > 0.35) & (relative < 2.5) & (strange < STRANGE)
+    moved = np.median(np.abs(stance[turn] - (stance[start] + stance[end]) / 2), axis=0)
+    strange = np.abs(stance[turn] - np.median(stance[turn], axis=0)) > STRANGE + moved / 2
+    kept = (relative > 0.35) & (relative < 2.5) & ~strange.any(axis=1)
     return [way for way, keep in zip(ways, kept, strict=True) if keep]
 
 
