@@ -48,7 +48,6 @@ TRIPLES = {
     "knee": ("left hip", "left knee", "left ankle"),
     "arms": ("right shoulder", "left shoulder", "left elbow"),
 }
-WHOLE_BODY = ("elbow", "shoulder", "hip", "knee")
 TWIST = "left shoulder", "right shoulder", "left wrist", "right wrist", "left hip", "right hip"
 
 
@@ -105,8 +104,8 @@ def _count(world: np.ndarray, visibility: np.ndarray, seconds: np.ndarray, exerc
         return []
     angles = {name: _smooth(angle(world, name), seconds, times) for name in TRIPLES}
     weights = {name: _weights(visibility, name) for name in TRIPLES}
-    body = np.concatenate([angles[name] for name in WHOLE_BODY], axis=1)
-    shares = np.concatenate([weights[name] for name in WHOLE_BODY])
+    body = np.concatenate([angles[name] for name in TRIPLES], axis=1)
+    shares = np.concatenate([weights[name] for name in TRIPLES])
     stance = (body * shares).reshape(len(times), -1, 2).sum(axis=2)
     name, far = ANGLES.get(exercise, (None, "large"))
     if name == "twist":
@@ -115,7 +114,7 @@ def _count(world: np.ndarray, visibility: np.ndarray, seconds: np.ndarray, exerc
         measured = signals = _sides(angles[name], weights[name])
     else:
         rhythm, strongest = _rhythm(body, shares)
-        name, measured, signals = WHOLE_BODY[strongest // 2], [body[:, strongest]], [rhythm]
+        name, measured, signals = list(TRIPLES)[strongest // 2], [body[:, strongest]], [rhythm]
     found = []
     for signal, degrees in zip(signals, measured, strict=True):
         for start, turn, end in _ways(signal, far, stance):
