@@ -1,7 +1,7 @@
 """The joints of the person in a video, from BlazePose's, and those of all clips of a data set."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
 
@@ -30,9 +30,19 @@ def estimate(
     Where another person is chosen within a shot, the next shot begins. Raises VideoError when the file cannot be read, and
     RuntimeError when BlazePose's files are missing and cannot be fetched (see poses.files).
     """
-    people, is_cut, shots = People(network or BlazePose(*files())), Cuts(), []
-    for share, picture in pictures(video):
-        report(share)
+
+    def reported() -> Iterator[np.ndarray]:
+        for share, picture in pictures(video):
+            report(share)
+            yield picture
+
+    return track_of(reported(), network or loaded(*files()))
+
+
+def track_of(pictures: Iterable[np.ndarray], network: BlazePose) -> Track:
+    """The track of the person who moves most in pictures (height, width, 3) uint8 RGB, RATE a second."""
+    people, is_cut, shots = People(network), Cuts(), []
+    for picture in pictures:
         cut = is_cut(picture)
         if cut:
             people.forget()
@@ -96,12 +106,12 @@ def _estimate_to(network_files: tuple[Path, Path], clip: Path, track: Path) -> s
     """Estimate one clip and keep its track; the reason why it cannot be."""
     cv2.setNumThreads(1)  # the processes share the cores already
     try:
-        estimate(clip, network=_network(*network_files)).save(track)
+        estimate(clip, network=loaded(*network_files)).save(track)
     except (VideoError, FileNotFoundError) as error:
         return str(error)
 
 
 @cache
-def _network(detector: Path, landmarks: Path) -> BlazePose:
+def loaded(detector: Path, landmarks: Path) -> BlazePose:
     """Loaded once in each process."""
     return BlazePose(detector, landmarks)

@@ -41,8 +41,11 @@ class Conditions:
     aspect: float = 0.1  # by how much a picture is stretched
 
 
+USUAL = Conditions()
+
+
 def observe(
-    joints: np.ndarray, view: np.ndarray, rng: np.random.Generator, how: Conditions = Conditions()
+    joints: np.ndarray, view: np.ndarray, rng: np.random.Generator, how: Conditions = USUAL
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image (B, T, J, 2), world (B, T, J, 3) and visibility (B, T, J) of joints (B, T, J, 3), x to the front, y left, z up.
 

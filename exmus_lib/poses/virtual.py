@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from exmus_lib.labels import Labels
 from exmus_lib.poses.features import SAMPLES, Joints
-from exmus_lib.poses.project import Conditions, observe
+from exmus_lib.poses.project import USUAL, Conditions, observe
 from exmus_lib.poses.track import RATE
 from exmus_lib.sample.body import draw_person
 from exmus_lib.sample.mesh import unit
@@ -39,27 +39,45 @@ class Performances:
 def perform(labels: Labels, each: int, seed: int = 0, idle: bool = True, progress: bool = True) -> Performances:
     """`each` performances, by other people, of each way (MOVEMENTS and VARIANTS) to do an exercise of the labels; `idle`: of what
     is no exercise, too. All exercises have equal shares. Raises ValueError where the labels have none that can be performed."""
-    ways = {name: (labels.exercise_of(name), way, 1.0) for name, way in MOVEMENTS.items() if not labels.unknown([name])}
-    ways = {name: way for name, way in ways.items() if way[0]}
-    for name, way in VARIANTS.items():
-        if way.exercise in labels.exercises or (idle and way.exercise is None):
-            ways[f"{name}, a variant"] = (way.exercise or IDLE, way, way.weight)
-    if not ways:
-        raise ValueError(f"none of these exercises can be performed virtually: {', '.join(labels.exercises)}")
-    total = {exercise: sum(w for e, _, w in ways.values() if e == exercise) for exercise, _, _ in ways.values()}
     times = np.arange(int(SECONDS * DENSE)) / DENSE
     rows = []
-    for place, (exercise, way, weight) in enumerate(
-        tqdm(ways.values(), "performing", leave=False, disable=not progress)
-    ):
+    for place, way in enumerate(tqdm(ways(labels, idle), "performing", leave=False, disable=not progress)):
         for number in range(each):
             rng = np.random.default_rng([seed, place, number])
             person, _ = draw_person(rng)
-            skeleton = way.perform(person, tempo(times, way.seconds, rng), rng).skeleton
-            share = weight / total[exercise] / each * (IDLE_SHARE * len(total) if exercise == IDLE else 1.0)
-            rows.append((body_joints(skeleton).astype(np.float16), exercise, way.view, share))
+            skeleton = way.how.perform(person, tempo(times, way.how.seconds, rng), rng).skeleton
+            rows.append((body_joints(skeleton).astype(np.float16), way.exercise, way.how.view, way.share / each))
     joints, exercises, view, share = map(np.array, zip(*rows, strict=True))
     return Performances(joints, exercises, view.astype(float), share / share.sum())
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to do an exercise, or IDLE, and its share of the clips: all exercises have equal shares."""
+
+    name: str
+    exercise: str
+    how: Movement | Variant
+    share: float
+
+
+def ways(labels: Labels, idle: bool = True) -> list[Way]:
+    """All that MOVEMENTS and VARIANTS know of the exercises of the labels, and, with `idle`, of what is none.
+
+    Raises ValueError where they know nothing.
+    """
+    known = [
+        (name, labels.exercise_of(name), how, 1.0) for name, how in MOVEMENTS.items() if not labels.unknown([name])
+    ]
+    known += [(name, how.exercise or IDLE, how, how.weight) for name, how in VARIANTS.items()]
+    known = [row for row in known if row[1] in labels.exercises or (idle and row[1] == IDLE)]
+    total = Counter()
+    for _, exercise, _, weight in known:
+        total[exercise] += weight
+    if not total.keys() - {IDLE}:
+        raise ValueError(f"none of these exercises can be performed virtually: {', '.join(labels.exercises)}")
+    of_all = {exercise: IDLE_SHARE * len(total) if exercise == IDLE else 1.0 for exercise in total}
+    return [Way(name, exercise, how, weight / total[exercise] * of_all[exercise]) for name, exercise, how, weight in known]
 
 
 def body_joints(skeleton: Skeleton) -> np.ndarray:
@@ -81,7 +99,7 @@ def body_joints(skeleton: Skeleton) -> np.ndarray:
 
 
 def clips(
-    performances: Performances, batch: int, rng: np.random.Generator, how: Conditions = Conditions()
+    performances: Performances, batch: int, rng: np.random.Generator, how: Conditions = USUAL
 ) -> Iterator[tuple[Joints, np.ndarray, np.ndarray]]:
     """Batches without end: joints as an estimator sees them, mask (batch, SAMPLES), and the exercises (batch,)."""
     while True:

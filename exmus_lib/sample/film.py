@@ -9,10 +9,13 @@ import cv2
 import numpy as np
 
 from exmus_lib.sample import room
-from exmus_lib.sample.body import draw_person, flesh
+from exmus_lib.sample.body import Clothes, draw_person, flesh
 from exmus_lib.sample.draw import Camera, Light, darken, rasterise
 from exmus_lib.sample.mesh import Mesh, join
-from exmus_lib.sample.movements import MOVEMENTS
+from exmus_lib.sample.movements import MOVEMENTS, Movement
+from exmus_lib.sample.movements.scene import Scene
+from exmus_lib.sample.movements.tempo import tempo
+from exmus_lib.sample.movements.variants import Variant
 
 HANDHELD = 0.65  # share of the videos; the others stand on something
 OVERSAMPLING = 1.25  # drawn larger and reduced by the hand-shake warp: smooth edges
@@ -29,6 +32,11 @@ class Take:
     seconds: float
     width: int
     height: int
+
+    @property
+    def times(self) -> np.ndarray:
+        """Of the frames, in seconds: (T,)."""
+        return np.arange(round(self.seconds * self.fps)) / self.fps
 
 
 def repetitions(times: np.ndarray, shortest: float, longest: float, rng: np.random.Generator) -> np.ndarray:
@@ -81,25 +89,42 @@ def floor_cells(points: np.ndarray) -> np.ndarray:
 
 
 def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The frames of a video, each (height, width, 3) uint8 RGB, upright."""
+    """The frames of a video of the sample, each (height, width, 3) uint8 RGB, upright: the textbook's way, well framed."""
     movement = MOVEMENTS[take.folder]
     person, clothes = draw_person(rng)
-    times = np.arange(round(take.seconds * take.fps)) / take.fps
-    scene = movement.perform(person, repetitions(times, *movement.seconds, rng), rng)
+    scene = movement.perform(person, repetitions(take.times, *movement.seconds, rng), rng)
     azimuth = rng.uniform(*movement.view) * rng.choice([-1, 1])
+    camera = room.place_camera(scene.skeleton.joints().reshape(-1, 3), azimuth, rng, take.width, take.height)
+    yield from pictures(scene, clothes, camera, azimuth, take, rng)
+
+
+def shoot_widely(way: Movement | Variant, take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """The frames of a video as people make it: at any tempo, with pauses, from anywhere, near or far, parts out of view."""
+    person, clothes = draw_person(rng)
+    scene = way.perform(person, tempo(take.times, way.seconds, rng), rng)
+    least, greatest = way.view if rng.random() < 0.65 else (0, 180)
+    azimuth = rng.uniform(least - 15, greatest + 15) * rng.choice([-1, 1])
+    points = scene.skeleton.joints().reshape(-1, 3)
+    camera = room.place_camera_anywhere(points, azimuth, rng, take.width, take.height)
+    yield from pictures(scene, clothes, camera, azimuth, take, rng)
+
+
+def pictures(
+    scene: Scene, clothes: Clothes, camera: Camera, azimuth: float, take: Take, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """A scene in a room, drawn frame by frame through a camera in the direction `azimuth`, held in a hand or not."""
     joints = scene.skeleton.joints()
-    camera = room.place_camera(joints.reshape(-1, 3), azimuth, rng, take.width, take.height)
     light = room.place_light(azimuth, rng)
     moving = join(flesh(scene.skeleton, clothes) + scene.moving)
     still = stage(camera, light, scene.fixed + room.clutter(azimuth, rng), float(joints[..., 2].max()), rng)
     strength = rng.uniform(0.35, 0.6)
     points, colours = still.camera.project(moving.vertices), light.shade(moving)
     dark = fallen(moving, light)
-    warps = shake(times, take, rng) if rng.random() < HANDHELD else None
+    warps = shake(take.times, take, rng) if rng.random() < HANDHELD else None
     image, nearest = still.image.copy(), still.depth.copy()
     window = touched(points, still, moving, light)  # nothing changes outside
     top, bottom, left, right = window
-    for frame in range(len(times)):
+    for frame in range(len(take.times)):
         darken(image, still.image, still.cells, shadow(dark[frame], moving.faces, strength), *window)
         nearest[top:bottom, left:right] = still.depth[top:bottom, left:right]
         rasterise(image, nearest, points[frame], colours[frame], moving.faces)

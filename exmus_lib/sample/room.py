@@ -31,21 +31,40 @@ def place_camera(points: np.ndarray, azimuth: float, rng: np.random.Generator, w
     It stands where they fill 80-92 % of the frame's short side, so that a square crop from the middle keeps them.
     """
     short = min(width, height)
-    middle = (points.min(0) + points.max(0)) / 2
     focal = rng.uniform(0.95, 1.35) * max(width, height)
     fill, eye = rng.uniform(0.8, 0.92) * short, rng.uniform(0.9, 1.6)
     offset = rng.normal(0, 0.02, 2) * short
-    roll = rng.normal(0, 1.2)
+    return _aimed(points, azimuth, focal, fill, eye, offset, rng.normal(0, 1.2), NEAREST, width, height)
+
+
+def place_camera_anywhere(
+    points: np.ndarray, azimuth: float, rng: np.random.Generator, width: int, height: int
+) -> Camera:
+    """A camera in the direction azimuth as phones are put down: on the floor or held high, far off or so near that a part of the
+    person (points (N, 3)) is out of the picture."""
+    short, near = min(width, height), rng.random() < 0.3
+    focal = rng.uniform(0.75, 1.35) * max(width, height)
+    fill = rng.uniform(0.95, 1.5) if near else rng.uniform(0.55, 0.95)
+    eye = rng.uniform(0.15, 0.7) if rng.random() < 0.3 else rng.uniform(0.7, 2.0)
+    offset = rng.normal(0, 0.12 if near else 0.04, 2) * short
+    return _aimed(points, azimuth, focal, fill * short, eye, offset, rng.normal(0, 2.5), 1.4, width, height)
+
+
+def _aimed(
+    points: np.ndarray, azimuth: float, focal: float, fill: float, eye: float, offset: np.ndarray, roll: float,
+    nearest: float, width: int, height: int,
+) -> Camera:  # fmt: skip
+    """So far off that the points are `fill` pixels large, but `nearest` metres at least, `eye` metres high."""
     radians = np.radians(azimuth)
     towards = np.array([np.cos(radians), np.sin(radians), 0.0])
-    target, distance = middle, 4.0
+    target, distance = (points.min(0) + points.max(0)) / 2, 4.0
     for _ in range(8):
         position = target + towards * distance
         position[2] = np.clip(eye, target[2] - 0.45 * distance, target[2] + 0.75 * distance)
         camera = Camera(position, look(position, target, roll), focal, width, height)
         seen = camera.project(points)[:, :2]
         low, high = seen.min(0), seen.max(0)
-        distance = max(distance * (0.3 + 0.7 * float((high - low).max()) / fill), NEAREST)
+        distance = max(distance * (0.3 + 0.7 * float((high - low).max()) / fill), nearest)
         shift = ((low + high) / 2 - (width / 2, height / 2) + offset) * distance / focal
         target = target + camera.axes[0] * shift[0] + camera.axes[1] * shift[1]
     return camera
