@@ -25,7 +25,11 @@ def film(labels: Labels, each: int, folder: Path, seed: int = 0, progress: bool 
     """`each` videos of each way to do an exercise of the labels, or none, seen by the pose estimator; the tracks are kept in
     `folder`, so that what was interrupted goes on where it was. About 2 CPU seconds each; no picture is kept."""
     known = ways(labels)
-    jobs = {(number, place): folder / f"{way.name}-{number}.npz" for number in range(each) for place, way in enumerate(known)}
+    jobs = {
+        (number, place): folder / f"{way.name}-{number}.npz"
+        for number in range(each)
+        for place, way in enumerate(known)
+    }
     missing = {job: path for job, path in jobs.items() if not path.exists()}
     bar = partial(tqdm, desc="filming", total=len(missing), unit="video", disable=not progress or not missing)
     workers = Parallel(os.cpu_count() or 1, return_as="generator_unordered")

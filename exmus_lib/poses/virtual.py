@@ -1,5 +1,6 @@
 """Virtual clips: the exact joints of rendered movements, without a pixel; project.py makes of them what an estimator sees."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,9 +13,9 @@ from exmus_lib.poses.project import USUAL, Conditions, observe
 from exmus_lib.poses.track import RATE
 from exmus_lib.sample.body import draw_person
 from exmus_lib.sample.mesh import unit
-from exmus_lib.sample.movements import MOVEMENTS
+from exmus_lib.sample.movements import MOVEMENTS, Movement
 from exmus_lib.sample.movements.tempo import tempo
-from exmus_lib.sample.movements.variants import VARIANTS
+from exmus_lib.sample.movements.variants import VARIANTS, Variant
 from exmus_lib.sample.skeleton import Skeleton
 
 IDLE = "no exercise"  # what the variants show that belong to none
@@ -77,7 +78,9 @@ def ways(labels: Labels, idle: bool = True) -> list[Way]:
     if not total.keys() - {IDLE}:
         raise ValueError(f"none of these exercises can be performed virtually: {', '.join(labels.exercises)}")
     of_all = {exercise: IDLE_SHARE * len(total) if exercise == IDLE else 1.0 for exercise in total}
-    return [Way(name, exercise, how, weight / total[exercise] * of_all[exercise]) for name, exercise, how, weight in known]
+    return [
+        Way(name, exercise, how, weight / total[exercise] * of_all[exercise]) for name, exercise, how, weight in known
+    ]
 
 
 def body_joints(skeleton: Skeleton) -> np.ndarray:

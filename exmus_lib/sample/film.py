@@ -101,7 +101,8 @@ def shoot(take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
 def shoot_widely(way: Movement | Variant, take: Take, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """The frames of a video as people make it: at any tempo, with pauses, from anywhere, near or far, parts out of view."""
     person, clothes = draw_person(rng)
-    scene = way.perform(person, tempo(take.times, way.seconds, rng), rng)
+    play = way.scene if isinstance(way, Variant) else way.perform
+    scene = play(person, tempo(take.times, way.seconds, rng), rng)
     least, greatest = way.view if rng.random() < 0.65 else (0, 180)
     azimuth = rng.uniform(least - 15, greatest + 15) * rng.choice([-1, 1])
     points = scene.skeleton.joints().reshape(-1, 3)

@@ -78,7 +78,7 @@ VARIANTS = {
     "fly": Variant("Chest Fly Machine", seated.fly, (1.5, 3.2), (0, 100), 2.0, gear=SEAT),
     "pad fly": Variant("Chest Fly Machine", seated.pad_fly, (1.5, 3.2), (0, 100), gear=SEAT),
     "cable fly": Variant("Chest Fly Machine", seated.cable_fly, (1.5, 3.2), (0, 110), 0.8),
-    "pulldown": Variant("Lat Pulling", seated.pulldown, (1.5, 3.0), (0, 180), gear=(equip.handle, equip.stool)),
+    "pulldown": Variant("Lat Pulling", seated.pulldown, (1.5, 3.0), (0, 180), 1.3, gear=(equip.handle, equip.stool)),
     "bar pull-up": Variant("Lat Pulling", hanging.pull_up, (1.3, 3.2), (0, 180), gear=HIGH_BAR),
     "bent row": Variant("T-Bar Row", arms.bent_row, (1.2, 2.6), (10, 170), 2.0, gear=HANDLE),
     "supported row": Variant("T-Bar Row", arms.supported_row, (1.2, 2.6), (10, 170), gear=HANDLE),

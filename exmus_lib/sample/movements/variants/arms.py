@@ -25,7 +25,7 @@ from exmus_lib.sample.skeleton import Proportions, Torso, assemble, pair, point,
 def curled(p: Proportions, trunk: Torso, u: np.ndarray, rng: np.random.Generator, base: float, drift: float) -> tuple:
     """Fists and poles of arms that curl: u (T, 2), upper arms `base` degrees before the vertical, by `drift` more at the
     top."""
-    low, high = rng.uniform(4, 45), rng.uniform(105, 145)
+    low, high = rng.uniform(4, 42), rng.uniform(110, 146)
     flexion = low + (high - low) * u
     raised = base + drift * (flexion / 140) ** 2
     return jointed(
@@ -84,7 +84,7 @@ def concentration_curl(p: Proportions, u: np.ndarray, rng: np.random.Generator) 
 def overhead(p: Proportions, trunk: Torso, u: np.ndarray, rng: np.random.Generator, behind: bool) -> tuple:
     """Fists and poles of a press: u (T, 2), from the height of the shoulders or ears to overhead."""
     low_half, high_half = rng.uniform(1.05, 2.0) * p.shoulder, rng.uniform(0.7, 1.7) * p.shoulder
-    low = rng.uniform(-0.02, 0.2) * p.height / 1.75
+    low = rng.uniform(0.0, 0.22) * p.height / 1.75
     top = arm_height(p, max(abs(high_half - p.shoulder), 0.02), 0.05) * rng.uniform(0.88, 1.01) + 0.022 * p.height
     ahead = rng.uniform(-0.1, -0.04) if behind else rng.uniform(0.03, 0.22)
     path = [
@@ -179,7 +179,7 @@ def pushdown(p: Proportions, u: np.ndarray, rng: np.random.Generator, one_arm: b
     pitch = sway(u, rng, 0, 34, 7)
     trunk, legs = stand(p, rng, pitch, rng.uniform(0.96, 0.993))
     raised = mix(rng.uniform(-4, 30), rng.uniform(-12, 14), u)
-    flexion = mix(rng.uniform(82, 132), rng.uniform(3, 32), u)
+    flexion = mix(rng.uniform(80, 124), rng.uniform(3, 32), u)
     grips, poles = jointed(p, trunk, direction(raised, rng.uniform(0, 22)), direction(raised + flexion))
     start = rng.uniform(0.03, 0.18)
     grips = at_width(grips, mix(start, start + rng.choice([0.0, rng.uniform(0.02, 0.16)]), u))
@@ -196,7 +196,9 @@ def rowed(p: Proportions, trunk: Torso, u: np.ndarray, rng: np.random.Generator)
     reach = arm_height(p, max(abs(half - p.shoulder), 0.02), 0.06) * rng.uniform(0.95, 1.0)
     low = trunk.shoulders.mean(1)[:1] + point(rng.uniform(-0.04, 0.1), 0.0, -reach)
     high = trunk.chest(rng.uniform(0.14, 0.26), 0.0, -rng.uniform(0.05, 0.3))
-    return both(low + (high - low) * u[:, None], half), pair(-0.8, rng.uniform(0.2, 0.9), 0.6)
+    lean = float(trunk.axes[0, -3, 0, 2])  # 1 where the trunk is level: the elbows go up, else back
+    poles = pair(-0.8, rng.uniform(0.2, 0.9), 0.7 * lean**2)
+    return unfolded(p, trunk, both(low + (high - low) * u[:, None], half)), poles
 
 
 def bent_row(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:

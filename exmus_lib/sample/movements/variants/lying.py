@@ -51,7 +51,7 @@ def push_up(p: Proportions, u: np.ndarray, rng: np.random.Generator, kneeling: b
     length = SHOULDER_LEVEL * p.spine + legs_long
     base = point(0.0, 0.0, 0.06 if kneeling else ankle)
     top = hand + np.sqrt((0.995 * (p.upper_arm + p.forearm)) ** 2 - (half - p.shoulder) ** 2)
-    height = mix(top, hand + rng.choice([rng.uniform(0.12, 0.22), rng.uniform(0.22, 0.34)]), u)
+    height = mix(top, hand + rng.choice([rng.uniform(0.15, 0.23), rng.uniform(0.22, 0.34)]), u)
     slope = np.arcsin(np.clip((height - base[:, 2]) / length, -0.6, 0.9))
     along = point(np.cos(slope), 0.0, np.sin(slope))
     across = point(-np.sin(slope), 0.0, np.cos(slope))
@@ -110,7 +110,7 @@ def hip_thrust(p: Proportions, u: np.ndarray, rng: np.random.Generator, floor: b
         grips = np.repeat(pair(rng.uniform(*ahead) * p.height / 1.75, rng.uniform(0.26, 0.5), down), len(u), axis=0)
         elbows = pair(-0.3, 1.0, -0.2)
     head = turn(-80.0 - rng.uniform(-8, 15)) if floor else turn(mix(-rng.uniform(10, 60), -rng.uniform(45, 90), u))
-    return Scene(assemble(p, trunk, grips, elbows, ankles, poles, toes, head))
+    return Scene(assemble(p, trunk, unfolded(p, trunk, grips), elbows, ankles, poles, toes, head))
 
 
 def leg_raise(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -151,10 +151,15 @@ def leg_raise(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
 
 def twist(p: Proportions, u: np.ndarray, rng: np.random.Generator, feet_up: bool = False) -> Scene:
     """Sitting, leaning back, feet up or down; hands folded or round a weight go from side to side, near or far."""
-    side = (2 * u - 1) * rng.uniform(0.6, 1.0)
-    lean, swung = -rng.uniform(20, 58), rng.uniform(30, 72)
-    yaw = swung * side * rng.uniform(0.6, 1.0)
-    trunk = torso(p, point(0.0, 0.0, 0.025 + p.seat) + 0 * u[:, None], turn(lean + 4, 0.1 * yaw), turn(lean, yaw))
+    side = (2 * u - 1) * rng.uniform(0.7, 1.0)
+    lean, swung = -rng.uniform(20, 58), rng.uniform(32, 76)
+    yaw = swung * side * rng.uniform(0.8, 1.0)
+    trunk = torso(
+        p,
+        point(0.0, 0.0, 0.025 + p.seat) + 0 * u[:, None],
+        turn(lean + 4, rng.choice([0.0, rng.uniform(0.0, 0.25)]) * yaw),
+        turn(lean, yaw),
+    )
     lifted = rng.uniform(0.06, 0.34) if feet_up else 0.0
     far = rng.uniform(0.48, 0.8)
     sway = rng.uniform(-0.08, 0.02) * side if lifted else 0 * u  # free legs swing against the arms

@@ -66,12 +66,12 @@ def pulldown(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
     trunk, legs = sit(p, rng, pitch, rng.uniform(0.42, 0.56))
     behind = rng.random() < 0.1
     half = rng.uniform(1.5, 2.4) * p.shoulder if behind else rng.uniform(0.25, 2.4) * p.shoulder
-    ahead = rng.uniform(-0.02, 0.06) if behind else rng.uniform(0.02, 0.3)
+    ahead = rng.uniform(-0.02, 0.06) if behind else rng.uniform(0.07, 0.32)
     top = trunk.shoulders.mean(1)[:1] + point(
         ahead, 0.0, arm_height(p, abs(half - p.shoulder), ahead) * rng.uniform(0.9, 1.0) + 0.02 * p.height
     )
     low = trunk.chest(
-        -0.1 if behind else rng.uniform(0.1, 0.24), 0.0, rng.uniform(0.02, 0.25) if behind else rng.uniform(-0.16, 0.2)
+        -0.1 if behind else rng.uniform(0.1, 0.24), 0.0, rng.uniform(0.02, 0.25) if behind else rng.uniform(-0.18, 0.1)
     )
     grips = unfolded(p, trunk, both(top + (low - top) * u[:, None], half))
     forward = rng.uniform(0.3, 0.9) if half < 0.9 * p.shoulder else rng.uniform(-0.4, 0.4)
