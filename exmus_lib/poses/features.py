@@ -8,9 +8,11 @@ from exmus_lib.poses.project import FLIP, HIPS, LIMBS, PLACE, SHOULDERS, SIDES
 from exmus_lib.poses.track import BODY, RATE, Track
 
 SAMPLES = 48  # of a view: 4.8 s; shorter ones are filled up and masked
+SHORTEST = 12  # samples: less tells nobody an exercise
 MIN_FOUND = 0.35  # of the samples of a window: with fewer nobody can tell
 LONGEST_GAP = 5  # samples without a person over which joints are interpolated
 KINDS = ("flat", "deep")  # of the joints in the picture alone, or of those in the world too
+LEGS = [PLACE[f"{side} {joint}"] for joint in ("knee", "ankle") for side in SIDES]
 # Joints by which somebody's size is told, and limbs whose directions are.
 SIZE = [PLACE[f"{s} {j}"] for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for s in SIDES]
 BONES = [pair for root, middle, end in LIMBS for pair in ((root, middle), (middle, end))]

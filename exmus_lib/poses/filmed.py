@@ -1,6 +1,8 @@
 """Rendered people through a real pose estimator: what it makes of known people, with all its errors."""
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from tqdm.auto import tqdm
 
 from exmus_lib.labels import Labels
 from exmus_lib.poses.estimate import loaded, track_of
+from exmus_lib.poses.features import SAMPLES, SHORTEST, Joints, filled
 from exmus_lib.poses.files import files
+from exmus_lib.poses.project import mirrored_where
 from exmus_lib.poses.track import RATE, Track
-from exmus_lib.poses.virtual import Way, ways
+from exmus_lib.poses.virtual import SHORT, Way, ways
 from exmus_lib.sample.film import Take, shoot_widely
 
 SECONDS = 6.0
@@ -50,3 +54,55 @@ def _film(network_files: tuple[Path, Path], way: Way, seed: list[int], path: Pat
             yield np.clip(picture + np.roll(noise, rng.integers(take.height), axis=0), 0, 255).astype(np.uint8)
 
     track_of(pictures(), loaded(*network_files)).save(path)
+
+
+@dataclass(frozen=True)
+class Reels:
+    """Tracks of equal length as arrays, N of T samples: image (N, T, J, 2) with lengths as in `world`, world (N, T, J, 3),
+    visibility (N, T, J), `near` (N, T) where a person was found, exercises (N,) and their shares (N,) of the clips."""
+
+    image: np.ndarray
+    world: np.ndarray
+    visibility: np.ndarray
+    near: np.ndarray
+    exercises: np.ndarray
+    share: np.ndarray
+
+    @classmethod
+    def of(cls, tracks: list[tuple[Way, Track]]) -> "Reels":
+        """Those tracks in which a person was found at least half of the time."""
+        kept = [(way, track) for way, track in tracks if track.found.mean() >= 0.5]
+        image, world, visibility, near = map(np.stack, zip(*(filled(track) for _, track in kept), strict=True))
+        size = np.sqrt(((image - image.mean(axis=2, keepdims=True)) ** 2).sum(axis=-1).mean(axis=(1, 2)))
+        share = np.array([way.share for way, _ in kept])
+        return cls(
+            (image / size[:, None, None, None] * 0.5).astype(np.float32), world.astype(np.float32),
+            visibility.astype(np.float32), near, np.array([way.exercise for way, _ in kept]), share / share.sum(),
+        )  # fmt: skip
+
+
+def clips(reels: Reels, batch: int, rng: np.random.Generator) -> Iterator[tuple[Joints, np.ndarray, np.ndarray]]:
+    """Batches without end, as virtual.clips has them: at another tempo, a little stretched and shaken, mirrored half the time."""
+    while True:
+        chosen = rng.choice(len(reels.share), batch, p=reels.share)
+        joints, mask = _cut_out(reels, chosen[:, None], rng)
+        yield joints, mask, reels.exercises[chosen]
+
+
+def _cut_out(reels: Reels, chosen: np.ndarray, rng: np.random.Generator) -> tuple[Joints, np.ndarray]:
+    batch, last, samples = len(chosen), reels.near.shape[1] - 1, np.arange(SAMPLES)
+    step = np.exp(rng.uniform(-0.3, 0.3, (batch, 1)))
+    start = rng.random((batch, 1)) * np.maximum(last - (SAMPLES - 1) * step, 0)
+    place = np.minimum(start + samples * step, last - 1e-3)
+    before = place.astype(int)
+    share = (place - before).astype(np.float32)[..., None, None]
+    image, world, visibility = (
+        values[chosen, before] * (1 - share) + values[chosen, before + 1] * share
+        for values in (reels.image, reels.world, reels.visibility[..., None])
+    )
+    shaken = 0.01 * rng.standard_normal((batch, 1, image.shape[2], 1), np.float32)
+    stretched = np.exp(0.1 * rng.standard_normal((batch, 1, 1, 2), np.float32))
+    length = np.where(rng.random(batch) < SHORT, rng.integers(SHORTEST, SAMPLES + 1, batch), SAMPLES)
+    mask = (samples < length[:, None]) & (start + samples * step <= last) & reels.near[chosen, before]
+    mirror = rng.random(batch) < 0.5
+    return mirrored_where(mirror, (image + shaken) * stretched, world, visibility[..., 0]), mask

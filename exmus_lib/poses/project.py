@@ -66,7 +66,7 @@ def observe(
     image = (image + wander.astype(np.float32)) * stretch
     image, world = _smoothed(image, world, rng)
     mirrored = rng.random(count) < 0.5
-    return _mirrored(image, world, visibility, mirrored)
+    return mirrored_where(mirrored, image, world, visibility)
 
 
 def camera(
@@ -201,7 +201,10 @@ def _smoothed(image: np.ndarray, world: np.ndarray, rng: np.random.Generator) ->
     return image, world
 
 
-def _mirrored(image, world, visibility, mirrored: np.ndarray):
+def mirrored_where(
+    mirrored: np.ndarray, image: np.ndarray, world: np.ndarray, visibility: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The clips, left for right where `mirrored` (B,) says so."""
     these = mirrored[:, None, None, None]
     image = np.where(these, image[:, :, FLIP] * np.float32([-1, 1]), image)
     world = np.where(these, world[:, :, FLIP] * np.float32([-1, 1, 1]), world)

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from exmus_lib.labels import Labels
-from exmus_lib.poses.features import SAMPLES, Joints
+from exmus_lib.poses.features import SAMPLES, SHORTEST, Joints
 from exmus_lib.poses.project import USUAL, Conditions, observe
 from exmus_lib.poses.track import RATE
 from exmus_lib.sample.body import draw_person
@@ -23,7 +23,6 @@ IDLE_SHARE = 0.12  # of the clips
 SECONDS, DENSE = 9.0, 20  # of a performance, and its samples a second: clips are cut out of it at other tempi
 AVERAGE = 1.75  # metres: everybody is scaled to this height, as no camera tells how tall somebody is
 SHORT = 0.4  # share of clips that are shorter than SAMPLES, down to SHORTEST
-SHORTEST = 12
 
 
 @dataclass(frozen=True)

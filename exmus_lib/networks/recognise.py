@@ -1,0 +1,172 @@
+"""Real people recognised at once, without a run: the networks that come with ExMus, on the joints that BlazePose finds.
+
+They were trained by rendered people alone (networks.pretrain); docs/MODEL_CARD.md says how well they do and what they cannot.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import safe_open
+
+from exmus_lib.labels import Labels
+from exmus_lib.networks.pose import PoseTCN
+from exmus_lib.poses import features
+from exmus_lib.poses.estimate import estimate
+from exmus_lib.poses.repetitions import Repetition, repetitions
+from exmus_lib.poses.track import RATE, Track
+from exmus_lib.tasks import Exercise, Muscles
+from exmus_lib.videos import windows
+from exmus_lib.videos.read import VideoError
+
+FILE = Path(__file__).parent / "pretrained" / "pose_tcn.safetensors"
+TRAINED_ON = "rendered people, by their joints"
+UNSURE, IDLE = "not sure", "no exercise"
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """Networks whose probabilities are averaged; `labels` are those of the exercises, in the order of the logits, after which
+    comes one for no exercise. `sure_above` is the probability from which an answer counts as sure."""
+
+    networks: tuple[tuple[PoseTCN, str], ...]  # each with the kind of features that it takes
+    labels: Labels
+    sure_above: float
+
+    @torch.inference_mode()
+    def probabilities(self, joints: features.Joints, mask: np.ndarray) -> np.ndarray:
+        """(B, exercises + 1) of joints and mask (B, T) as poses.features.windows has them; seen as they are and mirrored."""
+        total = 0.0
+        for seen in (joints, features.mirrored(*joints)):
+            views = {kind: torch.from_numpy(features.views(seen, mask, kind)) for _, kind in self.networks}
+            total = total + sum(network(views[kind]).softmax(dim=1).double().numpy() for network, kind in self.networks)
+        return total / (2 * len(self.networks))
+
+
+@cache
+def load(file: Path = FILE) -> Recogniser:
+    """The networks of a file that networks.pretrain.save wrote."""
+    with safe_open(file, "pt") as opened:
+        facts = {key: json.loads(value) for key, value in opened.metadata().items()}
+        tensors = {key: opened.get_tensor(key).float() for key in opened.keys()}
+    labels, networks = Labels.from_json(facts["labels"]), []
+    for number, kind in enumerate(facts["kinds"]):
+        network = PoseTCN(len(labels.exercises) + 1, features.CHANNELS[kind])
+        state = {key.removeprefix(f"{number}."): t for key, t in tensors.items() if key.startswith(f"{number}.")}
+        network.load_state_dict(state)
+        networks.append((network.eval(), kind))
+    return Recogniser(tuple(networks), labels, facts["sure_above"])
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a video, in seconds, in which one exercise was recognised, and its repetitions."""
+
+    exercise: str
+    start: float
+    end: float
+    probability: float
+    repetitions: tuple[Repetition, ...]
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What was recognised in a video.
+
+    `table` has a row for each window: start and end (seconds), exercise/<label> and mgap/<label> (probabilities: those of the
+    exercises add up to one, a muscle's is that of all exercises that work it), idle (probability of no exercise), found (share of
+    its samples with a person), answer (an exercise, UNSURE or IDLE) and sure. `notes` say what a reader should know.
+    """
+
+    table: pd.DataFrame
+    track: Track
+    stretches: tuple[Stretch, ...]
+    notes: tuple[str, ...]
+
+    def exercises(self) -> pd.Series:
+        """Exercise -> probability over the whole video, highest first."""
+        return self._overall(Exercise.name)
+
+    def muscles(self) -> pd.Series:
+        """Muscle -> probability over the whole video, highest first."""
+        return self._overall(Muscles.name)
+
+    def _overall(self, task: str) -> pd.Series:
+        """Windows count by how likely they show an exercise and a person."""
+        columns = [column for column in self.table if column.startswith(f"{task}/")]
+        weight = (1 - self.table["idle"]) * self.table["found"] + 1e-6
+        mean = np.average(self.table[columns], axis=0, weights=weight)
+        result = pd.Series(mean, [column.removeprefix(f"{task}/") for column in columns], name=task)
+        return result.sort_values(ascending=False)
+
+
+def recognise(video: str | Path, report: Callable[[float], None] = lambda share: None) -> Recognition:
+    """What a person does in a video file: the answer for each window, and stretches of one exercise with their repetitions.
+
+    `report` is called with the share that is done. Raises FileNotFoundError for a missing file, VideoError naming
+    the file and why when it cannot be read or is too short, RuntimeError where the pose estimator's files cannot be fetched.
+    """
+    video = Path(video)
+    if not video.is_file():
+        raise FileNotFoundError(f'no video "{video}" (looked in {Path.cwd()})')
+    track = estimate(video, report)
+    if len(track) < features.SHORTEST:
+        raise VideoError(video, f"too short: {len(track) / RATE:.1f} s, {features.SHORTEST / RATE:.1f} s are needed")
+    return of_track(track)
+
+
+def of_track(track: Track, recogniser: Recogniser | None = None) -> Recognition:
+    """What a person does whose joints are known."""
+    recogniser = recogniser or load()
+    labels = recogniser.labels
+    spans = windows.spans(len(track) / RATE)
+    joints, mask, found = features.windows(track, spans)
+    likely = recogniser.probabilities(joints, mask)
+    idle = np.where(found >= features.MIN_FOUND, likely[:, -1], 1.0)
+    exercises = likely[:, :-1] / likely[:, :-1].sum(axis=1, keepdims=True)
+    muscles = exercises @ Muscles(labels).truth(labels.exercises)
+    best = exercises.argmax(axis=1)
+    sure = (exercises.max(axis=1) * (1 - idle) >= recogniser.sure_above) & (found >= features.MIN_FOUND)
+    names = np.array(labels.exercises)[best]
+    table = pd.DataFrame({"start": [start for start, _ in spans], "end": [end for _, end in spans]}).round(3)
+    table[[f"{Exercise.name}/{name}" for name in labels.exercises]] = exercises
+    table[[f"{Muscles.name}/{name}" for name in labels.muscles]] = muscles
+    answer = np.where(sure, names, np.where(idle > 0.5, IDLE, UNSURE))
+    table = table.assign(idle=idle, found=found, answer=answer, sure=sure)
+    return Recognition(table, track, tuple(stretches(table, track)), tuple(notes(track)))
+
+
+def stretches(table: pd.DataFrame, track: Track) -> list[Stretch]:
+    """Neighbouring windows that are sure of one exercise, as stretches: each ends where the next window begins to differ."""
+    changes = (table["answer"] != table["answer"].shift()).cumsum()
+    parts = [part for _, part in table.groupby(changes) if part["sure"].all()]
+    made = []
+    for part in parts:
+        exercise, start, end = part["answer"].iloc[0], part["start"].iloc[0], part["end"].iloc[-1]
+        probability = float(part[f"{Exercise.name}/{exercise}"].mean())
+        counted = tuple(repetitions(track.part(start, end), exercise))
+        made.append(Stretch(exercise, float(start), float(end), probability, counted))
+    return made
+
+
+def notes(track: Track) -> list[str]:
+    """What a reader should know about a track."""
+    found = track.found.mean()
+    said = []
+    if not track.found.any():
+        said.append("nobody was found in the picture")
+    elif found < 0.6:
+        said.append(f"a person was found in {found:.0%} of the pictures only")
+    if track.people > 1:
+        said.append(f"{track.people} people are in the picture: the one who moves most was followed")
+    if track.shot[-1] > 0:
+        said.append(f"the video is edited: {track.shot[-1] + 1} shots, each looked at by itself")
+    legs = track.visibility[track.found][:, features.LEGS].mean() if track.found.any() else 1.0
+    if legs < 0.3:
+        said.append("the legs are hardly seen: a camera that shows the whole person tells more")
+    return said
