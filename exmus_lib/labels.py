@@ -90,7 +90,8 @@ def read(path: Path = DEFAULT_FILE) -> Labels:
         names.pop()  # Excel makes all rows as long as the longest
     missing = [name for name in COLUMNS if name not in names]
     if missing:
-        raise ValueError(f"{path}: no column {', '.join(missing)}. Its first line must be {','.join(COLUMNS)}")
+        present = f'is "{text.splitlines()[0]}" and ' if rows else ""
+        raise ValueError(f"{path}: no column {', '.join(missing)}. Its first line {present}must be {','.join(COLUMNS)}")
     last = len(names) - 1
     folders, muscles_of, spelled = {}, {}, {muscle: muscle for muscle in PAPER_MUSCLES}
     for line, row in enumerate(rows[1:], start=2):

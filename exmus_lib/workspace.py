@@ -1,5 +1,6 @@
 """Where things lie: data and outputs, run folders, files that are whole or absent, and what made a result."""
 
+import ast
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from exmus_lib import labels
 from exmus_lib.labels import Labels, nearest
+from exmus_lib.recipes import NETWORKS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATASETS = ("sample", "kaggle")  # built in: rendered here, and the paper's
@@ -112,11 +115,35 @@ CODE = ("recipes.py", "tasks.py", "videos/read.py", "videos/windows.py", "videos
 ))  # fmt: skip
 
 
-def code_hashes() -> dict[str, str]:
-    """Six hexadecimal digits of each module of CODE, as it stands: its lines but for comments and blank ones."""
-    folder = Path(__file__).parent
-    lines = {name: (folder / name).read_text(encoding="utf-8").splitlines() for name in CODE}
-    return {name: six_hex([x for x in text if x.strip() and x.strip()[0] != "#"]) for name, text in lines.items()}
+@cache
+def code_hashes(network: str) -> dict[str, str]:
+    """Six hexadecimal digits of each module of CODE, as it stands for a network: its lines but for comments, blank ones, and
+    what another network of one's own adds: its row, its builder, its imports."""
+    kept = {network, NETWORKS[network].builder} if network in NETWORKS else {network}
+    hashes = {}
+    for name in CODE:
+        text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+        left_out = {i for node in _of_others(ast.parse(text), kept) for i in range(node.lineno, node.end_lineno + 1)}
+        lines = [line for i, line in enumerate(text.splitlines(), start=1) if i not in left_out]
+        hashes[name] = six_hex([line for line in lines if line.strip() and line.strip()[0] != "#"])
+    return hashes
+
+
+def _of_others(module: ast.Module, kept: set[str]) -> Iterator[ast.AST]:
+    """Imports, entries of NETWORKS and functions of BUILDERS that are not among the kept, and BUILDERS itself."""
+    values = {}  # name -> what a statement of the module assigns to it
+    for node in module.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            values[ast.unparse(target)] = node.value
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+    if rows := values.get("NETWORKS"):
+        yield from (n for row in zip(rows.keys, rows.values, strict=True) if row[0].value not in kept for n in row)
+    if builders := values.get("BUILDERS"):
+        yield builders
+        names = {node.id for node in ast.walk(builders) if isinstance(node, ast.Name)} - kept
+        yield from (node for node in module.body if isinstance(node, ast.FunctionDef) and node.name in names)
 
 
 def provenance() -> dict[str, object]:
@@ -175,7 +202,9 @@ class Run:
 
     def changed_code(self) -> str:
         """Which modules that change numbers are no longer those that the run was trained with, in words; "" if none."""
-        kept, present = self.facts().get("code", {}), code_hashes()
+        facts = self.facts()
+        kept = facts.get("code", {})
+        present = code_hashes(facts["network"]) if kept else {}
         changed = [name for name in kept if kept[name] != present.get(name)]
         return f"outdated: {', '.join(changed)} changed since" if changed else ""
 

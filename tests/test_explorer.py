@@ -137,6 +137,11 @@ def test_a_mark_is_for_the_clip_that_plays_and_leaves_thresholds_alone(playing):
     assert review.marks("sample") == {} and playing.gallery.total == 32
 
 
+def test_where_there_are_runs_but_none_is_chosen_the_list_is_pointed_at(playing):
+    playing.runs.value = ()
+    assert "choose from the list of runs" in playing.message.value and "02_x3d" not in playing.message.value
+
+
 def test_another_data_set_leaves_nothing_of_the_one_before(playing):
     playing.dataset.value = "other"  # which has no runs
     assert playing.gallery.items == [] and playing.scores.value == "" and playing.player.video == b""

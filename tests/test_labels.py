@@ -89,6 +89,7 @@ def test_names_are_the_same_in_any_case_and_in_the_letters_of_macos(tmp_path):
     ("text", "message"),
     [
         ("folder,exercise\n", "no column muscles"),
+        ("folder,excercise,muscles\n", 'no column exercise. Its first line is "folder,excercise,muscles" and must be'),
         ("", "no column folder, exercise, muscles"),
         ("folder,exercise,muscles\nplank,,\n", "names no exercise"),
         ("folder,exercise,muscles\nsquat,Squat,quads\nbox squat,SQUAT,glutes\n", 'line 3: "Squat" has other muscles'),

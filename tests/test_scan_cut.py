@@ -110,7 +110,8 @@ def test_a_manifest_from_excel_and_a_folder_without_videos_are_read(tmp_path):
 
 def test_a_folder_that_is_no_data_set_says_what_is_expected(tmp_path):
     write_video(tmp_path / "loose.mp4", 3)
-    with pytest.raises(ValueError, match=r"no class folder with files; it holds loose.mp4. Expected .*Squat/1.mp4"):
+    expected = r"no class folder with files; it holds loose.mp4. Expected .*Squat/1.mp4.* of your own .*exercises.csv"
+    with pytest.raises(ValueError, match=expected):
         scan(tmp_path, LABELS)
     write_video(tmp_path / "Squat" / "v.mp4", 3)
     (tmp_path / "MANIFEST.csv").write_text("path,group\nsquat/gone.mp4,anna\n")

@@ -1,8 +1,10 @@
 """What a training heeds, and what a researcher may ask of it: labels and marks, code, seeds, folds, freezing, patience."""
 
 import os
+import shutil
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import helpers
@@ -87,7 +89,7 @@ def test_a_child_of_a_parent_trained_anew_is_trained_anew_and_the_old_one_outdat
 def test_a_run_of_other_code_is_loaded_and_called_outdated_and_a_tag_keeps_both(home, monkeypatch, capsys):
     clip_set = prepare(str(home / "gym"))
     run = fit.train(clip_set, "x3d_s", "exercise", "smoke")
-    monkeypatch.setattr(workspace, "code_hashes", lambda: run.facts()["code"] | {"networks/training.py": "f0ca11"})
+    monkeypatch.setattr(workspace, "code_hashes", lambda _: run.facts()["code"] | {"networks/training.py": "f0ca11"})
     capsys.readouterr()
     assert fit.train(clip_set, "x3d_s", "exercise", "smoke") == run
     printed = capsys.readouterr().out
@@ -97,6 +99,34 @@ def test_a_run_of_other_code_is_loaded_and_called_outdated_and_a_tag_keeps_both(
     tagged = fit.train(clip_set, "x3d_s", "exercise", "smoke", tag="focal_loss")
     assert tagged != run and tagged.complete and run.complete and "-focal_loss-" in tagged.name
     assert review.outdated(tagged, clip_set) == ""
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changed"),
+    [
+        (
+            "recipes.py",
+            "NETWORKS = {",
+            'NETWORKS = {\n"mine": Network("Mine", "my_net", "fc", 8, Recipe(4, 32)),',
+            False,
+        ),
+        ("recipes.py", "frames=13, side=182", "frames=12, side=182", True),  # X3D-S's own row
+        ("recipes.py", '"epochs": 3,', '"epochs": 4,', True),  # QUICK, which serves all
+        ("networks/build.py", "def slow(", "def my_net(labels, recipe):\n    return None\n\n\ndef slow(", False),
+        ("networks/build.py", "import torch", "import torch\nimport timm", False),
+        ("networks/build.py", "depth: float = 2.2", "depth: float = 2.3", True),  # its own builder
+    ],
+)
+def test_a_network_of_ones_own_leaves_the_runs_of_others_as_they_were(tmp_path, monkeypatch, file, old, new, changed):
+    library = Path(workspace.__file__).parent
+    shutil.copytree(library, tmp_path / "exmus_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    text = (library / file).read_text(encoding="utf-8").replace(old, new)
+    text = text.replace("torchvision)\n}", "torchvision, my_net)\n}")  # the table that lists builders
+    before = workspace.code_hashes("x3d_s")
+    monkeypatch.setattr(workspace, "__file__", str(tmp_path / "exmus_lib" / "workspace.py"))
+    (tmp_path / "exmus_lib" / file).write_text(text, encoding="utf-8")
+    after = workspace.code_hashes.__wrapped__("x3d_s")
+    assert [name for name in before if before[name] != after[name]] == [file] * changed
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_nothing_resumes_into_it(home):

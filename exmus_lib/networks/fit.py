@@ -162,7 +162,7 @@ def _train(
 ) -> None:
     name = parameters["network"]
     facts = {
-        **parameters, **workspace.provenance(), "code": workspace.code_hashes(), "device": compute.describe(name),
+        **parameters, **workspace.provenance(), "code": workspace.code_hashes(name), "device": compute.describe(name),
     }  # fmt: skip
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)

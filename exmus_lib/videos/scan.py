@@ -37,7 +37,8 @@ def scan(folder: Path, labels: Labels, progress: bool = True) -> pd.DataFrame:
     if not any("/" in path for path in paths):
         raise ValueError(
             f"{folder} holds no class folder with files; it holds {_contents(folder)}. Expected is one per exercise,"
-            f' as in "{folder.name}/Squat/1.mp4", named as one of {", ".join(labels.exercises)}.'
+            f' as in "{folder.name}/Squat/1.mp4", named as one of {", ".join(labels.exercises)}; for exercises of your own'
+            " 01_data_prep.ipynb leaves an exercises.csv there to fill in."
         )
     # Threads, because hashing and decoding leave Python's lock alone and need no copy of this process.
     with ThreadPoolExecutor(os.cpu_count()) as pool:

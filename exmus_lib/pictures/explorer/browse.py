@@ -125,9 +125,10 @@ class Browser(ipw.VBox):
         self.marked.options = [(f"{clip}: {mark}", clip) for clip, mark in reversed(marks.items())]  # the newest first
         self.marked.value = next(reversed(marks), None)
         if not self.runs.value:
+            way = "choose from the list of runs" if self.offered else choice.MAKE
             raise ValueError(
-                f"No run is chosen. There are {len(self.offered)} of {self.task.value} on {self.dataset.value} at"
-                f" {self.preset}; {choice.MAKE}. {self.left_out}"
+                f"No run is chosen. Of {self.task.value} on {self.dataset.value} at {self.preset} there"
+                f" {'is 1' if len(self.offered) == 1 else f'are {len(self.offered)}'}; {way}. {self.left_out}"
             )
         networks = {run: run.facts()["network"] for run in self.runs.value}
         runs = sorted(networks, key=lambda run: [*recipes.NETWORKS, networks[run]].index(networks[run]))
