@@ -3,8 +3,16 @@
 __version__ = "0.2.0"
 
 
-def predict(video, runs):
-    """Probabilities of one video file under finished runs: see `exmus_lib.networks.predict.predict`."""
+def predict(video, runs=None, task="exercise"):
+    """Probabilities of one video file, label -> probability, highest first, as a pandas.Series.
+
+    Without `runs` the networks that come with ExMus answer, which know real people: see `exmus_lib.networks.recognise.recognise`,
+    which tells more. `runs` are finished trainings of your own: see `exmus_lib.networks.predict.predict`; their task counts.
+    """
+    if runs is None:
+        from exmus_lib.networks.recognise import answer
+
+        return answer(video, task)
     from exmus_lib.networks.predict import predict as predict_video
 
     return predict_video(video, runs)

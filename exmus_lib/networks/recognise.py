@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from safetensors import safe_open
 
-from exmus_lib.labels import Labels
+from exmus_lib.labels import Labels, nearest
 from exmus_lib.networks.pose import PoseTCN
 from exmus_lib.poses import features
 from exmus_lib.poses.estimate import estimate
@@ -73,6 +73,20 @@ class Stretch:
     probability: float
     repetitions: tuple[Repetition, ...]
 
+    @property
+    def tempo(self) -> float | None:
+        """Seconds of a repetition, the median; None where none was counted."""
+        return round(float(np.median([r.end - r.start for r in self.repetitions])), 2) if self.repetitions else None
+
+    @property
+    def motion(self) -> str:
+        """The joint that the exercise is about, and its least and greatest angle (medians); "" where none is known."""
+        known = [r for r in self.repetitions if r.joint]
+        if not known:
+            return ""
+        least, greatest = np.median([r.range for r in known], axis=0)
+        return f"{known[0].joint} {least:.0f} to {greatest:.0f} degrees"
+
 
 @dataclass(frozen=True)
 class Recognition:
@@ -87,6 +101,13 @@ class Recognition:
     track: Track
     stretches: tuple[Stretch, ...]
     notes: tuple[str, ...]
+
+    @property
+    def unsure(self) -> str:
+        """Why there is no stretch, in words."""
+        if not self.track.found.any():
+            return "nobody was found"
+        return IDLE if (self.table["answer"] == IDLE).mean() > 0.5 else UNSURE
 
     def exercises(self) -> pd.Series:
         """Exercise -> probability over the whole video, highest first."""
@@ -118,6 +139,20 @@ def recognise(video: str | Path, report: Callable[[float], None] = lambda share:
     if len(track) < features.SHORTEST:
         raise VideoError(video, f"too short: {len(track) / RATE:.1f} s, {features.SHORTEST / RATE:.1f} s are needed")
     return of_track(track)
+
+
+def answer(video: str | Path, task: str = Exercise.name) -> pd.Series:
+    """The probabilities of a video's exercises or muscles, highest first; ValueError for an unknown task.
+
+    `attrs` has `trained_on`, `notes`, and `sure`: whether any window is sure of an exercise.
+    """
+    answers = {Exercise.name: Recognition.exercises, Muscles.name: Recognition.muscles}
+    if task not in answers:
+        raise ValueError(f'task = "{task}" is not one of: {", ".join(answers)}.{nearest(task, answers)}')
+    recognition = recognise(video)
+    result = answers[task](recognition)
+    result.attrs = {"trained_on": TRAINED_ON, "notes": recognition.notes, "sure": bool(recognition.stretches)}
+    return result
 
 
 def of_track(track: Track, recogniser: Recogniser | None = None) -> Recognition:

@@ -1,0 +1,104 @@
+"""`python -m exmus_lib predict my.mp4`: what real people do in videos, in a terminal."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+COLUMNS = ["video", "start", "end", "exercise", "probability", "repetitions", "tempo", "range"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0, or 1 where a video could not be read or the networks could not be made, 2 for a wrong call."""
+    parser = argparse.ArgumentParser("python -m exmus_lib", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    predict = commands.add_parser("predict", help="what a person does in each video: exercises, repetitions, muscles")
+    predict.add_argument("videos", nargs="+", type=Path, metavar="my.mp4")
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="a row for each stretch of one exercise, as CSV")
+    form.add_argument("--json", action="store_true", help="everything, windows and repetitions too, as JSON")
+    pretrain = commands.add_parser("pretrain", help="make the networks that come with ExMus again (hours)")
+    pretrain.add_argument("--to", type=Path, default=Path("pose_tcn.safetensors"), help="where to write them")
+    options = parser.parse_args(arguments)
+    return _predict(options) if options.command == "predict" else _pretrain(options.to)
+
+
+def _pretrain(file: Path) -> int:
+    from exmus_lib.networks.pretrain import pretrain
+
+    print(f"{file}: sha256 {pretrain(file)}")
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from exmus_lib.networks.recognise import recognise
+
+    done, failed = {}, False
+    for video in options.videos:
+        with tqdm(
+            total=100, desc=video.name, unit="%", leave=False, disable=None, bar_format="{desc} {bar} {n:.0f} %"
+        ) as bar:
+            try:
+                done[video] = recognise(video, lambda share, bar=bar: bar.update(100 * share - bar.n))
+            except (ValueError, OSError, RuntimeError) as error:
+                failed = True
+                print(error, file=sys.stderr)
+        if video in done and not (options.csv or options.json):
+            print(_text(video, done[video]))
+    if options.csv:
+        rows = pd.DataFrame([row for video, r in done.items() for row in _rows(video, r)], columns=COLUMNS)
+        print(rows.to_csv(index=False), end="")
+    if options.json:
+        print(json.dumps([_everything(video, recognition) for video, recognition in done.items()], indent=1))
+    return int(failed)
+
+
+def _rows(video: Path, recognition) -> list[dict[str, object]]:
+    """A row for each stretch; one with the best guess where nothing is sure."""
+    rows = [
+        {
+            "video": str(video), "start": s.start, "end": s.end, "exercise": s.exercise, "probability": round(s.probability, 3),
+            "repetitions": len(s.repetitions), "tempo": s.tempo, "range": s.motion,
+        }
+        for s in recognition.stretches
+    ]  # fmt: skip
+    last = float(recognition.table["end"].iloc[-1])
+    return rows or [{"video": str(video), "start": 0.0, "end": last, "exercise": recognition.unsure}]
+
+
+def _text(video: Path, recognition) -> str:
+    lines = [str(video)]
+    for s in recognition.stretches:
+        count = f"{len(s.repetitions)} repetition{'s' * (len(s.repetitions) != 1)}"
+        details = [count, *([f"{s.tempo:.1f} s each"] if s.tempo else []), *([s.motion] if s.motion else [])]
+        lines.append(f"  {s.start:5.1f} to {s.end:5.1f} s  {s.exercise} ({s.probability:.0%})  {', '.join(details)}")
+    if not recognition.stretches:
+        best = recognition.exercises()
+        guess = ", ".join(f"{name} {p:.0%}" for name, p in best.head(3).items())
+        lines.append(f"  {recognition.unsure}" + (f"; the likeliest: {guess}" if recognition.track.found.any() else ""))
+    else:
+        likely = recognition.muscles()
+        lines.append("  muscles: " + ", ".join(f"{name} {p:.0%}" for name, p in likely[likely >= 0.5].items()))
+    return "\n".join(lines + [f"  note: {note}" for note in recognition.notes])
+
+
+def _everything(video: Path, recognition) -> dict[str, object]:
+    return {
+        "video": str(video),
+        "exercises": recognition.exercises().round(4).to_dict(),
+        "muscles": recognition.muscles().round(4).to_dict(),
+        "stretches": [
+            {**row, "each": [vars(r) for r in s.repetitions]}
+            for row, s in zip(_rows(video, recognition), recognition.stretches, strict=False)
+        ],
+        "windows": json.loads(recognition.table.round(4).to_json(orient="records")),
+        "notes": list(recognition.notes),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
