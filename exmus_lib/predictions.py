@@ -77,14 +77,17 @@ def task_of(run: workspace.Run) -> Task:
     return task(run.task, run.labels())
 
 
-def store(dataset: str, task: Task, name: str, predictions: pd.DataFrame, facts: dict) -> workspace.Run:
+def store(
+    dataset: str, task: Task, name: str, predictions: pd.DataFrame, facts: dict, overwrite: bool = False
+) -> workspace.Run:
     """A complete run made without training (a baseline, an ensemble), called <name>-<six hex over `facts`>.
 
-    `facts` (its run.json) say what it was made from. Made again from members that were trained anew, it is replaced.
+    `facts` (its run.json) say what it was made from. An equal run stays as it is, unless with `overwrite`; one of other
+    predictions, as of members that were trained anew, is replaced.
     """
     run = workspace.Run(dataset, task.name, f"{name}-{workspace.six_hex(facts)}")
     names = names_of(check(predictions, names_of(predictions), name))
-    if not (run.complete and read(run).equals(predictions.reset_index(drop=True))):
+    if overwrite or not (run.complete and read(run).equals(predictions.reset_index(drop=True))):
         run.write_facts({"task": task.name, "labels": task.labels.to_json(), **facts, **workspace.provenance()})
         write(run.folder / "predictions.parquet", predictions, names)
     return run
