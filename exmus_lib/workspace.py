@@ -121,11 +121,9 @@ def code_hashes() -> dict[str, str]:
 
 def provenance() -> dict[str, object]:
     """What made a result: versions of the libraries that change numbers, the commit, Python and the machine's processor."""
-
     packages = ["torch", "torchvision", "pytorchvideo", "lightning", "torchmetrics", "av", "numpy", "scikit-learn"]
-    git = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=10"], capture_output=True, text=True
-    )
+    describe = "git describe --always --dirty --abbrev=10".split()
+    git = subprocess.run(describe, cwd=REPOSITORY, capture_output=True, text=True)
     return {
         "versions": {p: metadata.version(p) for p in packages},
         "commit": git.stdout.strip() or None,

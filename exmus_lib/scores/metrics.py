@@ -175,9 +175,8 @@ def _check(truth: np.ndarray, probabilities: np.ndarray) -> None:
     if not len(truth):
         raise ValueError("no clips to score")
     if probabilities.ndim != 2 or truth.shape not in (probabilities.shape[:1], probabilities.shape):
-        raise ValueError(
-            f"truth {truth.shape} and probabilities {probabilities.shape} do not fit: (N,) or (N, L) and (N, L)"
-        )
+        shapes = f"truth {truth.shape} and probabilities {probabilities.shape}"
+        raise ValueError(f"{shapes} do not fit: (N,) or (N, L) and (N, L)")
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("probabilities are not all within 0 and 1: were logits handed over?")
     top = probabilities.shape[1] - 1 if truth.ndim == 1 else 1
