@@ -72,17 +72,11 @@ def measure(
     ValueError as `per_label` does.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
-    present, chosen = _decisions(truth, probabilities, thresholds)
+    present, chosen, shares = decisions(truth, probabilities, thresholds)
     weights = np.ones((1, len(truth))) if weights is None else np.asarray(weights, dtype=float)
     labels = _per_label(present, chosen, probabilities, weights)
     labels["map"] = labels.pop("average_precision")
-    if truth.ndim == 1:
-        hits = np.argsort(-probabilities, axis=1, kind="stable") == truth[:, None]
-        shares, macro = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}, Exercise.averaged
-    else:
-        right, macro = present == chosen, Muscles.averaged
-        shares = {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)}
-    clips = weights.sum(axis=1)
+    clips, macro = weights.sum(axis=1), (Exercise if truth.ndim == 1 else Muscles).averaged
     return pd.DataFrame({
         **{name: weights @ share / clips for name, share in shares.items()},
         **{name: _mean_of_defined(labels[name]) for name in macro},
@@ -100,7 +94,7 @@ def per_label(
     probabilities outside 0 to 1.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
-    present, chosen = _decisions(truth, probabilities, thresholds)
+    present, chosen, _ = decisions(truth, probabilities, thresholds)
     labels = _per_label(present, chosen, probabilities, np.ones((1, len(truth))))
     counts = {"support": present.sum(axis=0), "predicted": chosen.sum(axis=0)}
     index = pd.Index(names, name=(Exercise if truth.ndim == 1 else Muscles).noun)
@@ -112,15 +106,21 @@ def confusion_counts(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     return confusion_matrix(truth, probabilities.argmax(axis=1), labels=np.arange(probabilities.shape[1]))
 
 
-def _decisions(
-    truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which labels each clip has, and which are predicted: (N, L) booleans each."""
+def decisions(
+    truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray = THRESHOLD
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Which labels each clip has, and which are predicted, (N, L) booleans each; and what of each clip is right (N,), from 0
+    to 1, by those metrics that are means of it over clips. Raises ValueError as `per_label` does.
+    """
     _check(truth, probabilities)
     if truth.ndim == 1:
-        classes = np.arange(probabilities.shape[1])
-        return truth[:, None] == classes, probabilities.argmax(axis=1)[:, None] == classes
-    return truth.astype(bool), probabilities > thresholds
+        ranked, classes = np.argsort(-probabilities, axis=1, kind="stable"), np.arange(probabilities.shape[1])
+        hits = ranked == truth[:, None]
+        shares = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}
+        return truth[:, None] == classes, ranked[:, :1] == classes, shares
+    present, chosen = truth.astype(bool), probabilities > thresholds
+    right = present == chosen
+    return present, chosen, {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)}
 
 
 def _per_label(
