@@ -171,6 +171,17 @@ class Run:
         kept = self.facts().get("labels")
         return Labels.from_json(kept) if kept else labels.paper()
 
+    def parent(self) -> "Run | None":
+        """The run that this one started from, or that a baseline reads; None where there was none."""
+        path = self.facts().get("parent")
+        return Run(*path.split("/"), self.runs) if path else None
+
+    def members(self) -> list["Run"]:
+        """The runs that an ensemble averages, or the trainings of the folds that are pooled; of any other run, itself."""
+        facts = self.facts()
+        names = facts.get("members") or facts.get("folds") or [self.name]
+        return [Run(self.dataset, self.task, name, self.runs) for name in names]
+
     def changed_code(self) -> str:
         """Which modules that change numbers are no longer those that the run was trained with, in words; "" if none."""
         kept, present = self.facts().get("code", {}), code_hashes()

@@ -116,7 +116,7 @@ def train_all(
     for network in networks:
         made[network] = []
         for place, seed in enumerate(p.seeds):
-            known = trained(parents[network][place]) if parents else [None] * (p.folds or 1)
+            known = parents[network][place].members() if parents else [None] * (p.folds or 1)
             runs = [
                 train(clip_set, network, task, split=split, seed=seed, **options | ({"init": parent} if parent else {}))
                 for split, parent in zip(p.splits, known, strict=True)
@@ -137,11 +137,6 @@ def pooled(clip_set: ClipSet, runs: Sequence[workspace.Run]) -> workspace.Run:
     name = "-".join([facts["network"], facts["init"], *filter(None, [facts.get("tag")]), split, f"s{facts['seed']}"])
     task = clip_set.task(runs[0].task)
     return predictions.store(clip_set.name, task, name, table.reset_index(drop=True), made_from)
-
-
-def trained(run: workspace.Run) -> list[workspace.Run]:
-    """The trainings that a run stands for: those of its folds, or itself."""
-    return [workspace.Run(run.dataset, run.task, name, run.runs) for name in run.facts().get("folds", [run.name])]
 
 
 def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
@@ -170,7 +165,7 @@ def _train(
     if parameters["init"] == "kinetics400":
         weights.load_kinetics(network, name)
     elif "parent" in parameters:
-        weights.load_parent(network, workspace.Run(*parameters["parent"].split("/")))
+        weights.load_parent(network, run.parent())
     network = compute.prepare(network)
 
     usable = review.usable(clips)

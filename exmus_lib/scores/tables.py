@@ -94,8 +94,7 @@ def _but_seed(run: workspace.Run, facts: dict) -> dict:
     setup = {name: facts.get(name) for name in (*names, "chosen_on_validation")}
     if not facts.get("chosen_on_validation"):
         setup["weights"] = facts.get("weights")
-    if facts["network"] in BASELINES and "parent" in facts:
-        parent = workspace.Run(*facts["parent"].split("/"), run.runs)
+    if facts["network"] in BASELINES and (parent := run.parent()):
         setup["parent"] = _but_seed(parent, parent.facts()) if parent.complete else facts["parent"]
     return setup
 
