@@ -105,14 +105,10 @@ def _video(name: str, value: object) -> str:
     return str(value)
 
 
-def _dataset(name: str, value: object) -> str:
-    workspace.check_dataset(str(value))
-    return str(value)
-
-
 KINDS: dict[str, Callable[..., object]] = {
-    "dataset": _dataset, "task": _choice(*TASKS), "preset": _choice(*recipes.PRESETS), "split": _choice("video", "clip"),
-    "seed": _whole(0), "overwrite": _choice(True, False), "unknown": _choice("stop", "skip"),
+    "dataset": lambda name, value: workspace.check_dataset(str(value)), "task": _choice(*TASKS),
+    "preset": _choice(*recipes.PRESETS), "split": _choice("video", "clip"), "seed": _whole(0),
+    "overwrite": _choice(True, False), "unknown": _choice("stop", "skip"),
     "networks": lambda name, value, valid=tuple(recipes.NETWORKS): _some_of(name, value, valid), "betas": _some_of,
     "init": _choice(*recipes.INITS), "epochs": _whole(1), "frames": _whole(1), "side": _whole(32),
     "fit": _choice(*recipes.FITS), "learning_rate": _number(float, sys.float_info.min, "a number above 0, as 3e-4,"),

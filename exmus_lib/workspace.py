@@ -30,13 +30,14 @@ def home() -> Path:
     return Path(os.environ.get("EXMUS_HOME") or REPOSITORY).expanduser().resolve()
 
 
-def check_dataset(dataset: str) -> None:
-    """ValueError, with the nearest name, unless it is built in or an existing folder (of class folders)."""
+def check_dataset(dataset: str) -> str:
+    """The data set itself; ValueError, with the nearest name, unless it is built in or an existing folder (of class folders)."""
     if dataset not in DATASETS and not Path(dataset).expanduser().is_dir():
         raise ValueError(
             f'dataset = "{dataset}" is neither {" nor ".join(DATASETS)} nor an existing folder of class folders'
             f" (looked in {Path.cwd()}).{nearest(dataset, DATASETS)}"
         )
+    return dataset
 
 
 def raw_dir(dataset: str) -> Path:

@@ -80,7 +80,9 @@ def train(
         parameters["tag"] = tag
     beta = "" if how.inverse_beta == Recipe.inverse_beta else f"beta{how.inverse_beta}"
     side = "" if split == "video" else split
-    parts = [network, parameters["init"], beta, "softmax" * softmax, tag, side, f"s{seed}", _digest(parameters, task)]
+    # Of labels only the task's own names count, so that a new muscle renews no exercise run.
+    digest = workspace.six_hex({**parameters, "labels": task.names})
+    parts = [network, parameters["init"], beta, "softmax" * softmax, tag, side, f"s{seed}", digest]
     run = workspace.Run(clip_set.name, task.name, "-".join(part for part in parts if part))
     with workspace.alone(run.folder):
         if overwrite:
@@ -91,11 +93,6 @@ def train(
         else:
             _train(run, clip_set, clips, task, how, parameters)
     return run
-
-
-def _digest(parameters: dict, task: Task) -> str:
-    """The six digits of a run's name: of labels only the task's own names count, so that a new muscle renews no exercise run."""
-    return workspace.six_hex({**parameters, "labels": task.names})
 
 
 def train_all(
@@ -147,18 +144,16 @@ def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
     if facts["network"] != child["network"]:
         raise ValueError(f"init: {parent.name} is a run of {facts['network']}, not of {child['network']}")
     if parent.dataset == dataset and facts["clip_set"] != child["clip_set"]:
-        raise ValueError(
-            f"init: {parent.name} was trained on other clips or another split, and may have seen the test clips"
-        )
+        other = "trained on other clips or another split, and may have seen the test clips"
+        raise ValueError(f"init: {parent.name} was {other}")
 
 
 def _train(
     run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame, task: Task, how: Recipe, parameters: dict
 ) -> None:
     name = parameters["network"]
-    facts = {
-        **parameters, **workspace.provenance(), "code": workspace.code_hashes(), "device": compute.describe(name),
-    }  # fmt: skip
+    made_by = {"code": workspace.code_hashes(), "device": compute.describe(name)}
+    facts = {**parameters, **workspace.provenance(), **made_by}
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
     network = build(name, len(task.names), how, softmax="head" in parameters)
@@ -175,9 +170,8 @@ def _train(
         for part in ("train", "val")
     }
     if not len(parts["train"]):
-        raise ValueError(
-            f"{clip_set.name}: no training clips in the {parameters['split']} split; see 01_data_prep.ipynb"
-        )
+        side = f"no training clips in the {parameters['split']} split"
+        raise ValueError(f"{clip_set.name}: {side}; see 01_data_prep.ipynb")
     workers = 0 if cache else min(4, torch.get_num_threads())
     train_loader = _loader(parts["train"], how.batch, workers, shuffle=True)
     val_loader = _loader(parts["val"], how.batch, workers) if len(parts["val"]) else None

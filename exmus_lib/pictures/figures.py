@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+import sklearn.metrics
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -193,7 +194,7 @@ def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, names: Sequen
 
     Cells hold clips, shaded by their share of the row: the shade of the diagonal is each exercise's recall.
     """
-    counts = metrics.confusion_counts(truth, probabilities)
+    counts = sklearn.metrics.confusion_matrix(truth, probabilities.argmax(axis=1), labels=range(len(names)))
     support = counts.sum(axis=1, keepdims=True)
     ax = sns.heatmap(
         100 * counts / np.maximum(support, 1), ax=plt.subplots(figsize=(3.4 + 0.24 * len(names), 2.6 + 0.225 * len(names)))[1],

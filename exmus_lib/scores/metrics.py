@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix
 
 from exmus_lib import predictions, workspace
 from exmus_lib.tasks import THRESHOLD, Exercise, Muscles, Task
@@ -99,11 +98,6 @@ def per_label(
     counts = {"support": present.sum(axis=0), "predicted": chosen.sum(axis=0)}
     index = pd.Index(names, name=(Exercise if truth.ndim == 1 else Muscles).noun)
     return pd.DataFrame({**counts, **{name: values[0] for name, values in labels.items()}}, index=index)
-
-
-def confusion_counts(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """How many clips of each class (row) were taken for which (column): (L, L), of classes (N,), probabilities (N, L)."""
-    return confusion_matrix(truth, probabilities.argmax(axis=1), labels=np.arange(probabilities.shape[1]))
 
 
 def decisions(
