@@ -152,7 +152,7 @@ def simulations(curves: pd.DataFrame, dots: pd.DataFrame, x: str, y: str) -> Fig
 
 @mpl.rc_context(STYLE)
 def coverage(shares: pd.DataFrame, trials: int) -> Figure:
-    """How often 95 % intervals hold the truth (scores.intervals.coverage): a row for each metric, a mark for each column.
+    """How often 95 % intervals hold the truth (scores.simulation.coverage): a row for each metric, a mark for each column.
 
     The band is where so many trials of intervals that keep their word lie.
     """

@@ -109,18 +109,6 @@ def over_orders(
     return pd.DataFrame([protocol_metrics(truth, probabilities, one) for one in parts])
 
 
-def simulated(truth: np.ndarray, top1: float, workers: int, draws: int = ORDERS, batch: int = BATCH) -> pd.DataFrame:
-    """The paper's metrics of made-up classifiers (a row each) that are right on a share `top1` of the paper's exercises (N,),
-    drawn at random, and otherwise name any other one."""
-    classes, rows = len(labels.paper().exercises), []
-    for seed in range(draws):
-        random = np.random.default_rng(seed)
-        shift = np.where(random.random(len(truth)) < top1, 0, random.integers(1, classes, len(truth)))
-        parts = batches(len(truth), workers, batch, random.permutation(len(truth)))
-        rows.append(protocol_metrics(truth, np.eye(classes)[(truth + shift) % classes], parts))
-    return pd.DataFrame(rows)
-
-
 def authors_test_clips() -> pd.Series:
     """The exercise of each of the 330 test clips that the authors' loader took, by their counts (.MOV clips it dropped)."""
     counts = pd.read_csv(workspace.PAPER_DIR / "authors_counts.csv")
