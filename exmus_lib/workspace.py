@@ -31,7 +31,7 @@ def home() -> Path:
 
 
 def check_dataset(dataset: str) -> str:
-    """The data set itself; ValueError, with the nearest name, unless it is built in or an existing folder (of class folders)."""
+    """The name itself; ValueError, with the nearest one, unless it is built in or a folder (of class folders)."""
     if dataset not in DATASETS and not Path(dataset).expanduser().is_dir():
         raise ValueError(
             f'dataset = "{dataset}" is neither {" nor ".join(DATASETS)} nor an existing folder of class folders'
@@ -178,7 +178,7 @@ class Run:
         return Run(*path.split("/"), self.runs) if path else None
 
     def members(self) -> list["Run"]:
-        """The runs that an ensemble averages, or the trainings of the folds that are pooled; of any other run, itself."""
+        """The runs that an ensemble averages, or the trainings of pooled folds; of any other run, itself."""
         facts = self.facts()
         names = facts.get("members") or facts.get("folds") or [self.name]
         return [Run(self.dataset, self.task, name, self.runs) for name in names]

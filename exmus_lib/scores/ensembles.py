@@ -55,7 +55,7 @@ def aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
 
 
 def mean(logits: np.ndarray, x: float) -> np.ndarray:
-    """The weighted mean (clips, labels) of logits (tables, clips, labels), as tables store it; ValueError unless 0 <= x <= 1."""
+    """The weighted mean (clips, labels) of logits (tables, clips, labels); ValueError unless 0 <= x <= 1."""
     if not 0 <= x <= 1:
         raise ValueError(f"x = {x}: a weight from 0 to 1 is wanted")
     return (x * logits[0] + (1 - x) * logits[1:].mean(axis=0)).astype(np.float32)
@@ -90,9 +90,9 @@ def best(values: pd.Series) -> float | None:
 
 
 def store(runs: Sequence[Run], x: float, chosen: bool = False, overwrite: bool = False) -> Run:
-    """The ensemble as a run of its own: ensemble-<network>-<x>-<network>-<1 - x>-...; `chosen`: x was chosen on validation.
+    """The ensemble as a run of its own: ensemble-<network>-<x>-<network>-<1 - x>-...
 
-    An equal one that is there stays, unless `overwrite` asks for it to be made anew.
+    `chosen`: x was chosen on validation. An equal one that is there stays, unless with `overwrite`.
     """
     check(runs)
     facts = [run.facts() for run in runs]

@@ -75,12 +75,9 @@ def compare(
     rows = pd.DataFrame({"behind": behind.iloc[0]})
     rows["behind_low"], rows["behind_high"] = interval(behind[1:], groups)
     rows["p"] = false_discovery_control(_p(behind[1:], groups)) if groups > 1 else np.nan
-    sure = rows["p"] < 1 - LEVEL
-    table = table.join(rows).assign(verdict="not told apart")
-    table.loc[rows.index[sure & (rows["behind_low"] > 0)], "verdict"] = "worse"
-    table.loc[rows.index[sure & (rows["behind_high"] < 0)], "verdict"] = "better"
-    table.loc[reference, "verdict"] = "reference"
-    return table[COMPARED]
+    apart = [(rows["p"] < 1 - LEVEL) & side for side in (rows["behind_low"] > 0, rows["behind_high"] < 0)]
+    rows["verdict"] = np.select(apart, ["worse", "better"], "not told apart")
+    return table.join(rows).fillna({"verdict": "reference"})[COMPARED]
 
 
 def _reference(runs: Mapping[str, Scored | Sequence[Scored]], clips: pd.DataFrame, task: Task, metric: str) -> str:

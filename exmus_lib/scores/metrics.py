@@ -103,8 +103,9 @@ def per_label(
 def decisions(
     truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray = THRESHOLD
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Which labels each clip has, and which are predicted, (N, L) booleans each; and what of each clip is right (N,), from 0
-    to 1, by those metrics that are means of it over clips. Raises ValueError as `per_label` does.
+    """Which labels each clip has, and which are predicted: (N, L) booleans each; and its part (N,) in each mean over clips.
+
+    Raises ValueError as `per_label` does.
     """
     _check(truth, probabilities)
     if truth.ndim == 1:

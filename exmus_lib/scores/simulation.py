@@ -1,4 +1,4 @@
-"""Made-up predictions, to see what the paper's protocol makes of a known accuracy, and whether intervals keep their word."""
+"""Made-up predictions: what the paper's protocol makes of a known accuracy, and whether intervals keep their word."""
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,10 @@ from exmus_lib.tasks import Task
 
 
 def classifiers(truth: np.ndarray, top1: float, workers: int, draws: int = ORDERS, batch: int = BATCH) -> pd.DataFrame:
-    """The paper's metrics of made-up classifiers (a row each) that are right on a share `top1` of the paper's exercises (N,),
-    drawn at random, and otherwise name any other one."""
+    """The paper's metrics of made-up classifiers, a row each.
+
+    Each is right on a share `top1` of the paper's exercises (N,), drawn at random, and else names any other one.
+    """
     classes, rows = len(labels.paper().exercises), []
     for seed in range(draws):
         random = np.random.default_rng(seed)
@@ -23,10 +25,10 @@ def classifiers(truth: np.ndarray, top1: float, workers: int, draws: int = ORDER
 
 
 def coverage(task: Task, sources: int, trials: int = 100) -> pd.DataFrame:
-    """How often 95 % intervals hold the true score: a row per metric, columns "over sources" and "over clips" (each a source).
+    """How often 95 % intervals hold the true score: a row per metric, columns "over sources" and "over clips".
 
-    Of made-up predictions, three clips a source that are right or wrong together to a large part; their true scores are
-    those of 8,000 sources.
+    Of made-up predictions, three clips a source that are right or wrong together to a large part; "over clips" takes each
+    for a source of its own. Their true scores are those of 8,000 sources.
     """
     everything = _made_up(task, 8000, 1, seed=0)
     truth = measure(*everything[:2]).iloc[0]
