@@ -128,9 +128,8 @@ def pooled(clip_set: ClipSet, runs: Sequence[workspace.Run]) -> workspace.Run:
     table = pd.concat([table[table["split"] == "test"] for table in tables]).sort_values("clip_id")
     split = f"{len(runs)}folds"
     kept = ("network", "preset", "init", "seed", "recipe", "head", "tag")
-    kept = {name: facts[name] for name in kept if name in facts}
-    members = [run.name for run in runs]
-    made_from = {**kept, "split": split, "clip_set": clip_set.hash(split), "folds": members}
+    made_from = {name: facts[name] for name in kept if name in facts}
+    made_from |= {"split": split, "clip_set": clip_set.hash(split), "folds": [run.name for run in runs]}
     name = "-".join([facts["network"], facts["init"], *filter(None, [facts.get("tag")]), split, f"s{facts['seed']}"])
     task = clip_set.task(runs[0].task)
     return predictions.store(clip_set.name, task, name, table.reset_index(drop=True), made_from)
