@@ -1,5 +1,5 @@
 # ExMus: one command each; `make help` says what they do. Works with GNU make 3.81 and later on Linux and macOS.
-.PHONY: help demo workbook test lint lab app lock clean
+.PHONY: help predict demo workbook test lint lab app lock clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -22,6 +22,7 @@ OURS := 'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inli
 CULLED := --MappingKernelManager.cull_interval=30 --MappingKernelManager.cull_idle_timeout=120
 
 help:
+	@echo "make predict VIDEO=my.mp4   which exercise a video of yours shows, its repetitions, the muscles"
 	@echo "make demo      the sample data, X3D-M and SlowFast-R50 on both tasks, a table beside the paper's"
 	@echo "make workbook  every notebook with all its networks, on the sample data"
 	@echo "make test      lint, then the tests; every notebook is among them"
@@ -36,6 +37,9 @@ help:
 demo workbook: $(READY)
 	@$(BIN)/python -m exmus_lib.workbook $@
 	@$(BIN)/python -m exmus_lib.scores.paper
+
+predict: $(READY)
+	@$(BIN)/python -m exmus_lib predict "$(VIDEO)"
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile

@@ -33,11 +33,7 @@ def answers(folder: Path, keep: Path | None) -> pd.DataFrame:
         video = folder / path
         if known.unknown([video.parent.name]) or not known.exercise_of(video.parent.name):
             continue
-        kept = keep and keep / f"{video.parent.name}__{video.stem}.npz"
-        track = Track.load(kept) if kept and kept.exists() else estimate(video)
-        if kept and not kept.exists():
-            track.save(kept)
-        found = recognise.of_track(track)
+        found = recognise.of_track(track_of(video, keep))
         row = {
             "path": str(path),
             "exercise": known.exercise_of(video.parent.name),
@@ -47,6 +43,29 @@ def answers(folder: Path, keep: Path | None) -> pd.DataFrame:
         row |= {f"mgap/{name}": p for name, p in found.muscles().items()}
         rows.append(row | {"grey": 1 - found.table["sure"].mean(), "windows": len(found.table)})
     return pd.DataFrame(rows)
+
+
+def idle_stretches(file: Path, folder: Path, keep: Path | None) -> pd.DataFrame:
+    """Stretches in which nobody exercises, as a person saw; `grey`: whether at least half of their windows are."""
+    stretches = workspace.read_csv(file).astype({"start": float, "end": float})
+    tables = {path: recognise.of_track(track_of(folder / path, keep)).table for path in stretches["path"].unique()}
+    grey = []
+    for row in stretches.itertuples():
+        middle = tables[row.path][["start", "end"]].mean(axis=1)
+        inside = middle.between(row.start, row.end)
+        grey.append((~tables[row.path]["sure"][inside]).mean() >= 0.5)
+    return stretches.assign(grey=grey)
+
+
+def track_of(video: Path, keep: Path | None) -> Track:
+    """The joints of a video, estimated unless they are kept."""
+    kept = keep and keep / f"{video.parent.name}__{video.stem}.npz"
+    if kept and kept.exists():
+        return Track.load(kept)
+    track = estimate(video)
+    if kept:
+        track.save(kept)
+    return track
 
 
 def scored(table: pd.DataFrame) -> pd.DataFrame:
@@ -78,6 +97,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--keep", type=Path, help="a folder for the joints, so that the next call is quick")
     parser.add_argument("--to", type=Path, help="a CSV file for the answers")
+    parser.add_argument("--idle", type=Path, help="a CSV file (path, start, end) of stretches without exercise")
     options = parser.parse_args()
     table = answers(options.folder, options.keep)
     names = [column for column in table if column.startswith("exercise/")]
@@ -91,6 +111,11 @@ def main() -> None:
     print(right.set_axis(["right", "videos"], axis=1).to_string())
     for row in table[table["answer"] != table["exercise"]].itertuples():
         print(f"  {row.path}: {row.answer}")
+    if options.idle:
+        idle = idle_stretches(options.idle, options.folder, options.keep)
+        print(
+            idle.to_string(), f"{idle['grey'].mean():.0%} of {len(idle)} stretches without exercise are grey", sep="\n"
+        )
 
 
 if __name__ == "__main__":
