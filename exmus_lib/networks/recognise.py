@@ -133,6 +133,8 @@ def recognise(video: str | Path, report: Callable[[float], None] = lambda share:
     the file and why when it cannot be read or is too short, RuntimeError where the pose estimator's files cannot be fetched.
     """
     video = Path(video)
+    if video.is_dir():
+        raise FileNotFoundError(f'"{video}" is a folder: name the videos in it, as {video / "*.mp4"}')
     if not video.is_file():
         raise FileNotFoundError(f'no video "{video}" (looked in {Path.cwd()})')
     track = estimate(video, report)
@@ -160,7 +162,7 @@ def of_track(track: Track, recogniser: Recogniser | None = None) -> Recognition:
     recogniser = recogniser or load()
     labels = recogniser.labels
     spans = windows.spans(len(track) / RATE)
-    joints, mask, found = features.windows(track, spans)
+    joints, mask, found = features.windows(track.turned() if track.upside_down else track, spans)
     likely = recogniser.probabilities(joints, mask)
     idle = np.where(found >= features.MIN_FOUND, likely[:, -1], 1.0)
     exercises = likely[:, :-1] / likely[:, :-1].sum(axis=1, keepdims=True)
@@ -177,15 +179,18 @@ def of_track(track: Track, recogniser: Recogniser | None = None) -> Recognition:
 
 
 def stretches(table: pd.DataFrame, track: Track) -> list[Stretch]:
-    """Neighbouring windows that are sure of one exercise, as stretches: each ends where the next window begins to differ."""
+    """Neighbouring windows that are sure of one exercise, as stretches; where those of two overlap, each has half of that."""
     changes = (table["answer"] != table["answer"].shift()).cumsum()
     parts = [part for _, part in table.groupby(changes) if part["sure"].all()]
+    limits = np.array([(part["start"].iloc[0], part["end"].iloc[-1]) for part in parts]).reshape(-1, 2)
+    shared = np.maximum(limits[:-1, 1] - limits[1:, 0], 0) / 2
+    limits[:-1, 1] -= shared
+    limits[1:, 0] += shared
     made = []
-    for part in parts:
-        exercise, start, end = part["answer"].iloc[0], part["start"].iloc[0], part["end"].iloc[-1]
+    for part, (start, end) in zip(parts, limits.round(3).tolist(), strict=True):
+        exercise = part["answer"].iloc[0]
         probability = float(part[f"{Exercise.name}/{exercise}"].mean())
-        counted = tuple(repetitions(track.part(start, end), exercise))
-        made.append(Stretch(exercise, float(start), float(end), probability, counted))
+        made.append(Stretch(exercise, start, end, probability, tuple(repetitions(track.part(start, end), exercise))))
     return made
 
 
@@ -194,13 +199,15 @@ def notes(track: Track) -> list[str]:
     found = track.found.mean()
     said = []
     if not track.found.any():
-        said.append("nobody was found in the picture")
+        said.append("nobody was found in the picture: show the whole person, upright and in good light")
     elif found < 0.6:
         said.append(f"a person was found in {found:.0%} of the pictures only")
     if track.people > 1:
         said.append(f"{track.people} people are in the picture: the one who moves most was followed")
+    if track.upside_down:
+        said.append("the picture is upside down: it was turned")
     if track.shot[-1] > 0:
-        said.append(f"the video is edited: {track.shot[-1] + 1} shots, each looked at by itself")
+        said.append(f"the view or the person followed changes: {track.shot[-1] + 1} parts, each looked at by itself")
     legs = track.visibility[track.found][:, features.LEGS].mean() if track.found.any() else 1.0
     if legs < 0.3:
         said.append("the legs are hardly seen: a camera that shows the whole person tells more")

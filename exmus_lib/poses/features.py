@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from exmus_lib.poses.project import FLIP, HIPS, LIMBS, PLACE, SHOULDERS, SIDES
 from exmus_lib.poses.track import BODY, RATE, Track
@@ -10,7 +11,7 @@ from exmus_lib.poses.track import BODY, RATE, Track
 SAMPLES = 48  # of a view: 4.8 s; shorter ones are filled up and masked
 SHORTEST = 12  # samples: less tells nobody an exercise
 MIN_FOUND = 0.35  # of the samples of a window: with fewer nobody can tell
-LONGEST_GAP = 5  # samples without a person over which joints are interpolated
+LONGEST_GAP = 5  # samples from the nearest in which the person was found: joints are interpolated so far
 KINDS = ("flat", "deep")  # of the joints in the picture alone, or of those in the world too
 LEGS = [PLACE[f"{side} {joint}"] for joint in ("knee", "ankle") for side in SIDES]
 # Joints by which somebody's size is told, and limbs whose directions are.
@@ -106,19 +107,18 @@ def windows(track: Track, spans: Sequence[tuple[float, float]]) -> tuple[Joints,
 def filled(track: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Image, world and visibility with gaps interpolated, and (T,) whether a person was found within LONGEST_GAP samples.
 
-    Joints outside the picture count as unseen.
+    Each shot by itself. Joints outside the picture count as unseen.
     """
-    there = np.flatnonzero(track.found)
-    if not len(there):
-        return *(np.zeros_like(a) for a in (track.image, track.world, track.visibility)), np.zeros(len(track), bool)
-    samples = np.arange(len(track))
-
-    def interpolated(values: np.ndarray) -> np.ndarray:
-        flat = values.reshape(len(values), -1)
-        columns = [np.interp(samples, there, flat[there, k]) for k in range(flat.shape[1])]
-        return np.stack(columns, axis=1).reshape(values.shape)
-
-    image, world, visibility = map(interpolated, (track.image, track.world, track.visibility))
+    joints = np.concatenate([track.image, track.world, track.visibility[..., None]], axis=2)
+    near, flat = np.zeros(len(track), bool), np.zeros((len(track), joints[0].size))
+    for number in np.unique(track.shot):
+        samples = np.flatnonzero(track.shot == number)
+        there = samples[track.found[samples]]
+        if len(there):
+            near[samples] = binary_dilation(track.found[samples], iterations=LONGEST_GAP)
+            known = joints[there].reshape(len(there), -1)
+            flat[samples] = np.stack([np.interp(samples, there, column) for column in known.T], axis=1)
+    joints = flat.reshape(joints.shape)
+    image, world, visibility = joints[..., :2], joints[..., 2:5], joints[..., 5]
     outside = ((image < 0) | (image > np.array(track.size)[::-1])).any(axis=-1)
-    near = np.abs(samples[:, None] - there).min(axis=1) <= LONGEST_GAP
     return image, world, np.where(outside, np.minimum(visibility, 0.2), visibility), near

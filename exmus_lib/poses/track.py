@@ -47,6 +47,25 @@ class Track:
         arrays = {name: getattr(self, name)[kept] for name in ARRAYS}
         return replace(self, **arrays)
 
+    @property
+    def upside_down(self) -> bool:
+        """Whether the picture is: shoulders far below the hips, ankles above the knees, most of the time.
+
+        Nobody who trains upright or lying looks so, not even on a bench that is filmed from the head's end.
+        """
+        if not self.found.any():
+            return False
+        names = ("shoulder", "hip", "knee", "ankle")
+        sides = [[BODY.index(f"{side} {name}") for side in ("left", "right")] for name in names]
+        middles = self.world[self.found][:, sides].mean(axis=2)
+        shoulders, hips, knees, ankles = np.median(middles, axis=0)
+        trunk = shoulders - hips
+        return bool(trunk[1] > 0.8 * np.linalg.norm(trunk) and ankles[1] < knees[1])
+
+    def turned(self) -> "Track":
+        """As if the picture had been turned by half a turn."""
+        return replace(self, image=np.array(self.size)[::-1] - self.image, world=self.world * [-1, -1, 1])
+
     def save(self, path: Path) -> None:
         """Write it as .npz, whole or not at all."""
         with workspace.atomic(path) as part, part.open("wb") as file:

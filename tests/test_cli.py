@@ -1,0 +1,81 @@
+"""`python -m exmus_lib predict`: what is printed, as text, CSV and JSON, and what becomes of a video that cannot be read."""
+
+import io
+import json
+
+import pandas as pd
+import pytest
+from tracks import Told, filmed, nobody, times_there_and_back
+
+from exmus_lib.__main__ import COLUMNS, main
+from exmus_lib.networks import recognise
+from exmus_lib.videos.read import VideoError
+
+
+@pytest.fixture
+def videos(tmp_path, monkeypatch):
+    """Three files: squats, nobody, and one that cannot be read; only their names count."""
+    tracks = {"squats.mp4": filmed("squat", times_there_and_back(6)), "nobody.mp4": nobody()}
+
+    def estimate(video, report):
+        report(0.5)
+        if video.name not in tracks:
+            raise VideoError(video, "cannot be decoded")
+        return tracks[video.name]
+
+    monkeypatch.setattr(recognise, "estimate", estimate)
+    monkeypatch.setattr(recognise, "load", lambda: Told(("Squat", 0.9, 0.0)))
+    files = [tmp_path / name for name in ("squats.mp4", "broken.mp4", "nobody.mp4")]
+    for file in files:
+        file.touch()
+    return [str(file) for file in files]
+
+
+def test_text_says_what_how_often_how_fast_and_how_far(videos, capsys):
+    assert main(["predict", videos[0]]) == 0
+    name, stretch, muscles = capsys.readouterr().out.splitlines()
+    assert name == videos[0]
+    assert stretch.startswith("    0.0 to  14.0 s  Squat (90%)  6 repetitions, ") and stretch.endswith(" degrees")
+    assert muscles.startswith("  muscles: ") and "quads" in muscles and "biceps" not in muscles
+
+
+def test_nobody_is_said_and_no_guess_is_made(videos, capsys):
+    assert main(["predict", videos[2]]) == 0
+    _, answer, note = capsys.readouterr().out.splitlines()
+    assert answer == "  nobody was found" and note.startswith("  note: nobody was found in the picture")
+
+
+def test_a_broken_video_is_named_and_the_others_are_answered(videos, capsys):
+    assert main(["predict", *videos]) == 1
+    printed = capsys.readouterr()
+    assert printed.err == f"{videos[1]}: cannot be decoded\n"
+    assert "Squat (90%)" in printed.out and "nobody was found" in printed.out and videos[1] not in printed.out
+
+
+def test_csv_has_a_row_for_each_stretch_and_one_where_there_is_none(videos, capsys):
+    assert main(["predict", "--csv", *videos]) == 1
+    rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert list(rows) == COLUMNS and rows["video"].tolist() == [videos[0], videos[2]]
+    assert rows["exercise"].tolist() == ["Squat", "nobody was found"]
+    assert rows["repetitions"].tolist()[0] == 6 and rows["end"].tolist() == [14.0, 6.0]
+
+
+def test_json_holds_windows_stretches_and_repetitions(videos, capsys):
+    def fail(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert main(["predict", "--json", *videos]) == 1
+    squats, nobody = json.loads(capsys.readouterr().out, parse_constant=fail)
+    assert squats["video"] == videos[0] and len(squats["windows"]) == 9 and squats["notes"] == []
+    (stretch,) = squats["stretches"]
+    assert stretch["exercise"] == "Squat" and len(stretch["each"]) == stretch["repetitions"] == 6
+    assert squats["exercises"]["Squat"] == 0.9 and squats["windows"][0]["answer"] == "Squat"
+    assert nobody["stretches"] == [] and nobody["notes"]
+
+
+@pytest.mark.parametrize("arguments, code", [(["--help"], 0), (["predict", "--help"], 0), (["predict"], 2), ([], 2)])
+def test_help_and_wrong_calls(arguments, code, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    printed = capsys.readouterr()
+    assert ended.value.code == code and "predict" in (printed.out if code == 0 else printed.err)
