@@ -64,7 +64,7 @@ def mixed(performances: virtual.Performances, reels: filmed.Reels, seed: int):
         yield joints, np.concatenate([mask, others]), np.concatenate([names, more])
 
 
-def pretrain(file: Path = FILE, seeds: int = 2, steps: int = 3500, each: int = 40, videos: int = 12) -> str:
+def pretrain(file: Path = FILE, seeds: int = 2, steps: int = 4500, each: int = 60, videos: int = 16) -> str:
     """Train and write the networks of the paper's exercises; returns the sha256 of the file.
 
     `each` virtual performances and `videos` filmed ones of every way (poses.virtual.ways). The same arguments give the same file

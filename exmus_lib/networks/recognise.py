@@ -118,9 +118,10 @@ class Recognition:
         return self._overall(Muscles.name)
 
     def _overall(self, task: str) -> pd.Series:
-        """Windows count by how likely they show an exercise and a person."""
+        """Windows count by how much they say: by the square of the probability that they show what they most likely show."""
         columns = [column for column in self.table if column.startswith(f"{task}/")]
-        weight = (1 - self.table["idle"]) * self.table["found"] + 1e-6
+        exercises = self.table[[column for column in self.table if column.startswith(f"{Exercise.name}/")]]
+        weight = ((1 - self.table["idle"]) * self.table["found"] * exercises.max(axis=1)) ** 2 + 1e-6
         mean = np.average(self.table[columns], axis=0, weights=weight)
         result = pd.Series(mean, [column.removeprefix(f"{task}/") for column in columns], name=task)
         return result.sort_values(ascending=False)

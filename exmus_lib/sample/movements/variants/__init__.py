@@ -118,4 +118,5 @@ VARIANTS = {
     ),
     "push-up support": Variant(None, idle.held(lying.push_up, (0.0, 0.08)), (3.0, 8.0), (20, 130), 0.6, gear=MAT),
     "support on bars": Variant(None, idle.held(hanging.bar_dip, (0.0, 0.08)), (3.0, 8.0), (0, 180), 0.4, gear=BARS),
+    "bent over the bar": Variant(None, idle.held(legs.floor_deadlift, (0.0, 0.06)), (3.0, 8.0), (0, 180), 0.6),
 }
