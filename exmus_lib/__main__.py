@@ -77,9 +77,8 @@ def _text(video: Path, recognition) -> str:
         details = [count, *([f"{s.tempo:.1f} s each"] if s.tempo else []), *([s.motion] if s.motion else [])]
         lines.append(f"  {s.start:5.1f} to {s.end:5.1f} s  {s.exercise} ({s.probability:.0%})  {', '.join(details)}")
     if not recognition.stretches:
-        best = recognition.exercises()
-        guess = ", ".join(f"{name} {p:.0%}" for name, p in best.head(3).items())
-        lines.append(f"  {recognition.unsure}" + (f"; the likeliest: {guess}" if recognition.track.found.any() else ""))
+        guess = ", ".join(f"{name} {p:.0%}" for name, p in recognition.exercises().head(3).items())
+        lines.append(f"  {recognition.unsure}" + f"; the likeliest: {guess}" * recognition.seen)
     else:
         likely = recognition.muscles()
         lines.append("  muscles: " + ", ".join(f"{name} {p:.0%}" for name, p in likely[likely >= 0.5].items()))

@@ -20,7 +20,9 @@ def numbered(samples: int, **changes) -> Track:
     """A track whose every coordinate is the number of its sample."""
     count = np.arange(samples, dtype=float)
     image, world = (np.tile(count[:, None, None], (1, len(BODY), axes)) for axes in (2, 3))
-    track = Track(image, world, np.ones((samples, 19)), np.ones(samples, bool), np.zeros(samples, int), count / 10, (999, 999))
+    track = Track(
+        image, world, np.ones((samples, 19)), np.ones(samples, bool), np.zeros(samples, int), count / 10, (999, 999)
+    )
     return replace(track, **changes)
 
 

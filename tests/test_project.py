@@ -19,7 +19,11 @@ def standing(clips: int = 8, samples: int = 5) -> np.ndarray:
     for place, name in enumerate(BODY):
         side, _, part = name.rpartition(" ")[0].partition(" ") if "foot" in name else name.partition(" ")
         part = part or name
-        joints[place] = 0.1 * (name == "nose"), 0.2 * (side == "left") - 0.2 * (side == "right"), heights.get(part, 0.02)
+        joints[place] = (
+            0.1 * (name == "nose"),
+            0.2 * (side == "left") - 0.2 * (side == "right"),
+            heights.get(part, 0.02),
+        )
     return np.tile(joints, (clips, samples, 1, 1)).astype(np.float32)
 
 

@@ -11,6 +11,7 @@ from exmus_lib.poses.repetitions import ANGLES, TRIPLES, repetitions
 from exmus_lib.poses.track import BODY, RATE
 from exmus_lib.sample.movements import MOVEMENTS
 
+
 @pytest.mark.parametrize("named", [True, False])
 def test_counts_every_movement_of_the_sample(named):
     rng = np.random.default_rng(7)

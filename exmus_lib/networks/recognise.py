@@ -27,6 +27,7 @@ from exmus_lib.videos.read import VideoError
 FILE = Path(__file__).parent / "pretrained" / "pose_tcn.safetensors"
 TRAINED_ON = "rendered people, by their joints"
 UNSURE, IDLE = "not sure", "no exercise"
+NOBODY, HARDLY = "nobody was found", "somebody was hardly found"
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,15 @@ class Recognition:
     notes: tuple[str, ...]
 
     @property
+    def seen(self) -> bool:
+        """Whether anybody is found for long enough to tell an exercise."""
+        return bool((self.table["found"] >= features.MIN_FOUND).any())
+
+    @property
     def unsure(self) -> str:
         """Why there is no stretch, in words."""
-        if not self.track.found.any():
-            return "nobody was found"
+        if not self.seen:
+            return HARDLY if self.track.found.any() else NOBODY
         return IDLE if (self.table["answer"] == IDLE).mean() > 0.5 else UNSURE
 
     def exercises(self) -> pd.Series:
@@ -200,7 +206,7 @@ def notes(track: Track) -> list[str]:
     found = track.found.mean()
     said = []
     if not track.found.any():
-        said.append("nobody was found in the picture: show the whole person, upright and in good light")
+        said.append(f"{NOBODY} in the picture: show the whole person, upright and in good light")
     elif found < 0.6:
         said.append(f"a person was found in {found:.0%} of the pictures only")
     if track.people > 1:
@@ -209,7 +215,7 @@ def notes(track: Track) -> list[str]:
         said.append("the picture is upside down: it was turned")
     if track.shot[-1] > 0:
         said.append(f"the view or the person followed changes: {track.shot[-1] + 1} parts, each looked at by itself")
-    legs = track.visibility[track.found][:, features.LEGS].mean() if track.found.any() else 1.0
-    if legs < 0.3:
+    legs = track.visibility[track.found][:, features.LEGS]
+    if found >= features.MIN_FOUND and legs.mean() < 0.3:
         said.append("the legs are hardly seen: a camera that shows the whole person tells more")
     return said
