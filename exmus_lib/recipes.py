@@ -76,9 +76,9 @@ class Network:
     head: str  # the last layer, inside what the builder returns; everything else is the backbone
     embedding: int  # the width of what the head sees
     view: Recipe  # the view that the weights were trained for; how it is trained is the paper's way, as in Recipe
-    # The table that lists the Kinetics-400 checkpoint: checkpoint_paths of a PyTorchVideo hub, or a torchvision enum. None: there
+    # The table that lists the Kinetics-400 checkpoint: checkpoint_paths of a PyTorchVideo hub, or a torchvision enum. "": there
     # is none, and training starts from scratch at every preset.
-    weights: str | None = None
+    weights: str = ""
     top1: float | None = None  # of these weights on Kinetics-400, in percent, as published
     # Of the library that publishes the weights, which have none of their own; Kinetics' terms are for you to judge.
     licence: str | None = None

@@ -43,8 +43,8 @@ class Source(Protocol):
 class Virtual:
     """Virtual clips of the exercises of labels: other ones in each batch, without end."""
 
-    def __init__(self, task: Task, seed: int, each: int = EACH):
-        self.performances = virtual.perform(task.labels, each, seed, idle=False)
+    def __init__(self, task: Task, seed: int):
+        self.performances = virtual.perform(task.labels, EACH, seed, idle=False)
         self.exercises = sorted(set(self.performances.exercises.tolist()))
 
     def draw(self, batch: int, rng: np.random.Generator) -> tuple[Joints, np.ndarray, np.ndarray]:
