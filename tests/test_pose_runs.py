@@ -1,5 +1,6 @@
 """Runs on joints are runs like any other: trained, resumed, named, asked and listed; and what they alone do."""
 
+import itertools
 import os
 from dataclasses import replace
 from fractions import Fraction
@@ -55,7 +56,7 @@ def clip_set(home, monkeypatch):
     known = {row.clip_id: track_of(row.exercise, row.seconds, i) for i, row in enumerate(clips.clips.itertuples())}
     for module in (fit, predict):
         monkeypatch.setattr(module, "estimate_clips", lambda _: known)
-    monkeypatch.setattr(joints, "EPOCH", 128)
+    monkeypatch.setattr(joints, "EPOCH", {"joints": 128, "pose": 16})
     monkeypatch.setattr(joints, "EACH", 1)
     return clips
 
@@ -94,9 +95,9 @@ def test_a_run_on_joints_is_a_run_like_any_other_and_knows_real_people(clip_set,
 
 def test_an_interrupted_run_on_virtual_clips_goes_on_as_if_nothing_had_happened(clip_set, monkeypatch):
     monkeypatch.setattr(workspace, "is_rendered", lambda name: True)
-    draw = joints.Virtual.draw
+    draw, count = joints.Virtual.draw, itertools.count()
 
-    def stop_in_the_second_epoch(self, batch, rng, count=iter(range(100))):
+    def stop_in_the_second_epoch(self, batch, rng):
         if next(count) == 6:
             raise OSError("out of disk")
         return draw(self, batch, rng)
@@ -137,15 +138,15 @@ def test_clips_are_varied_only_where_the_recipe_says_so():
 
 
 def test_a_drawn_view_is_the_person_on_black_at_the_frames_of_the_window():
-    how, track = recipe("x3d_s", "smoke", input="pose", frames=5, side=32), track_of("Jumping jack", 4.0)
+    how, track = recipe("x3d_s", "smoke", input="pose", frames=5, side=32), track_of("Squat", 4.0)
     track = replace(track, visibility=np.ones_like(track.visibility))
     times = np.array([0.0, 0.05, 0.1, 2.0, 3.9])
     view = joints.track_view(track, times, how)
     assert view.shape == (3, 5, 32, 32) and view.dtype == torch.float32
     pictures = view * dataset.STD + dataset.MEAN
     assert pictures[:, :, 0, 0].abs().max() < 1e-6 < pictures.amax(dim=(0, 2, 3)).min()
-    between = joints.drawn_view(track.image, track.visibility, np.array([0.0, 0.05, 0.1, 2.0, 3.9]), how)
-    assert torch.equal(view, between)
+    still = joints.track_view(track, np.array([0.5, 0.5, 1.3]), how)
+    assert torch.equal(still[:, 0], still[:, 1]) and not torch.equal(still[:, 0], still[:, 2])
     elsewhere = replace(track, shot=np.arange(len(track)) // 20)
     black = (joints.track_view(elsewhere, times, how) * dataset.STD + dataset.MEAN).amax(dim=(0, 2, 3)) < 1e-6
     assert black.tolist() == [False, False, False, True, True]  # another shot than that of their middle, at 1.2 s

@@ -165,7 +165,7 @@ def _train(
     name, on_joints = parameters["network"], how.input != "pixels"
     code = {file: digits for file, digits in workspace.code_hashes(name).items() if on_joints or file in workspace.CODE}
     facts = {**parameters, **workspace.provenance(), "code": code, "device": compute.describe(name)}
-    facts |= {"views_an_epoch": joints.EPOCH} if on_joints else {}
+    facts |= {"views_an_epoch": joints.EPOCH[how.input]} if on_joints else {}
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
     network = build(name, len(task.names), how, softmax="head" in parameters)

@@ -1,6 +1,6 @@
 """Clips as the joints of their person: views of them, as numbers or as drawn limbs, and what networks on them are trained on.
 
-An epoch of such a training is EPOCH views: virtual clips where the data set is rendered (poses.virtual), else its own training
+An epoch of such a training is of EPOCH views: virtual clips where the data set is rendered (poses.virtual), else its own training
 clips, mirrored, stretched, at another tempo, from another start. Clips are judged by what the pose estimator finds in them.
 """
 
@@ -25,7 +25,7 @@ from exmus_lib.videos import windows
 from exmus_lib.videos.dataset import view_of
 from exmus_lib.videos.read import VideoError, VideoInfo
 
-EPOCH = 2048  # views
+EPOCH = {"pose": 512, "joints": 2048}  # views; a network of drawn ones takes hundreds of times as long for each
 EACH = 8  # performances of each way to do an exercise, by other people
 FPS = 30  # of the imagined film of a virtual clip
 
@@ -88,7 +88,7 @@ class Filmed:
 
 
 class TrainingViews(Dataset):
-    """An epoch of EPOCH views, batch by batch: item i is (views (batch, channels, time, side, side), targets), other ones in each
+    """An epoch of views, batch by batch: item i is (views (batch, channels, time, side, side), targets), other ones in each
     epoch and the same for the same seed, epoch and i, whatever was drawn before."""
 
     def __init__(self, source: Source, recipe: Recipe, task: Task, seed: int):
@@ -97,7 +97,7 @@ class TrainingViews(Dataset):
         self.targets = self._targets(source.exercises)
 
     def __len__(self) -> int:
-        return max(1, EPOCH // self.recipe.batch)
+        return max(1, EPOCH[self.recipe.input] // self.recipe.batch)
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         rng = np.random.default_rng([self.seed, int(self.epoch), i])

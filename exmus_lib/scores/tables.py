@@ -153,7 +153,8 @@ def _beside(row: pd.Series, ours: pd.DataFrame | None, batched: pd.DataFrame | N
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
-    """What the paper lacks: baselines, runs on joints, chosen ensembles, cross-validation; one line per task, method and metric, in percent.
+    """What the paper lacks: baselines, runs on joints, chosen ensembles, cross-validation; one line per task, method and metric,
+    in percent.
 
     Columns: task, what, metric; ours, low, high, interval_low, interval_high, outdated, runs, as in `cells`.
     """
