@@ -5,7 +5,6 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, MutableMapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,7 +35,7 @@ def check(notebook: MutableMapping[str, object], *names: str, **narrower: tuple)
     if "folds" in names:
         if p.folds and p.split != "video":
             raise ValueError(f"folds = 1-{p.folds} keep each source on one side: they go with split = 'video' only")
-        p.changes = {name: getattr(p, name) for name in RECIPE if getattr(p, name, None) is not None}
+        p.changes = {n: getattr(p, n) for n in (*RECIPE, "input") if getattr(p, n, None) is not None}
         p.seeds = p.seeds or [p.seed]
         p.splits = [f"fold{n}of{p.folds}" for n in range(1, p.folds + 1)] or [p.split]
         p.scored = f"{p.folds}folds" if p.folds else p.split
@@ -103,9 +102,9 @@ KINDS: dict[str, Callable[..., object]] = {
     "dataset": lambda name, value: workspace.check_dataset(str(value)), "task": _choice(*TASKS),
     "preset": _choice(*recipes.PRESETS), "split": _choice("video", "clip"), "seed": _whole(0),
     "overwrite": _choice(True, False), "unknown": _choice("stop", "skip"),
-    "networks": partial(_some_of, valid=tuple(recipes.NETWORKS)), "betas": _some_of,
+    "networks": partial(_some_of, valid=recipes.ON_PICTURES), "betas": _some_of,
     "init": _choice(*recipes.INITS), "epochs": _whole(1), "frames": _whole(1), "side": _whole(32),
-    "fit": _choice(*recipes.FITS), "batch": _whole(1), "augment": _choice(True, False),
+    "fit": _choice(*recipes.FITS), "input": _choice("pixels", "pose"), "batch": _whole(1), "augment": _choice(True, False),
     "balance": _choice("none", "classes"),
     "learning_rate": partial(_number, kind=float, least=sys.float_info.min, wanted="a number above 0, as 3e-4,"),
     "freeze": partial(_text, pattern=r"nothing|backbone(:\d+)?",
@@ -119,7 +118,7 @@ KINDS: dict[str, Callable[..., object]] = {
                    wanted="a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
     "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video,
 }  # fmt: skip
-OPTIONAL = ("init", *RECIPE, "seeds", "folds", "tag", "runs")
+OPTIONAL = ("init", *RECIPE, "input", "seeds", "folds", "tag", "runs")
 
 
 def figures_folder(p: SimpleNamespace, dataset: str) -> str:
@@ -139,8 +138,8 @@ def finished_run(
     task, epochs = task or p.task, getattr(p, "epochs", None) or epochs
     recipe, usual = recipes.recipe(network, p.preset, epochs=epochs), recipes.recipe(network, p.preset)
     shared = {"preset": p.preset, "split": p.split, "seed": p.seed}
-    facts = {"network": network, "init": recipes.init_of(p.preset), **shared}
-    wanted = {**facts, "recipe": asdict(recipe), "clip_set": clip_set.hash(p.split), "head": None, "tag": None}
+    facts = {"network": network, "init": recipes.init_of(p.preset, network), **shared}
+    wanted = {**facts, "recipe": recipes.kept(recipe), "clip_set": clip_set.hash(p.split), "head": None, "tag": None}
     kept = {run: run.facts() for run in workspace.find_runs(clip_set.name, task)}
     runs = [run for run in kept if all(kept[run].get(name) == value for name, value in wanted.items())]
     reasons = {run: review.outdated(run, clip_set) for run in runs}

@@ -3,13 +3,14 @@
 A network of your own is one more row of NETWORKS; README says how.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from exmus_lib.labels import nearest
 
 PRESETS = ("smoke", "quick", "paper", "prose")
 INITS = ("kinetics400", "scratch")
 FITS = ("crop", "squash", "pad")
+INPUTS = ("pixels", "pose", "joints")
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,25 @@ class Recipe:
     # none, or classes: rare exercises count as much as common ones (by frequency), a muscle's yes as much as its no.
     balance: str = "none"
     augment: bool = False  # crops, mirror, colours and brightness (videos.dataset.augmented); the authors had none
+    # pixels; pose: the person's limbs, drawn in fixed colours on black (Duan et al. 2022, PoseC3D); joints: their places, as
+    # numbers. The last two know real people though trained on rendered ones (networks.joints).
+    input: str = "pixels"
 
     @property
     def frozen_epochs(self) -> int:
         """For how many epochs only the head learns."""
         kind, _, epochs = self.freeze.partition(":")
         return int(epochs or self.epochs) if kind == "backbone" else 0
+
+
+LATER = ("input",)  # fields that a release has added
+
+
+def kept(recipe: Recipe) -> dict[str, object]:
+    """A recipe as run.json keeps it and a run's name counts it: LATER fields only where they are not the default, so that runs
+    of before they were there stay equal to those of today."""
+    default = {name: getattr(Recipe, name) for name in LATER}
+    return {name: value for name, value in asdict(recipe).items() if name not in LATER or value != default[name]}
 
 
 # Mean and standard deviation of the red, green and blue that weights were trained with, of 0 to 1.
@@ -62,9 +76,12 @@ class Network:
     head: str  # the last layer, inside what the builder returns; everything else is the backbone
     embedding: int  # the width of what the head sees
     view: Recipe  # the view that the weights were trained for; how it is trained is the paper's way, as in Recipe
-    weights: str  # the table that lists the checkpoint: checkpoint_paths of a PyTorchVideo hub, or a torchvision enum
-    top1: float  # of these weights on Kinetics-400, in percent, as published
-    licence: str  # of the library that publishes the weights, which have none of their own; Kinetics' terms are for you to judge
+    # The table that lists the Kinetics-400 checkpoint: checkpoint_paths of a PyTorchVideo hub, or a torchvision enum. "": there
+    # is none, and training starts from scratch at every preset.
+    weights: str = ""
+    top1: float | None = None  # of these weights on Kinetics-400, in percent, as published
+    # Of the library that publishes the weights, which have none of their own; Kinetics' terms are for you to judge.
+    licence: str | None = None
     normalisation: Normalisation = FACEBOOK  # that the weights expect; views are converted where it is not ours
     options: dict[str, object] = field(default_factory=dict)  # of the builder
     quick: dict[str, object] = field(default_factory=dict)  # what differs from QUICK
@@ -124,7 +141,15 @@ NETWORKS = {
         weights=f"{VIDEO}.S3D_Weights", top1=68.368, licence="BSD-3-Clause", normalisation=TORCHVISION,
         options={"function": "s3d"}, quick={"frames": 8},
     ),
+    # Joints 10 a second (poses.features.SAMPLES), with neither height nor width.
+    "pose_tcn": Network(
+        "Pose TCN", "pose_tcn", "head", 288,
+        Recipe(48, 1, input="joints", batch=32, learning_rate=1e-3, weight_decay=0.02, dropout=0.1, augment=True),
+        quick={"epochs": 10, "learning_rate": 3e-3, "weight_decay": 0.02, "dropout": 0.1}, notebook="12_real_people",
+        float32_training=True,
+    ),
 }  # fmt: skip
+ON_PICTURES = tuple(name for name, row in NETWORKS.items() if row.view.input != "joints")
 # What the paper compares with.
 BASELINES = ("slow_r50", "i3d_r50", "r2plus1d_r50")
 HYBRID = ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101")  # what it averages
@@ -148,16 +173,17 @@ def title(network: str) -> str:
     return NETWORKS[network].title if network in NETWORKS else network
 
 
-def init_of(preset: str) -> str:
-    """Where weights come from unless asked otherwise: Kinetics-400 at the paper's presets, from scratch below them."""
-    return "kinetics400" if preset in SHORTER else "scratch"
+def init_of(preset: str, network: str) -> str:
+    """Where weights come from unless asked otherwise: Kinetics-400 at the paper's presets, from scratch below them, and where the
+    network has none."""
+    return "kinetics400" if preset in SHORTER and NETWORKS[network].weights else "scratch"
 
 
 def recipe(network: str, preset: str, **changes: object) -> Recipe:
     """The recipe of a network under a preset; changes that are not None (epochs, frames, side, fit, ...) replace its values.
 
-    Raises ValueError naming the valid networks or presets and the nearest, and when a SlowFast view cannot be shared out
-    between the pathways.
+    A network of joints has one view, at every preset. Raises ValueError naming the valid networks or presets and the nearest,
+    when a SlowFast view cannot be shared out between the pathways, and for a view that the network does not take.
     """
     for name, value, allowed in (("preset", preset, PRESETS), ("network", network, tuple(NETWORKS))):
         if value not in allowed:
@@ -165,7 +191,15 @@ def recipe(network: str, preset: str, **changes: object) -> Recipe:
     row = NETWORKS[network]
     quick = QUICK | row.quick
     preset_changes = {"paper": {}, "prose": PROSE, "quick": quick, "smoke": quick | SMOKE}[preset]
-    chosen = replace(row.view, **preset_changes | {k: v for k, v in changes.items() if v is not None})
+    changes = {k: v for k, v in changes.items() if v is not None}
+    if network not in ON_PICTURES:
+        view = {name: getattr(row.view, name) for name in ("frames", "side", "seconds", "fit", "input")}
+        preset_changes = preset_changes | view
+        if other := [name for name in view if changes.get(name, view[name]) != view[name]]:
+            raise ValueError(f"{other[0]} = {changes[other[0]]!r}: {network} takes joints as they are; leave it out")
+    elif changes.get("input", "pixels") not in ("pixels", "pose"):
+        raise ValueError(f"input = {changes['input']!r}: {network} takes pixels or pose, drawn joints")
+    chosen = replace(row.view, **preset_changes | changes)
     if chosen.slow_every and chosen.frames % chosen.slow_every:
         raise ValueError(f"frames = {chosen.frames}: {network} needs a multiple of {chosen.slow_every} (its alpha)")
     return chosen

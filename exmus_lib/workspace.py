@@ -114,15 +114,19 @@ def six_hex(*parts: object) -> str:
 CODE = ("recipes.py", "tasks.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
     f"networks/{name}.py" for name in ("build", "compute", "weights", "training", "fit", "predict")
 ))  # fmt: skip
+# And those of a training on joints, drawn or as numbers, besides.
+POSE_CODE = ("networks/joints.py", "networks/pose.py", *(
+    f"poses/{name}.py" for name in ("blazepose", "draw", "estimate", "features", "people", "pictures", "project", "virtual")
+))  # fmt: skip
 
 
 @cache
 def code_hashes(network: str) -> dict[str, str]:
-    """Six hexadecimal digits of each module of CODE, as it stands for a network: its lines but for comments, blank ones, and
-    what another network of one's own adds: its row, its builder, its imports."""
+    """Six hexadecimal digits of each module of CODE and POSE_CODE, as it stands for a network: its lines but for comments, blank
+    ones, and what another network of one's own adds: its row, its builder, its imports."""
     kept = {network, NETWORKS[network].builder} if network in NETWORKS else {network}
     hashes = {}
-    for name in CODE:
+    for name in (*CODE, *POSE_CODE):
         text = (Path(__file__).parent / name).read_text(encoding="utf-8")
         left_out = {i for node in _of_others(ast.parse(text), kept) for i in range(node.lineno, node.end_lineno + 1)}
         lines = [line for i, line in enumerate(text.splitlines(), start=1) if i not in left_out]

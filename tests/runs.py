@@ -1,7 +1,5 @@
 """Clip sets and complete runs on disk, without a video or a training: what everything below the waist reads."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 
@@ -49,7 +47,7 @@ def clip_set_of(own: Labels, dataset: str = "gym") -> ClipSet:
 
 def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", split="video", seed=0, **changes) -> dict:
     kept = {name: changes.pop(name) for name in KEPT if name in changes}
-    recipe = asdict(recipes.recipe(network, preset, **changes))
+    recipe = recipes.kept(recipes.recipe(network, preset, **changes))
     return {
         "network": network,
         "task": task,

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from exmus_lib.networks import compute, describe, weights
-from exmus_lib.networks.build import build, x3d
-from exmus_lib.recipes import FACEBOOK, NETWORKS, Recipe, recipe, title
+from exmus_lib.networks.build import build, channels_of, x3d
+from exmus_lib.recipes import FACEBOOK, NETWORKS, ON_PICTURES, Recipe, init_of, recipe, title
 from exmus_lib.videos import dataset
 
 LABELS = 5
@@ -29,7 +29,11 @@ def fresh(name: str, seed: int = 0, **changes) -> nn.Module:
 
 def noise(name: str, **changes) -> torch.Tensor:
     view = recipe(name, "smoke", **changes)
-    return torch.randn(2, 3, view.frames, view.side, view.side, generator=torch.Generator().manual_seed(1))
+    shape = channels_of(view), view.frames, view.side, view.side
+    views = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
+    if view.input == "joints":
+        views[:, -1] = 1  # the mask
+    return views
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -91,11 +95,15 @@ def test_contract_costs_are_counted_without_computing(network):
     name, net = network
     costs = describe.costs({name: recipe(name, "paper")}, LABELS).loc[title(name)]
     assert costs["parameters (M)"] == pytest.approx(sum(p.numel() for p in net.parameters()) / 1e6, rel=0.01)
-    assert costs["GFLOPs a view"] > 1
+    assert costs["GFLOPs a view"] > (1 if name in ON_PICTURES else 0.001)
 
 
 def test_contract_damaged_kinetics_weights_are_refused_and_kept(network, tmp_path, monkeypatch):
     name, net = network
+    if not NETWORKS[name].weights:
+        with pytest.raises(ValueError, match=f"no Kinetics-400 weights of {name}"):
+            weights.load_kinetics(net, name)
+        return
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     path = tmp_path / "hub" / "checkpoints" / weights.kinetics_url(name).rsplit("/", 1)[-1]
     path.parent.mkdir(parents=True)
@@ -107,6 +115,9 @@ def test_contract_damaged_kinetics_weights_are_refused_and_kept(network, tmp_pat
 
 def test_contract_row_says_what_the_library_says_of_its_weights(network):
     row = NETWORKS[network[0]]
+    if not row.weights:
+        assert row.top1 is None and row.licence is None and init_of("paper", network[0]) == "scratch"
+        return
     library, _, table = row.weights.rpartition(".")
     assert weights.kinetics_url(network[0]).startswith("https://") and row.licence and 60 < row.top1 < 90
     if row.builder == "torchvision":

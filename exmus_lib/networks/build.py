@@ -11,6 +11,8 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models import video
 
+from exmus_lib.networks.pose import PoseTCN
+from exmus_lib.poses import features
 from exmus_lib.recipes import FACEBOOK, NETWORKS, Network, Recipe
 from exmus_lib.videos.dataset import MEAN, STD
 
@@ -21,10 +23,15 @@ def build(network: str, labels: int, recipe: Recipe, softmax: bool = False) -> "
     return VideoNetwork(BUILDERS[row.builder](labels, recipe, **row.options), row, recipe, softmax)
 
 
+def channels_of(recipe: Recipe) -> int:
+    """The channels of a recipe's views: red, green and blue, or those of joints as numbers."""
+    return features.CHANNELS["deep"] if recipe.input == "joints" else 3
+
+
 class VideoNetwork(nn.Module):
     """A network that takes one view and returns logits in float32, with its penultimate embedding at hand.
 
-    forward: view (batch, 3, time, height, width) -> logits (batch, labels). SlowFast's Slow pathway gets every
+    forward: view (batch, channels, time, height, width) -> logits (batch, labels). SlowFast's Slow pathway gets every
     `slow_every`-th frame, picked as PyTorchVideo's PackPathway does. With `softmax`, which no run has but those that show what
     it does, the logits are those whose sigmoids are the Softmax over all labels: probabilities that add up to one.
     """
@@ -201,8 +208,13 @@ def torchvision(labels: int, recipe: Recipe, function: str) -> nn.Module:
     return net
 
 
+def pose_tcn(labels: int, recipe: Recipe) -> nn.Module:
+    """A temporal convolutional network on joints, in the picture and in the world."""
+    return PoseTCN(labels, channels_of(recipe))
+
+
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
-    builder.__name__: builder for builder in (x3d, slowfast, slow, i3d, r2plus1d, torchvision)
+    builder.__name__: builder for builder in (x3d, slowfast, slow, i3d, r2plus1d, pose_tcn, torchvision)
 }
 # The model zoo pools 160 and 224 px feature maps and is evaluated on larger views, whose 2 x 2 grid of logits it averages.
 POOLED_SIDE = {182: 160, 256: 224}

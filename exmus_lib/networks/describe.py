@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from exmus_lib.networks.build import VideoNetwork, build, x3d
+from exmus_lib.networks.build import VideoNetwork, build, channels_of, x3d
 from exmus_lib.recipes import NETWORKS, Recipe
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
@@ -60,16 +60,17 @@ def _modules(net: VideoNetwork) -> dict[tuple[str, str], nn.Module]:
     return modules | {("head", ""): blocks[-1]}
 
 
-def _flops(net: nn.Module, view: tuple[int, int, int]) -> FlopCounterMode:
+def _flops(net: nn.Module, view: tuple[int, int, int], channels: int = 3) -> FlopCounterMode:
     """The counter after one view (time, height, width) went through a network on the meta device."""
     with torch.device("meta"), FlopCounterMode(display=False) as flops:
-        net.eval()(torch.empty(1, 3, *view))
+        net.eval()(torch.empty(1, channels, *view))
     return flops
 
 
-def complexity(net: nn.Module, view: tuple[int, int, int]) -> tuple[float, float]:
+def complexity(net: nn.Module, view: tuple[int, int, int], channels: int = 3) -> tuple[float, float]:
     """Million parameters and GFLOPs (multiply-adds / 1e9) of a network on the meta device for views (time, height, width)."""
-    return sum(p.numel() for p in net.parameters()) / 1e6, _flops(net, view).get_total_flops() / 2e9
+    flops = _flops(net, view, channels).get_total_flops()
+    return sum(p.numel() for p in net.parameters()) / 1e6, flops / 2e9
 
 
 def costs(recipes: dict[str, Recipe], labels: int) -> pd.DataFrame:
@@ -78,7 +79,8 @@ def costs(recipes: dict[str, Recipe], labels: int) -> pd.DataFrame:
     for name, recipe in recipes.items():
         with torch.device("meta"):
             net = build(name, labels, recipe)
-        parameters, gflops = complexity(net, (recipe.frames, recipe.side, recipe.side))
+        shape = (recipe.frames, recipe.side, recipe.side)
+        parameters, gflops = complexity(net, shape, channels_of(recipe))
         view = {"frames": recipe.frames, "side": recipe.side, "epochs": recipe.epochs}
         rows[NETWORKS[name].title] = {**view, "parameters (M)": parameters, "GFLOPs a view": gflops}
     return pd.DataFrame.from_dict(rows, orient="index")

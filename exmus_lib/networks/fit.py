@@ -6,7 +6,6 @@ import shutil
 import signal
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,14 +14,15 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from exmus_lib import predictions, review, workspace
 from exmus_lib.labels import nearest
-from exmus_lib.networks import compute, predict, weights
+from exmus_lib.networks import compute, joints, predict, weights
 from exmus_lib.networks.build import build
 from exmus_lib.networks.training import History, NotANumber, Patience, Training, label_weights
-from exmus_lib.recipes import INITS, Recipe, init_of, recipe
+from exmus_lib.poses.estimate import estimate_clips
+from exmus_lib.recipes import INITS, Recipe, init_of, kept, recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos.dataset import ClipDataset, view_cache
 from exmus_lib.videos.prepare import ClipSet
@@ -52,7 +52,7 @@ def train(
     weights but the head's are taken over (the paper's transfer from exercise to mgap); None means kinetics400 at the presets of
     the paper, scratch below them. `softmax` ends the network in a Softmax, as PyTorchVideo ends X3D, to show what that costs
     (11_protocol_audit). `tag` keeps a variant of the code apart from the run of the same parameters. `changes` to the recipe:
-    epochs, frames, side, fit, inverse_beta, learning_rate, batch, augment, freeze, balance.
+    epochs, frames, side, fit, inverse_beta, learning_rate, batch, augment, freeze, balance, input.
 
     Everything that changes numbers is in the run's name or in the hash at its end: parameters, clips, split, the labels and marks
     of the clips that the training sees, a parent's weights. Code is not; a run of other code is loaded and called outdated.
@@ -61,7 +61,7 @@ def train(
     clips = clip_set.table(split)
     parameters = {
         "network": network, "task": task.name, "preset": preset, "init": init, "split": split, "seed": seed,
-        "recipe": asdict(how), "clip_set": clip_set.hash(split), "labels": task.labels.to_json(),
+        "recipe": kept(how), "clip_set": clip_set.hash(split), "labels": task.labels.to_json(),
         "seen": review.seen(clips, task),
     }  # fmt: skip
     if isinstance(init, workspace.Run):
@@ -71,9 +71,11 @@ def train(
             "parent_weights": init.facts().get("weights_sha256"),
         }  # fmt: skip
     elif init is None:
-        parameters["init"] = init_of(preset)
+        parameters["init"] = init_of(preset, network)
     elif init not in INITS:
         raise ValueError(f"init = {init!r} is not one of: {', '.join(INITS)}.{nearest(init, INITS)}")
+    elif init == "kinetics400":
+        weights.kinetics_url(network)  # raises ValueError where there are none
     if softmax:
         parameters["head"] = "softmax"
     if tag:
@@ -127,8 +129,8 @@ def pooled(clip_set: ClipSet, runs: Sequence[workspace.Run]) -> workspace.Run:
     tables, facts = [predictions.read(run) for run in runs], runs[0].facts()
     table = pd.concat([table[table["split"] == "test"] for table in tables]).sort_values("clip_id")
     split = f"{len(runs)}folds"
-    kept = ("network", "preset", "init", "seed", "recipe", "head", "tag")
-    made_from = {name: facts[name] for name in kept if name in facts}
+    shared = ("network", "preset", "init", "seed", "recipe", "head", "tag")
+    made_from = {name: facts[name] for name in shared if name in facts}
     made_from |= {"split": split, "clip_set": clip_set.hash(split), "folds": [run.name for run in runs]}
     name = "-".join([facts["network"], facts["init"], *filter(None, [facts.get("tag")]), split, f"s{facts['seed']}"])
     task = clip_set.task(runs[0].task)
@@ -150,9 +152,10 @@ def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
 def _train(
     run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame, task: Task, how: Recipe, parameters: dict
 ) -> None:
-    name = parameters["network"]
-    made_by = {"code": workspace.code_hashes(name), "device": compute.describe(name)}
-    facts = {**parameters, **workspace.provenance(), **made_by}
+    name, on_joints = parameters["network"], how.input != "pixels"
+    code = {file: digits for file, digits in workspace.code_hashes(name).items() if on_joints or file in workspace.CODE}
+    facts = {**parameters, **workspace.provenance(), "code": code, "device": compute.describe(name)}
+    facts |= {"views_an_epoch": joints.EPOCH[how.input]} if on_joints else {}
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
     network = build(name, len(task.names), how, softmax="head" in parameters)
@@ -163,17 +166,19 @@ def _train(
     network = compute.prepare(network)
 
     usable = review.usable(clips)
-    cache = view_cache(clips, clip_set.folder, how, clip_set.hash("video"))
-    parts = {
-        part: ClipDataset(usable[usable["split"] == part], clip_set.folder, how, task, part == "train", cache)
-        for part in ("train", "val")
-    }
-    if not len(parts["train"]):
+    train, val = (usable[usable["split"] == part] for part in ("train", "val"))
+    if not len(train):
         side = f"no training clips in the {parameters['split']} split"
         raise ValueError(f"{clip_set.name}: {side}; see 01_data_prep.ipynb")
-    workers = 0 if cache else min(4, torch.get_num_threads())
-    train_loader = _loader(parts["train"], how.batch, workers, shuffle=True)
-    val_loader = _loader(parts["val"], how.batch, workers) if len(parts["val"]) else None
+    if on_joints:
+        known = estimate_clips(clip_set)
+        seen = joints.training_views(train, clip_set.name, known, how, task, parameters["seed"])
+        train_loader = DataLoader(seen, batch_size=None)
+    else:
+        known = view_cache(clips, clip_set.folder, how, clip_set.hash("video"))
+        seen = ClipDataset(train, clip_set.folder, how, task, train=True, cache=known)
+        train_loader = _loader(seen, how.batch, shuffle=True)
+    val_loader = _loader(predict.clip_views(clip_set, val, how, task, known), how.batch) if len(val) else None
     # Without validation clips (a tiny data set) training loss chooses the checkpoint, as nothing else can.
     monitor = "val_loss" if val_loader else "train_loss"
     checkpoints = run.folder / "checkpoints"
@@ -194,7 +199,7 @@ def _train(
         log_every_n_steps=1,
         num_sanity_val_steps=0,
     )
-    balance = label_weights(parts["train"].targets.numpy(), len(task.names)) if how.balance == "classes" else None
+    balance = label_weights(seen.targets.numpy(), len(task.names)) if how.balance == "classes" else None
     module = Training(network, task, how, steps=how.epochs * len(train_loader), weights=balance)
     try:
         _fit(trainer, module, train_loader, val_loader, checkpoints / "last.ckpt")
@@ -212,7 +217,7 @@ def _train(
         "best_epoch": int(history["epoch"][history[monitor].idxmin()]),
         "wall_seconds": round(history["seconds"].sum(), 1),
     })  # fmt: skip
-    predict.predict_clips(run, network, clips, clip_set.folder, how, cache)
+    predict.predict_clips(run, network, clips, predict.clip_views(clip_set, clips, how, task, known))
     shutil.rmtree(checkpoints)  # up to 400 MB of optimiser state that nothing needs any more
 
 
@@ -227,7 +232,8 @@ def _fit(trainer: lightning.Trainer, module: Training, train_loader, val_loader,
         raise KeyboardInterrupt(f"stopped in epoch {trainer.current_epoch}; run again to go on from there") from None
 
 
-def _loader(part: ClipDataset, batch: int, workers: int, shuffle: bool = False) -> DataLoader:
+def _loader(part: Dataset, batch: int, shuffle: bool = False) -> DataLoader:
+    workers = 0 if part.cache else min(4, torch.get_num_threads())
     # Batch normalisation cannot learn from a last batch of one clip.
     drop = shuffle and len(part) >= batch
     return DataLoader(part, batch, shuffle=shuffle, drop_last=drop, num_workers=workers, persistent_workers=workers > 0)

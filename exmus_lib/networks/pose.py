@@ -27,7 +27,7 @@ class PoseTCN(nn.Module):
         count = mask.sum(-1).clamp(min=1)
         mean = x.sum(-1) / count
         spread = (((x - mean[..., None]) * mask).pow(2).sum(-1) / count + 1e-5).sqrt()
-        most = x.masked_fill(mask == 0, -1e4).amax(-1)
+        most = x.masked_fill(mask == 0, -1e4).amax(-1) * mask.amax(-1)  # nothing where nobody was found
         return self.head(torch.cat([mean, most, spread], dim=1))
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +13,10 @@ import torch
 from tqdm.auto import tqdm
 
 from exmus_lib import predictions, workspace
-from exmus_lib.networks import compute, weights
+from exmus_lib.networks import compute, joints, weights
 from exmus_lib.networks.build import VideoNetwork, build
+from exmus_lib.poses.estimate import estimate, estimate_clips
+from exmus_lib.poses.track import Track
 from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import windows
@@ -26,14 +28,34 @@ from exmus_lib.workspace import Run
 
 MAX_SHARE = 0.8  # of a clip: the longest of several views of it
 KEPT_NETWORKS = 4  # between calls of `predict`
+LOOKING = 0.8  # of the time that a video takes, where its joints must be found
+
+Clips = ClipDataset | joints.TrackDataset
 
 
-def predict_clips(
-    run: Run, network: VideoNetwork, clips: pd.DataFrame, folder: Path, recipe: Recipe, cache: ViewCache | None
-) -> None:
-    """Write embeddings.npz and then predictions.parquet, last, for the clips of all three splits (column `split`)."""
+def clip_views(
+    clip_set: ClipSet,
+    clips: pd.DataFrame,
+    recipe: Recipe,
+    task: Task,
+    known: ViewCache | Mapping[str, Track] | None = None,
+    **place: float,
+) -> Clips:
+    """The views of clips for evaluation, as the recipe says: pixels, drawn joints, or joints as numbers.
+
+    `known` are a cache of the views, or the clips' tracks, which else are estimated where they are missing; `place` are position
+    and max_share of the window (ClipDataset).
+    """
+    if recipe.input == "pixels":
+        return ClipDataset(clips, clip_set.folder, recipe, task, train=False, cache=known, **place)
+    return joints.TrackDataset(clips, clip_set.folder, known or estimate_clips(clip_set), recipe, task, **place)
+
+
+def predict_clips(run: Run, network: VideoNetwork, clips: pd.DataFrame, views: Clips) -> None:
+    """Write embeddings.npz and then predictions.parquet, last, for the clips of all three splits (column `split`) with their
+    views in the same order."""
     task = predictions.task_of(run)
-    logits, embeddings = _all(run, network, ClipDataset(clips, folder, recipe, task, train=False, cache=cache))
+    logits, embeddings = _all(run, network, views)
     with workspace.atomic(run.folder / "embeddings.npz") as part:
         np.savez_compressed(
             part,
@@ -54,16 +76,15 @@ def several_views(run: Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
     if views > 1 and not path.exists():
         network, recipe = restore(run)
         clips, sums, task = clip_set.table(run.facts()["split"]), 0.0, predictions.task_of(run)
+        tracks = None if recipe.input == "pixels" else estimate_clips(clip_set)
         for position in np.linspace(0, 1, views):
-            data = ClipDataset(
-                clips, clip_set.folder, recipe, task, train=False, cache=None, position=position, max_share=MAX_SHARE
-            )
+            data = clip_views(clip_set, clips, recipe, task, tracks, position=position, max_share=MAX_SHARE)
             sums = sums + _all(run, network, data)[0]
         predictions.write(path, predictions.table(clips, sums / views, task.names), task.names)
     return predictions.read(run, views)
 
 
-def _all(run: Run, network: VideoNetwork, data: ClipDataset) -> tuple[np.ndarray, np.ndarray]:
+def _all(run: Run, network: VideoNetwork, data: Clips) -> tuple[np.ndarray, np.ndarray]:
     """Logits (N, labels) and embeddings (N, D) of all clips, in their order."""
     name, workers = run.facts()["network"], 0 if data.cache else min(4, torch.get_num_threads())
     loader = torch.utils.data.DataLoader(data, data.recipe.batch, num_workers=workers)
@@ -74,7 +95,7 @@ def _all(run: Run, network: VideoNetwork, data: ClipDataset) -> tuple[np.ndarray
 
 @torch.inference_mode()
 def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (batch, labels) and embeddings (batch, D), float32, of views (batch, 3, time, side, side)."""
+    """Logits (batch, labels) and embeddings (batch, D), float32, of views (batch, channels, time, side, side)."""
     network.eval()
     with compute.autocast(name):
         out = network.embed(view.to(compute.device(), memory_format=compute.FORMAT))
@@ -143,25 +164,38 @@ class Mixture:
 
     @property
     def rendered(self) -> bool:
-        """Whether a run was trained on rendered people, and so knows no real ones."""
-        return any(workspace.is_rendered(run.dataset) for run in self.runs)
+        """Whether a run was trained on the pixels of rendered people, and so knows no real ones; by their joints it does."""
+        return any(workspace.is_rendered(run.dataset) and input_of(run) == "pixels" for run in self.runs)
+
+
+def input_of(run: Run) -> str:
+    """What the network of a run reads: one of recipes.INPUTS."""
+    return run.facts().get("recipe", {}).get("input", Recipe.input)
 
 
 def over_windows(
-    copy: Path, video: VideoInfo, mixtures: Sequence[Mixture]
+    copy: Path, video: VideoInfo, mixtures: Sequence[Mixture], report: Callable[[float], None] = lambda share: None
 ) -> Iterator[tuple[tuple[float, float], list[np.ndarray]]]:
     """For each window of a video made by videos.cut.small_copy: start and end in seconds, and the logits (labels,) of each
-    mixture. A view that several networks share is read once.
+    mixture. A view that several networks share is read once, and joints, where one reads them, are found once.
+
+    `report` is given the share that is done; what it raises ends the work.
     """
     networks = {run: restore(run) for mixture in mixtures for run in mixture.runs}
-    for span in windows.spans(video.seconds):
+    looks = any(recipe.input != "pixels" for _, recipe in networks.values())
+    track = estimate(copy, lambda share: report(LOOKING * share)) if looks else None
+    spans = windows.spans(video.seconds)
+    for number, span in enumerate(spans, start=1):
         views, logits = {}, {}
         for run, (network, recipe) in networks.items():
-            if recipe not in views:
+            if recipe not in views and recipe.input != "pixels":
+                views[recipe] = joints.span_view(track, span, video, recipe)[None]
+            elif recipe not in views:
                 times = windows.span_times(span, video, recipe)
                 views[recipe] = view_of(read_frames(copy, times), recipe)[None]
             logits[run] = forward(network, views[recipe], run.facts()["network"])[0][0]
         yield span, [sum(w * logits[run] for run, w in zip(m.runs, m.weights, strict=True)) for m in mixtures]
+        report(1 - (1 - LOOKING * looks) * (1 - number / len(spans)))
 
 
 def window_table(
@@ -172,14 +206,13 @@ def window_table(
     Columns: start, end (seconds), and <task>/<label>, probabilities. `report` is given the share that is done; what it
     raises ends the work.
     """
-    rows, count = [], len(windows.spans(video.seconds))
-    for (start, end), logits in over_windows(copy, video, mixtures):
+    rows = []
+    for (start, end), logits in over_windows(copy, video, mixtures, report):
         row = {"start": round(start, 3), "end": round(end, 3)}
         for task, values in zip((mixture.task for mixture in mixtures), logits, strict=True):
             likely = task.probabilities(values.astype(float)[None])[0].tolist()
             row |= {f"{task.name}/{label}": p for label, p in zip(task.names, likely, strict=True)}
         rows.append(row)
-        report(len(rows) / count)
     return pd.DataFrame(rows)
 
 
@@ -198,7 +231,8 @@ def predict(video: str | Path, runs: Run | str | Path | Sequence[Run | str | Pat
         copy = Path(folder) / "copy.mp4"
         info = small_copy(Path(video), copy)
         logits = [values for _, (values,) in over_windows(copy, info, [mixture])]
-    task, trained_on = mixture.task, ", ".join(dict.fromkeys(run.dataset for run in mixture.runs))
+    known = (run.dataset + ", by its joints" * (input_of(run) != "pixels") for run in mixture.runs)
+    task, trained_on = mixture.task, ", ".join(dict.fromkeys(known))
     if mixture.rendered:
         warnings.warn(f"trained on {trained_on}, which is rendered: it knows no real people", UserWarning, stacklevel=2)
     result = pd.Series(task.probabilities(np.mean(logits, axis=0)[None])[0], task.names, name=task.name)

@@ -15,7 +15,12 @@ from exmus_lib.recipes import NETWORKS
 
 
 def kinetics_url(network: str) -> str:
-    """The address of the network's Kinetics-400 checkpoint, from the table of the library that publishes it."""
+    """The address of the network's Kinetics-400 checkpoint, from the table of the library that publishes it.
+
+    Raises ValueError for a network that has none.
+    """
+    if not NETWORKS[network].weights:
+        raise ValueError(f"init = kinetics400: there are no Kinetics-400 weights of {network}; go on with init=scratch")
     module, _, name = NETWORKS[network].weights.rpartition(".")
     table = getattr(import_module(module), name)
     return table[network] if isinstance(table, dict) else table.KINETICS400_V1.url

@@ -32,11 +32,20 @@ def paper_rows(table: int | None = None) -> pd.DataFrame:
     return wide[[metric for metric in MEASURED if metric in wide]].reset_index()
 
 
+def on_joints(facts: dict) -> bool:
+    """Whether a run, or one that it averages, reads joints instead of pixels, given its run.json."""
+    recipes_of = facts.get("recipes", [facts.get("recipe")])
+    return any((recipe or {}).get("input", Recipe.input) != "pixels" for recipe in recipes_of)
+
+
 def is_of(row: pd.Series, facts: dict) -> bool:
     """Whether a run (its run.json) is of the kind of a paper's row: task, network or ensemble, weights, β, fine-tuned or not.
 
-    Pretrained and scratch are one kind, and so are the ensembles of X3D-M with either SlowFast: `differs` tells them apart.
+    Pretrained and scratch are one kind, and so are the ensembles of X3D-M with either SlowFast: `differs` tells them apart. Runs
+    on joints are of no kind: all that the paper's networks see is pixels.
     """
+    if on_joints(facts):
+        return False
     if facts["task"] != row["task"] or (facts["network"] == "ensemble") != (row["variant"] == "ensemble"):
         return False
     if facts["network"] == "ensemble":

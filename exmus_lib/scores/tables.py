@@ -11,7 +11,7 @@ import pandas as pd
 from exmus_lib import predictions, workspace
 from exmus_lib.review import outdated
 from exmus_lib.scores import intervals, metrics, protocol
-from exmus_lib.scores.paper import DAGGER, KEYS, differs, is_of, paper_rows, paper_rows_of
+from exmus_lib.scores.paper import DAGGER, KEYS, differs, is_of, on_joints, paper_rows, paper_rows_of
 from exmus_lib.scores.titles import BASELINES, is_folds, setup_title
 from exmus_lib.tasks import TASKS, Task
 from exmus_lib.videos.prepare import ClipSet
@@ -150,13 +150,18 @@ def _beside(row: pd.Series, ours: pd.DataFrame | None, batched: pd.DataFrame | N
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
-    """What the paper lacks: baselines, chosen ensembles, cross-validation; one line per task, method and metric, in percent.
+    """What the paper lacks: baselines, runs on joints, chosen ensembles, cross-validation; one line per task, method and metric,
+    in percent.
 
     Columns: task, what, metric; ours, low, high, interval_low, interval_high, outdated, runs, as in `cells`.
     """
     tasks, lines = {task.name: task for task in tasks_of(clip_set)}, []
     by_video, by_folds = (grouped(runs_of(clip_set, preset, folds), clip_set) for folds in (False, True))
-    kept = [one for one in by_video if one.facts["network"] in BASELINES or one.facts.get("chosen_on_validation")]
+    kept = [
+        one
+        for one in by_video
+        if one.facts["network"] in BASELINES or one.facts.get("chosen_on_validation") or on_joints(one.facts)
+    ]
     for group in sorted(kept + by_folds, key=lambda group: list(tasks).index(group.runs[0].task)):
         task, what = tasks[group.runs[0].task], setup_title(group.facts)
         if group.facts.get("chosen_on_validation"):

@@ -21,7 +21,8 @@ def setup_title(facts: dict) -> str:
     network, parts = facts["network"], []
     if network == "ensemble":
         weights = [f"{weight:.2f} " for weight in facts["weights"] or []] or [""] * len(facts["networks"])
-        parts.append(" + ".join(w + recipes.title(n) for w, n in zip(weights, facts["networks"], strict=True)))
+        networks = map(network_title, facts["networks"], facts.get("recipes") or [None] * len(facts["networks"]))
+        parts.append(" + ".join(weight + title for weight, title in zip(weights, networks, strict=True)))
         parts += ["fine-tuned"] if TUNED in facts["inits"] else []
         parts += ["weight chosen on validation"] if facts["chosen_on_validation"] else []
     elif network in BASELINES:
@@ -29,13 +30,18 @@ def setup_title(facts: dict) -> str:
         parts.append(f"{BASELINES[network]} {recipes.title(parent)}".strip())
     else:
         recipe = facts["recipe"]
-        parts += [recipes.title(network), facts["init"]]
+        parts += [network_title(network, recipe), facts["init"]]
         parts += [f"1/β {recipe['inverse_beta']}"] if recipe["inverse_beta"] != Recipe.inverse_beta else []
         parts += [f"{facts['head']} head"] if facts.get("head") else []
         parts.append(f"{recipe['epochs']} epoch{'s' * (recipe['epochs'] != 1)}")
         parts += [facts["tag"]] if facts.get("tag") else []
     parts += [f"{facts['split'].removesuffix('folds')} folds over all clips"] if is_folds(facts["split"]) else []
     return ", ".join(parts)
+
+
+def network_title(network: str, recipe: dict | None) -> str:
+    """The title of a network with what it sees, where that may be something else than pixels: "X3D-M on poses"."""
+    return recipes.title(network) + " on poses" * ((recipe or {}).get("input") == "pose")
 
 
 def is_folds(split: str) -> bool:

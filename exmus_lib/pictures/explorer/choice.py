@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Collection
-from dataclasses import asdict
 from types import SimpleNamespace
 
 from exmus_lib import predictions, recipes, workspace
@@ -50,7 +49,7 @@ def hybrid(runs: Collection[workspace.Run], task: Task, preset: str) -> tuple[wo
     """Of these runs the two that the paper averages (paper.pair), as 02 and 03 train them, of the lowest seed and the newest."""
     chosen = []
     for network, epochs in paper.pair(task.name, preset).items():
-        wanted = asdict(recipes.recipe(network, preset, epochs=epochs)), recipes.init_of(preset)
+        wanted = recipes.kept(recipes.recipe(network, preset, epochs=epochs)), recipes.init_of(preset, network)
         facts = {run: run.facts() for run in runs if run.facts()["network"] == network}
         ranked = sorted(facts, key=lambda r: ((facts[r]["recipe"], facts[r]["init"]) == wanted, -facts[r]["seed"]))
         chosen += ranked[-1:]
