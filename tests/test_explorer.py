@@ -229,8 +229,7 @@ def test_only_tasks_that_have_labels_are_offered(monkeypatch, tmp_path):
     clip_set = runs.clip_set_of(labels.Labels({"burpee": (), "squat": ()}))
     runs.write_run(clip_set, "gym")
     monkeypatch.setattr(prepare, "load", lambda name: clip_set)
-    browser = Browser("gym", "mgap")
-    assert browser.task.options == ("exercise",) and browser.gallery.total == 8
+    assert (browser := Browser("gym", "mgap")).task.options == ("exercise",) and browser.gallery.total == 8
 
 
 def test_a_muscle_of_ones_own_stands_beside_the_body_of_the_clip_that_plays(gym):
@@ -264,8 +263,7 @@ def test_no_run_left_usable_says_why_and_what_to_run(pair, monkeypatch):
     monkeypatch.setattr(prepare, "load", lambda name: today)
     browser = Browser("sample", "mgap")
     assert browser.state is None and "forearms" in browser.message.value and "02_x3d" in browser.message.value
-    figure = still.gallery(today, browser.state)
-    assert "No run can be shown" in figure.texts[0].get_text()
+    assert "No run can be shown" in still.gallery(today, browser.state).texts[0].get_text()
     browser.task.value = "exercise"
     assert browser.state.task.name == "exercise" and browser.gallery.total == 32
 
