@@ -2,6 +2,7 @@
 
 import io
 import json
+import wave
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from tracks import Told, filmed, nobody, times_there_and_back
 
 from exmus_lib.__main__ import COLUMNS, main
 from exmus_lib.networks import recognise
+from exmus_lib.poses import estimate as poses
 from exmus_lib.videos.read import VideoError
 
 
@@ -50,6 +52,26 @@ def test_a_broken_video_is_named_and_the_others_are_answered(videos, capsys):
     printed = capsys.readouterr()
     assert printed.err == f"{videos[1]}: cannot be decoded\n"
     assert "Squat (90%)" in printed.out and "nobody was found" in printed.out and videos[1] not in printed.out
+
+
+def test_what_is_no_video_is_named_with_the_reason(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(poses, "files", lambda: ())
+    monkeypatch.setattr(poses, "loaded", lambda: None)
+    text, empty, sound, folder = (tmp_path / f"{name}.mp4" for name in ("text", "empty", "sound", "folder"))
+    text.write_text("no video")
+    empty.touch()
+    with wave.open(str(sound), "wb") as file:
+        file.setparams((1, 2, 8000, 8000, "NONE", ""))
+        file.writeframes(bytes(16000))
+    folder.mkdir()
+    assert main(["predict", *map(str, (text, empty, sound, folder))]) == 1
+    printed = capsys.readouterr()
+    reasons = printed.err.splitlines()
+    assert printed.out == "" and len(reasons) == 4
+    for reason, file in zip(reasons, (text, empty, sound, folder), strict=True):
+        assert str(file) in reason
+    assert "cannot be decoded" in reasons[0] and "cannot be decoded" in reasons[1]
+    assert reasons[2].endswith("no video stream") and "is a folder" in reasons[3]
 
 
 def test_csv_has_a_row_for_each_stretch_and_one_where_there_is_none(videos, capsys):

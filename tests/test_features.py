@@ -1,5 +1,6 @@
 """Joints as numbers: free of place and size, silent about what is not seen, and windows that keep to their shot."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -129,3 +130,14 @@ def test_a_joint_outside_the_picture_counts_as_unseen():
     track = numbered(20, size=(999, 15))  # height and width: from sample 16 on, x is outside
     visibility = filled(track)[2]
     assert (visibility[:16] == 1).all() and (visibility[16:] == 0.2).all()
+
+
+def test_memory_grows_no_faster_than_the_video():
+    peaks = []
+    for samples in (1000, 4000):
+        track = numbered(samples)
+        tracemalloc.start()
+        filled(track)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 5 * peaks[0]
