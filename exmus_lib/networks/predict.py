@@ -221,8 +221,9 @@ def predict(video: str | Path, runs: Run | str | Path | Sequence[Run | str | Pat
 
     `runs` are those of `Mixture.of`: a run or its folder, an ensemble, several runs. Windows as long as clips are laid over the
     whole video (videos.windows) and their logits averaged; networks are kept between calls. `attrs["trained_on"]` of the result
-    names the data sets; of rendered ones a UserWarning says that they know no real people. Raises FileNotFoundError for a missing
-    file, VideoError naming the file and why when it cannot be read or is shorter than a clip.
+    names the data sets; a UserWarning says when pixels of rendered people were among them, which know no real ones. Raises
+    FileNotFoundError for a missing file, VideoError naming the file and why when it cannot be read or is shorter than a clip, and
+    RuntimeError where a run reads joints and the pose estimator's files cannot be fetched.
     """
     mixture = Mixture.of(runs)
     if not Path(video).is_file():
