@@ -27,6 +27,7 @@ from exmus_lib.videos.read import VideoError
 FILE = Path(__file__).parent / "pretrained" / "pose_tcn.safetensors"
 TRAINED_ON = "rendered people, by their joints"
 UNSURE, IDLE = "not sure", "no exercise"
+SUMMARY = ("start", "end", "exercise", "probability", "repetitions", "tempo", "range")  # of a stretch
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ class Stretch:
         least, greatest = np.median([r.range for r in known], axis=0)
         return f"{known[0].joint} {least:.0f} to {greatest:.0f} degrees"
 
+    @property
+    def details(self) -> str:
+        """Such as "8 repetitions, 2.4 s each, knee 71 to 168 degrees"."""
+        count = f"{len(self.repetitions)} repetition{'s' * (len(self.repetitions) != 1)}"
+        return ", ".join([count, *([f"{self.tempo:.1f} s each"] if self.tempo else []), *filter(None, [self.motion])])
+
 
 @dataclass(frozen=True)
 class Recognition:
@@ -108,6 +115,15 @@ class Recognition:
         if not self.track.found.any():
             return "nobody was found"
         return IDLE if (self.table["answer"] == IDLE).mean() > 0.5 else UNSURE
+
+    def rows(self) -> list[dict[str, object]]:
+        """A row (SUMMARY) for each stretch; where there is none, one for the whole video that says why."""
+        told = [
+            (s.start, s.end, s.exercise, round(s.probability, 3), len(s.repetitions), s.tempo, s.motion)
+            for s in self.stretches
+        ]
+        rows = [dict(zip(SUMMARY, values, strict=True)) for values in told]
+        return rows or [{"start": 0.0, "end": float(self.table["end"].iloc[-1]), "exercise": self.unsure}]
 
     def exercises(self) -> pd.Series:
         """Exercise -> probability over the whole video, highest first."""
