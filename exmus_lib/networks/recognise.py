@@ -91,8 +91,10 @@ class Stretch:
     @property
     def details(self) -> str:
         """Such as "8 repetitions, 2.4 s each, knee 71 to 168 degrees"."""
-        count = f"{len(self.repetitions)} repetition{'s' * (len(self.repetitions) != 1)}"
-        return ", ".join([count, *([f"{self.tempo:.1f} s each"] if self.tempo else []), *filter(None, [self.motion])])
+        several = len(self.repetitions) != 1
+        parts = [f"{len(self.repetitions)} repetition{'s' * several}"]
+        parts += [f"{self.tempo:.1f} s{' each' * several}"] if self.tempo else []
+        return ", ".join([*parts, *filter(None, [self.motion])])
 
 
 @dataclass(frozen=True)

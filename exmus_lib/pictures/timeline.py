@@ -63,8 +63,8 @@ def timeline(table: pd.DataFrame, title: str, lines: Sequence[str] = (), turns: 
     figure.legend(handles=patches, loc="outside right upper", fontsize=7.5, frameon=False)
     for ax in below:
         shares = 100 * table[list(muscles.values())].to_numpy().T
-        coloured = table["sure"].to_numpy(bool) if "idle" in table else np.ones(len(table), bool)
-        coloured &= not warning
+        told = table["sure"].to_numpy(bool) if "idle" in table else np.ones(len(table), bool)
+        coloured = told & (warning == "")
         rows = np.arange(len(muscles) + 1)
         drawn, *_ = [
             ax.pcolormesh(edges, rows, np.where(chosen, shares, np.nan), cmap=shades, vmin=0, vmax=100)
