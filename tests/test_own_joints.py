@@ -115,7 +115,7 @@ def test_stretches_repetitions_and_grey_are_shown_and_written(made_up, tmp_path)
 def test_the_timeline_has_strokes_for_repetitions_and_no_colour_where_nobody_trains(made_up, tmp_path):
     video = watched(tmp_path)
     strip, muscles, *_ = video.picture().axes
-    assert "3 repetitions" in strip.get_title("left")
+    assert "3 repetitions" in strip.get_xlabel()
     (strokes,) = strip.collections
     assert [segment[0, 0] for segment in strokes.get_segments()] == pytest.approx(video.result.turns)
     bars = {mpl.colors.to_hex(bar.get_facecolor()) for bar in strip.patches}

@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from exmus_lib.pictures import figures
@@ -32,7 +33,7 @@ def look(answer: str, exercises: Sequence[str]) -> tuple[str, str]:
 def timeline(table: pd.DataFrame, title: str, lines: Sequence[str] = (), turns: Sequence[float] = ()) -> Figure:
     """Windows with start, end, answer and the probabilities of `columns`: a strip, and a map of the muscles, if any, below it.
 
-    `lines` stand below the title; at each of `turns`, in seconds, the strip has a stroke for a repetition. Where a column `idle`
+    `lines` stand below the strip; at each of `turns`, in seconds, the strip has a stroke for a repetition. Where a column `idle`
     says how likely it is that nobody trains, muscles have no colour in windows that are not `sure` of an exercise. What a column
     `warning` says stands in the title, and then nothing has a colour. Made without pyplot and its settings, so
     that any thread may draw it; a notebook shows it by `display`.
@@ -55,11 +56,11 @@ def timeline(table: pd.DataFrame, title: str, lines: Sequence[str] = (), turns: 
         strip.text((edges[first] + edges[last]) / 2, 0, fitting, ha="center", va="center", fontsize=8)
     strip.set(yticks=[], ylim=(-0.5, 0.5), xlim=(edges[0], edges[-1]))
     heading = {"loc": "left", "fontsize": 10, "fontweight": "bold", "parse_math": False}  # a file may be called $x$
-    strip.set_title("\n".join([title, *wrap(warning, 70), *lines]), color="#8a3b00" if warning else "black", **heading)
+    strip.set_title("\n".join([title, *wrap(warning, 70)]), color="#8a3b00" if warning else "black", **heading)
     patches = [Patch(color=colour, label=f"{number} {answer}".strip()) for answer, (number, colour) in looks.items()]
     if turns:
-        strokes = strip.vlines(turns, -0.5, -0.28, color="black", lw=1, label="repetition")
-        patches.append(strokes)
+        strip.vlines(turns, -0.5, -0.28, color="black", lw=1)
+        patches.append(Line2D([], [], color="black", marker="|", ls="", label="repetition"))
     figure.legend(handles=patches, loc="outside right upper", fontsize=7.5, frameon=False)
     for ax in below:
         shares = 100 * table[list(muscles.values())].to_numpy().T
@@ -78,4 +79,9 @@ def timeline(table: pd.DataFrame, title: str, lines: Sequence[str] = (), turns: 
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=9)
     [strip, *below][-1].set_xlabel("seconds", fontsize=9)
+    if lines:
+        text = "\n".join(part for line in lines for part in wrap(line, 80))
+        strip.set_xlabel(
+            text + ("" if below else "\nseconds"), loc="left", fontsize=8, multialignment="left", parse_math=False
+        )
     return figure
