@@ -114,10 +114,10 @@ def made(seconds: int) -> Path:
 
 def long_video(seconds: int) -> None:
     video = made(seconds)
-    from exmus_lib.pictures.explorer.own import OwnVideo
+    from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 
     own = OwnVideo("sample")
-    own.path.value = str(video)
+    own.networks.value, own.path.value = RUNS, str(video)
     start = time.perf_counter()
     own.start()
     own.wait()
@@ -129,11 +129,11 @@ def long_video(seconds: int) -> None:
 
 def cancel() -> None:
     video = made(LONG)
-    from exmus_lib.pictures.explorer.own import OwnVideo
+    from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 
     for share in (0.1, 0.5):  # while reading, and while recognising
         own, heard = OwnVideo("sample"), threading.Event()
-        own.path.value = str(video)
+        own.networks.value, own.path.value = RUNS, str(video)
         own.progress.observe(lambda change, share=share, heard=heard: change["new"] > share and heard.set(), "value")
         own.start()
         heard.wait()

@@ -9,8 +9,6 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-COLUMNS = ["video", "start", "end", "exercise", "probability", "repetitions", "tempo", "range"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 1 where a video could not be read or the networks could not be made, 2 for a wrong call."""
@@ -35,7 +33,7 @@ def _pretrain(file: Path) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from exmus_lib.networks.recognise import recognise
+    from exmus_lib.networks.recognise import SUMMARY, recognise
 
     done, failed = {}, False
     for video in options.videos:
@@ -50,32 +48,17 @@ def _predict(options: argparse.Namespace) -> int:
         if video in done and not (options.csv or options.json):
             print(_text(video, done[video]))
     if options.csv:
-        rows = pd.DataFrame([row for video, r in done.items() for row in _rows(video, r)], columns=COLUMNS)
-        print(rows.to_csv(index=False), end="")
+        rows = [{"video": str(video), **row} for video, recognition in done.items() for row in recognition.rows()]
+        print(pd.DataFrame(rows, columns=["video", *SUMMARY]).to_csv(index=False), end="")
     if options.json:
         print(json.dumps([_everything(video, recognition) for video, recognition in done.items()], indent=1))
     return int(failed)
 
 
-def _rows(video: Path, recognition) -> list[dict[str, object]]:
-    """A row for each stretch; one with the best guess where nothing is sure."""
-    rows = [
-        {
-            "video": str(video), "start": s.start, "end": s.end, "exercise": s.exercise, "probability": round(s.probability, 3),
-            "repetitions": len(s.repetitions), "tempo": s.tempo, "range": s.motion,
-        }
-        for s in recognition.stretches
-    ]  # fmt: skip
-    last = float(recognition.table["end"].iloc[-1])
-    return rows or [{"video": str(video), "start": 0.0, "end": last, "exercise": recognition.unsure}]
-
-
 def _text(video: Path, recognition) -> str:
     lines = [str(video)]
     for s in recognition.stretches:
-        count = f"{len(s.repetitions)} repetition{'s' * (len(s.repetitions) != 1)}"
-        details = [count, *([f"{s.tempo:.1f} s each"] if s.tempo else []), *([s.motion] if s.motion else [])]
-        lines.append(f"  {s.start:5.1f} to {s.end:5.1f} s  {s.exercise} ({s.probability:.0%})  {', '.join(details)}")
+        lines.append(f"  {s.start:5.1f} to {s.end:5.1f} s  {s.exercise} ({s.probability:.0%})  {s.details}")
     if not recognition.stretches:
         guess = ", ".join(f"{name} {p:.0%}" for name, p in recognition.exercises().head(3).items())
         lines.append(f"  {recognition.unsure}" + f"; the likeliest: {guess}" * recognition.seen)
@@ -92,7 +75,7 @@ def _everything(video: Path, recognition) -> dict[str, object]:
         "muscles": recognition.muscles().round(4).to_dict(),
         "stretches": [
             {**row, "each": [vars(r) for r in s.repetitions]}
-            for row, s in zip(_rows(video, recognition), recognition.stretches, strict=False)
+            for row, s in zip(recognition.rows(), recognition.stretches, strict=False)
         ],
         "windows": json.loads(recognition.table.round(4).to_json(orient="records")),
         "notes": list(recognition.notes),

@@ -23,7 +23,7 @@ import pytest
 from exmus_lib import predict, predictions, review, workspace
 from exmus_lib.networks import fit
 from exmus_lib.pictures import body
-from exmus_lib.pictures.explorer.own import OwnVideo
+from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 from exmus_lib.sample import make
 from exmus_lib.sample.film import Take
 from exmus_lib.scores import ensembles
@@ -61,7 +61,7 @@ def test_a_window_says_what_the_network_says_of_that_clip(home):
     clips = prepare.load("sample-smoke")
     clip = clips.path(clips.clips.iloc[0])
     video = OwnVideo(clips.name, "smoke")
-    video.runs["exercise"].value = ()
+    video.networks.value, video.runs["exercise"].value = RUNS, ()
     video.start(clip)
     video.wait()
     expected = predict(clip, *(run.folder for run in video.runs["mgap"].value))
@@ -74,6 +74,7 @@ def test_a_window_says_what_the_network_says_of_that_clip(home):
 def test_cancel_leaves_no_result(home):
     clips = prepare.load("sample-smoke")
     video = OwnVideo(clips.name, "smoke")
+    video.networks.value = RUNS
     video.start(clips.path(clips.clips.iloc[0]))
     video.cancel.click()
     video.wait()

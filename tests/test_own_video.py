@@ -1,4 +1,4 @@
-"""Your own video: what is recognised of it, how sure, what is written, and uploads; the networks' part is made up."""
+"""Your own video and runs of a data set: what is recognised, how sure, what is written, and uploads; the networks are made up."""
 
 import matplotlib as mpl
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 
 from exmus_lib import labels, predictions, workspace
 from exmus_lib.pictures import timeline
-from exmus_lib.pictures.explorer import choice, own
+from exmus_lib.pictures.explorer import choice, own, pixels
 from exmus_lib.scores import calibration
 from exmus_lib.videos import cut, prepare, windows
 from exmus_lib.videos.read import VideoInfo
@@ -34,7 +34,7 @@ def gym(monkeypatch, tmp_path):
 def made_up(monkeypatch):
     """Videos of 6 s of which every network says the second exercise with 90 %; sure begins at 50 %."""
 
-    def small_copy(video, copy, report):
+    def small_copy(video, copy, report, side=cut.SIDE):
         copy.write_bytes(video.read_bytes())
         return VideoInfo(**dict.fromkeys(VideoInfo.__dataclass_fields__, 0))
 
@@ -46,7 +46,7 @@ def made_up(monkeypatch):
         return rows
 
     monkeypatch.setattr(cut, "small_copy", small_copy)
-    monkeypatch.setattr(own, "window_table", analyse)
+    monkeypatch.setattr(pixels, "window_table", analyse)
     monkeypatch.setattr(calibration, "sure_above", lambda *_: 0.5)
 
 
@@ -57,6 +57,7 @@ def recognise(clip_set, file, content=b"film", **options) -> own.OwnVideo:
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(content)
     video = own.OwnVideo(clip_set.name)
+    video.networks.value = own.RUNS
     video.start(file, **options)
     video.wait()
     return video
@@ -124,7 +125,7 @@ def test_a_weight_that_validation_cannot_choose_is_one_half_and_said(monkeypatch
     one = labels.Labels({"squat": ("quads", "glutes")})  # every clip has both muscles: AUC is undefined
     clip_set = runs.clip_set_of(one)
     two = tuple(runs.write_run(clip_set, "gym", network=n, task="mgap") for n in ("x3d_m", "slowfast_r50"))
-    hybrid, limit, why = own.weigh(clip_set, "mgap", two)
+    hybrid, limit, why = pixels.weigh(clip_set, "mgap", two)
     assert hybrid.weights == (0.5, 0.5) and limit == np.inf and "The weight of mgap is 0.5" in why[0]
 
 
@@ -163,13 +164,13 @@ def test_what_no_exercise_is_sure_of_is_not_forced_into_one():
     likely = np.full((2, 16), 0.01)
     likely[0, 3], likely[1, 5] = 0.85, 0.3
     table = pd.DataFrame(likely, columns=[f"exercise/{e}" for e in EXERCISES]).assign(start=[0, 1.5], end=[3, 4.5])
-    answered = own.answered(table, 0.5)
+    answered = pixels.answered(table, 0.5)
     assert answered["answer"].tolist() == [EXERCISES[3], timeline.UNSURE] and answered["sure"].tolist() == [True, False]
     assert timeline.look(timeline.UNSURE, EXERCISES) == ("", timeline.GREY)
     assert timeline.look(EXERCISES[3], EXERCISES)[0] == "3" and timeline.GREY not in timeline.look(
         EXERCISES[3], EXERCISES
     )
-    assert not own.answered(table, np.inf)["sure"].any()
+    assert not pixels.answered(table, np.inf)["sure"].any()
 
 
 def test_sure_begins_where_validation_is_mostly_right(monkeypatch, tmp_path):

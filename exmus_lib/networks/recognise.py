@@ -28,6 +28,7 @@ FILE = Path(__file__).parent / "pretrained" / "pose_tcn.safetensors"
 TRAINED_ON = "rendered people, by their joints"
 UNSURE, IDLE = "not sure", "no exercise"
 NOBODY, HARDLY = "nobody was found", "somebody was hardly found"
+SUMMARY = ("start", "end", "exercise", "probability", "repetitions", "tempo", "range")  # of a stretch
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,14 @@ class Stretch:
         least, greatest = np.median([r.range for r in known], axis=0)
         return f"{known[0].joint} {least:.0f} to {greatest:.0f} degrees"
 
+    @property
+    def details(self) -> str:
+        """Such as "8 repetitions, 2.4 s each, knee 71 to 168 degrees"."""
+        several = len(self.repetitions) != 1
+        parts = [f"{len(self.repetitions)} repetition{'s' * several}"]
+        parts += [f"{self.tempo:.1f} s{' each' * several}"] if self.tempo else []
+        return ", ".join([*parts, *filter(None, [self.motion])])
+
 
 @dataclass(frozen=True)
 class Recognition:
@@ -114,6 +123,15 @@ class Recognition:
         if not self.seen:
             return HARDLY if self.track.found.any() else NOBODY
         return IDLE if (self.table["answer"] == IDLE).mean() > 0.5 else UNSURE
+
+    def rows(self) -> list[dict[str, object]]:
+        """A row (SUMMARY) for each stretch; where there is none, one for the whole video that says why."""
+        told = [
+            (s.start, s.end, s.exercise, round(s.probability, 3), len(s.repetitions), s.tempo, s.motion)
+            for s in self.stretches
+        ]
+        rows = [dict(zip(SUMMARY, values, strict=True)) for values in told]
+        return rows or [{"start": 0.0, "end": float(self.table["end"].iloc[-1]), "exercise": self.unsure}]
 
     def exercises(self) -> pd.Series:
         """Exercise -> probability over the whole video, highest first."""

@@ -46,6 +46,11 @@ def cache() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
+def present() -> bool:
+    """Whether both files are there, whole or not."""
+    return all((cache() / name.rsplit("/", 1)[-1]).exists() for name in FILES)
+
+
 def _is_whole(path: Path, sha256: str) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 

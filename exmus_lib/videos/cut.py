@@ -78,11 +78,13 @@ def cut_video(video, file: Path, out: Path) -> list[dict[str, object]]:
     return rows
 
 
-def small_copy(video: Path, copy: Path, report: Callable[[float], None] = lambda share: None) -> read.VideoInfo:
+def small_copy(
+    video: Path, copy: Path, report: Callable[[float], None] = lambda share: None, side: int = SIDE
+) -> read.VideoInfo:
     """Write a whole video as clips are cut, for networks to see and browsers to play, and return what the copy holds.
 
-    `report` is called with the share done; what it raises ends the work. Raises VideoError naming the file and why when it
-    cannot be read or is shorter than a clip.
+    `side` is the shorter side in pixels. `report` is called with the share done; what it raises ends the work. Raises VideoError
+    naming the file and why when it cannot be read or is shorter than a clip.
     """
     facts = read.info(video)
     windows.check_length(video, facts.seconds)
@@ -94,7 +96,7 @@ def small_copy(video: Path, copy: Path, report: Callable[[float], None] = lambda
 
     step = windows.frame_step(facts.fps)
     with read.opened(video) as (container, stream):
-        count = encode(frames(), stream.sample_aspect_ratio, round(facts.fps / step), copy, str(video))
+        count = encode(frames(), stream.sample_aspect_ratio, round(facts.fps / step), copy, str(video), side)
     windows.check_decoded(video, count, facts.seconds * facts.fps / step)
     return read.info(copy)
 
@@ -119,7 +121,12 @@ def _write(video, file: Path, clips: dict[int, tuple[Path, str]]) -> None:
 
 
 def encode(
-    frames: Iterable[tuple[float, VideoFrame]], aspect: Fraction | None, fps: int, path: Path, origin: str
+    frames: Iterable[tuple[float, VideoFrame]],
+    aspect: Fraction | None,
+    fps: int,
+    path: Path,
+    origin: str,
+    side: int = SIDE,
 ) -> int:
     """Write frames (seconds, frame) as one upright clip, the first at time 0, and return how many there were.
 
@@ -130,7 +137,7 @@ def encode(
         container.metadata["comment"] = origin
         for moment, frame in frames:
             if output is None:
-                start, turn, size = moment, read.clockwise(frame), read.display_size(frame, aspect, SIDE)
+                start, turn, size = moment, read.clockwise(frame), read.display_size(frame, aspect, side)
                 output = container.add_stream("libx264", rate=fps, options=ENCODER)
                 output.width, output.height = size[::-1] if turn % 180 else size
                 output.pix_fmt, output.codec_context.time_base = "yuv420p", Fraction(1, TICKS)

@@ -28,8 +28,8 @@ WRAP = ipw.Layout(display="flex", flex_flow="row wrap", width="100%")
 class Browser(ipw.VBox):
     """Clips of a data set with their predictions: filters, a gallery, a player, a confusion matrix, sliders, marks.
 
-    `dataset` is a prepared data set's name; at first X3D-M and SlowFast-R50 at `preset` are mixed. `state` has the numbers; it is
-    None where no run can be shown, and then `message` says why, and what to run.
+    `dataset` is a data set's name; at first X3D-M and SlowFast-R50 at `preset` are mixed. `state` has the numbers. It is None
+    where no run can be shown, and `clip_set` too where the data set was not prepared: `message` says why then, and what to run.
     """
 
     def __init__(self, dataset: str, task: str = "exercise", preset: str = "quick"):
@@ -37,8 +37,8 @@ class Browser(ipw.VBox):
             return ipw.Dropdown(options=options, description=name, **more, **LOOK)
 
         self.preset = preset
-        known = sorted(path.parent.name for path in workspace.clips_dir(dataset).parent.glob("*/clips.parquet"))
-        self.dataset = menu("data set", known, value=dataset)
+        known = {path.parent.name for path in workspace.clips_dir(dataset).parent.glob("*/clips.parquet")}
+        self.dataset = menu("data set", sorted({dataset, *known}), value=dataset)
         self.task = menu("task", list(TASKS), value=task)
         self.runs = ipw.SelectMultiple(options=[], rows=4, description="runs", **LOOK)
         self.split = menu("split", predictions.SPLITS, value="test")
@@ -53,11 +53,11 @@ class Browser(ipw.VBox):
         self.relabel = ipw.Button(description="mark: wrong label")
         self.unusable = ipw.Button(description="mark: unusable")
         self.unmark = ipw.Button(description="take mark away")
-        self.state: State | None = None
+        self.clip_set, self.state = None, None
         self.left_out = ""
         self.playing: tuple[str, str] | None = None  # data set and clip_id
         self._order, self.quiet = pd.DataFrame(), False
-        super().__init__(self._parts())
+        super().__init__(self._parts() if known else [self.message])
         self._safely(self._load_runs)
         for act, *widgets in (
             (self._load_runs, self.dataset, self.task), (self._load, self.runs, self.split), (self._weigh, self.x),
@@ -104,7 +104,11 @@ class Browser(ipw.VBox):
     def _load_runs(self) -> None:
         """Another data set or task: offer its labels and runs, the hybrid's two first."""
         self._clear()
-        self.clip_set = prepare.load(self.dataset.value)
+        try:
+            self.clip_set = prepare.load(self.dataset.value)
+        except FileNotFoundError as error:
+            self.clip_set = None
+            raise FileNotFoundError(f"{error} {choice.DEMO}") from error
         with quiet(self):
             chosen, self.task.options = self.task.value, [task.name for task in tables.tasks_of(self.clip_set)]
             self.task.value = chosen if chosen in self.task.options else self.task.options[0]

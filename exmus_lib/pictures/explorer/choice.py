@@ -1,8 +1,6 @@
 """Which runs the explorer offers, what it calls them, and which it begins with."""
 
-import shlex
 from collections.abc import Collection
-from types import SimpleNamespace
 
 from exmus_lib import predictions, recipes, workspace
 from exmus_lib.scores import paper, tables, titles
@@ -11,6 +9,7 @@ from exmus_lib.videos.prepare import ClipSet
 
 RENDERED = "trained on rendered people only, no guide to real ones"
 MAKE = "`make demo`, 02_x3d and 03_slowfast make some"
+DEMO = "`make demo` makes the sample, and trains networks on it."
 
 
 def offered(clip_set: ClipSet, task: Task, preset: str) -> dict[str, workspace.Run]:
@@ -31,18 +30,6 @@ def left_out(clip_set: ClipSet, task: Task, preset: str) -> str:
     """A sentence on runs that cannot be shown on the present clips, and why; "" where there are none."""
     reasons = [reason for run, reason in tables.left_out(clip_set, preset) if run.task == task.name]
     return f"Runs that are left out: {len(reasons)} ({'; '.join(dict.fromkeys(reasons))})." if reasons else ""
-
-
-def check_runs(p: SimpleNamespace, clip_set: ClipSet) -> None:
-    """Raise FileNotFoundError with the commands that make runs when none of a notebook's task and preset is finished."""
-    task = clip_set.task(p.task)
-    if not offered(clip_set, task, p.preset):
-        options = f"-p dataset {shlex.quote(str(p.dataset))} -p task {p.task} -p preset {p.preset}"
-        raise FileNotFoundError(
-            f"no finished run of {p.task} for {clip_set.name} at {p.preset}, on the present clips. Make one or both first:"
-            f" papermill notebooks/02_x3d.ipynb out.ipynb {options}; papermill notebooks/03_slowfast.ipynb out.ipynb {options}."
-            f" {left_out(clip_set, task, p.preset)}"
-        )
 
 
 def hybrid(runs: Collection[workspace.Run], task: Task, preset: str) -> tuple[workspace.Run, ...]:

@@ -1,4 +1,4 @@
-"""Your own video: chosen, read, cut into overlapping windows, recognised, and played beside what was recognised."""
+"""Your own video: chosen, recognised by the networks that come with ExMus or by runs of a data set, and played beside that."""
 
 import tempfile
 import threading
@@ -8,19 +8,19 @@ from html import escape
 from pathlib import Path
 
 import ipywidgets as ipw
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from exmus_lib import workspace
-from exmus_lib.networks.predict import Mixture, window_table
 from exmus_lib.pictures import body, timeline
-from exmus_lib.pictures.explorer import choice, shown, still
+from exmus_lib.pictures.explorer import choice, joints, pixels, shown, still
 from exmus_lib.pictures.explorer.browse import BODY, LOOK, WRAP
-from exmus_lib.pictures.explorer.state import State
+from exmus_lib.pictures.explorer.result import Result
 from exmus_lib.pictures.explorer.widgets import Player
-from exmus_lib.scores import calibration, ensembles, tables
-from exmus_lib.tasks import Exercise, Muscles, Task
+from exmus_lib.poses import files
+from exmus_lib.poses.overlay import overlay
+from exmus_lib.scores import tables
+from exmus_lib.tasks import Muscles, Task
 from exmus_lib.videos import cut, prepare
 from exmus_lib.videos.read import VideoError
 
@@ -29,9 +29,8 @@ STAYS = (
     " Uploads over 10 MB need a server started by <code>make lab</code> or <code>make app</code>; a path always works."
 )
 BANNER = '<p style="border-left:4px solid #b35900;padding:2px 10px;background:#fdf4ea;color:#1a1a1a">{}</p>'
-MOSTLY = f"{calibration.RIGHT:.0%} of the validation clips are right"
-Chosen = dict[str, tuple[workspace.Run, ...]]  # the runs of each task, by its name
-BLUE, GREY = (11, 61, 110), (90, 90, 90)  # ink of the muscles along time
+GOOD = '<p style="border-left:4px solid #0b3d6e;padding:2px 10px;background:#eef3f8;color:#1a1a1a">{}</p>'
+JOINTS, RUNS = "joints", "runs"  # which networks are chosen
 
 
 def uploaded(value) -> tuple[str, bytes] | None:
@@ -47,36 +46,83 @@ class Cancelled(Exception):
 
 
 class OwnVideo(ipw.VBox):
-    """A video by upload or path, any length; the networks of `dataset` trained at `preset`, all tasks.
+    """A video by upload or path, any length, for the networks that come with ExMus, or those of `dataset` trained at `preset`.
 
-    `table` has the windows of the last video (`window_table` and `answered`), None where it failed.
+    `table` has the windows of the last video (`Result.table`), None where it failed. A data set that is not prepared is no error:
+    its networks cannot be chosen then, and `banner` says what makes them.
     """
 
     def __init__(self, dataset: str, preset: str = "quick"):
-        self.clip_set, self.table, self.name = prepare.load(dataset), None, ""
+        self.dataset, self.result, self.name, self.missing = dataset, None, "", ""
         self.path = ipw.Text(placeholder="/path/to/video.mp4", description="path", **LOOK)
         self.upload = ipw.FileUpload(accept="", multiple=False, description="or upload")
+        self.networks = ipw.RadioButtons(
+            options=[(joints.TITLE, JOINTS), (f"networks trained on the data set {dataset}", RUNS)],
+            layout=ipw.Layout(width="auto"),
+        )
+        self.runs = self._menus(preset)
         self.go = ipw.Button(description="recognise", button_style="primary")
         self.cancel = ipw.Button(description="cancel", disabled=True)
         self.progress = ipw.FloatProgress(min=0, max=1, layout=LOOK["layout"])
-        self.message, self.take_away, self.player = ipw.HTML(), ipw.HTML(), Player()
-        self.runs = {task.name: self._menu(task, preset) for task in tables.tasks_of(self.clip_set)}
+        self.skeleton = ipw.Checkbox(value=True, description="draw the skeleton", indent=False)
+        self.banner, self.message, self.stretches, self.take_away = (ipw.HTML() for _ in range(4))
+        self.player, self._videos = Player(), {}  # whether with skeleton -> bytes
         self._stop, self._thread, self._newest = threading.Event(), None, None
         for widget in (self.path, self.upload):  # whichever was used last counts
             widget.observe(lambda change: setattr(self, "_newest", change["owner"]), "value")
         self.go.on_click(lambda _: self.start())
         self.cancel.on_click(lambda _: self._stop.set())
-        banner = f"These networks are {choice.RENDERED}." if workspace.is_rendered(dataset) else ""
+        self._menus_box = ipw.VBox(list(self.runs.values()))
+        self.networks.observe(lambda _: self._choose(), "value")
+        self.skeleton.observe(lambda _: self._play(), "value")
         super().__init__([
-            ipw.HTML(f"{banner and BANNER.format(banner)}<p>{STAYS}</p>"),
-            ipw.Box([ipw.VBox([self.path, self.upload]), ipw.VBox(list(self.runs.values()))], layout=WRAP),
-            ipw.Box([self.go, self.cancel, self.progress], layout=WRAP),
-            self.message, self.player, self.take_away,
+            ipw.HTML(f"<p>{STAYS}</p>"),
+            ipw.Box([ipw.VBox([self.path, self.upload]), ipw.VBox([self.networks, self._menus_box])], layout=WRAP),
+            self.banner, ipw.Box([self.go, self.cancel, self.progress], layout=WRAP),
+            self.message, self.stretches, self.skeleton, self.player, self.take_away,
         ])  # fmt: skip
+        self._choose()
+        self._clear()
 
-    def _menu(self, task: Task, preset: str) -> ipw.SelectMultiple:
+    @property
+    def table(self) -> pd.DataFrame | None:
+        return None if self.result is None else self.result.table
+
+    def _menus(self, preset: str) -> dict[str, ipw.SelectMultiple]:
+        """The trained networks of each task of the data set; none where it was not prepared."""
+        try:
+            clip_set = prepare.load(self.dataset)
+        except FileNotFoundError as error:
+            self.missing = f"{error} {choice.DEMO}"
+            return {}
+        return {task.name: self._menu(clip_set, task, preset) for task in tables.tasks_of(clip_set)}
+
+    def _choose(self) -> None:
+        """Other networks: which they are, and whether they know real people."""
+        of_runs = self.networks.value == RUNS
+        self._menus_box.layout.display = None if of_runs else "none"
+        if not of_runs:
+            self.banner.value = GOOD.format(joints.KNOWN)
+        elif self.missing:
+            self.banner.value = BANNER.format(escape(self.missing))
+        elif workspace.is_rendered(self.dataset):
+            self.banner.value = BANNER.format(f"These networks are {choice.RENDERED}: of your video all stays grey.")
+        else:
+            self.banner.value = BANNER.format(f"These networks know what the videos of {escape(self.dataset)} show.")
+
+    def _clear(self) -> None:
+        """No video, and nothing of the last one."""
+        self.result, self._videos, self.skeleton.layout.display = None, {}, "none"
+        self.player.video, self.player.marks, self.player.windows = b"", [], []
+        self.take_away.value = self.stretches.value = ""
+
+    def _play(self) -> None:
+        if self._videos:
+            self.player.video = self._videos[self.skeleton.value]
+
+    def _menu(self, clip_set: prepare.ClipSet, task: Task, preset: str) -> ipw.SelectMultiple:
         """The trained networks of a task, the hybrid's chosen."""
-        offered = choice.offered(self.clip_set, task, preset).items()
+        offered = choice.offered(clip_set, task, preset).items()
         networks = {title: run for title, run in offered if (run.folder / "weights.safetensors").exists()}
         chosen = choice.hybrid(networks.values(), task, preset)
         return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=task.name, **LOOK)
@@ -92,15 +138,17 @@ class OwnVideo(ipw.VBox):
             self.path.value, self._newest = str(video), self.path
         upload = uploaded(self.upload.value) if self._newest is not self.path else None
         name, content = upload or (self.path.value.strip(), None)
-        video, runs = Path(name).expanduser(), {task: menu.value for task, menu in self.runs.items() if menu.value}
-        self.table, self.player.video, self.player.windows, self.take_away.value = None, b"", [], ""
+        video, runs = Path(name).expanduser(), None
+        if self.networks.value == RUNS:
+            runs = {task: menu.value for task, menu in self.runs.items() if menu.value}
+        self._clear()
         if not name:
             self._say("Choose a video: upload one, or give its path.")
         elif content is None and not video.is_file():
             problem = "is a folder, not a video" if video.is_dir() else "is not there"
             self._say(f"{video.absolute()} {problem}. Upload a video, or give its path.")
-        elif not runs:
-            self._say(f"Choose at least one run. None there? {choice.MAKE}.")
+        elif runs is not None and not runs:
+            self._say(self.missing or f"Choose at least one run. None there? {choice.MAKE}.")
         else:  # later clicks change nothing of what was asked for
             self._stop.clear()
             self.go.disabled, self.cancel.disabled = True, False
@@ -114,15 +162,19 @@ class OwnVideo(ipw.VBox):
 
     def picture(self) -> Figure | None:
         """The timeline of the last video; None where it failed."""
-        return None if self.table is None else timeline.timeline(self.table, self.name)
+        return None if self.result is None else self.result.picture(self.name)
 
-    def _work(self, video: Path, content: bytes | None, runs: Chosen, from_dataset: bool) -> None:
+    def _work(self, video: Path, content: bytes | None, runs: pixels.Chosen | None, from_dataset: bool) -> None:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 if content is not None:
-                    video = Path(folder) / video.name
+                    video = Path(folder) / "uploaded" / video.name
+                    video.parent.mkdir()
                     video.write_bytes(content)
-                self._recognise(video, Path(folder) / "copy.mp4", runs, from_dataset)
+                if runs is None:
+                    self._by_joints(video, Path(folder))
+                else:
+                    self._by_pixels(video, Path(folder) / "copy.mp4", runs, from_dataset)
         except VideoError as error:
             self._say(f"{Path(error.path).name}: {error.reason}. Nothing was lost; choose another video.")
         except Cancelled:
@@ -133,25 +185,24 @@ class OwnVideo(ipw.VBox):
             self.go.disabled, self.cancel.disabled, self.progress.value = False, True, 0.0
             self.progress.description = ""
 
-    def _recognise(self, video: Path, copy: Path, runs: Chosen, from_dataset: bool) -> None:
+    def _by_joints(self, video: Path, folder: Path) -> None:
+        """By the networks that come with ExMus. They read the video itself; the copy is for the player."""
+        copy, drawn = folder / "copy.mp4", folder / "drawn.mp4"
+        self._say(f"{video.name}: reading")
+        cut.small_copy(video, copy, partial(self._report, "reading", 0.0, 0.2), joints.SIDE)
+        first = "" if files.present() else " (BlazePose is fetched first, 36 MB, this once)"
+        self._say(f"{video.name}: finding joints{first}")
+        result = joints.recognised(video, partial(self._report, "joints", 0.2, 0.85))
+        overlay(copy, result.recognition.track, drawn, partial(self._report, "drawing", 0.85, 1.0))
+        self._show(video.name, result, {False: copy.read_bytes(), True: drawn.read_bytes()})
+
+    def _by_pixels(self, video: Path, copy: Path, runs: pixels.Chosen, from_dataset: bool) -> None:
+        """By runs of the data set, which see what the player shows."""
         self._say(f"{video.name}: reading")
         facts = cut.small_copy(video, copy, partial(self._report, "reading", 0.0, 0.4))
-        clip_set = prepare.load(self.clip_set.name)  # with today's marks
-        weighed = {name: weigh(clip_set, name, chosen) for name, chosen in runs.items()}
-        mixtures = [mixture for mixture, _, _ in weighed.values()]
-        table = window_table(copy, facts, mixtures, partial(self._report, "recognising", 0.4, 1.0))
-        warning = choice.RENDERED if not from_dataset and any(mixture.rendered for mixture in mixtures) else ""
-        _, limit, _ = weighed.get(Exercise.name, (None, np.inf, []))
-        self.table, self.name = answered(table, np.inf if warning else limit, warning), video.name
-        why = dict.fromkeys(sentence for _, _, sentences in weighed.values() for sentence in sentences)
-        if warning:
-            why = [f"All windows are grey, since these networks were {warning}."]
-        elif Exercise.name not in weighed:
-            why = [*why, "Muscles only: no run of the exercises is chosen."]
-        elif np.isfinite(limit):
-            sure = self.table["sure"].sum()
-            why = [*why, f"{sure} are above {limit:.0%}, the confidence from which {MOSTLY}; the others are grey."]
-        self._show(copy.read_bytes(), " ".join(why))
+        report = partial(self._report, "recognising", 0.4, 1.0)
+        result = pixels.recognised(copy, facts, self.dataset, runs, from_dataset, report)
+        self._show(video.name, result, dict.fromkeys((False, True), copy.read_bytes()))
 
     def _report(self, doing: str, low: float, high: float, share: float) -> None:
         if self._stop.is_set():
@@ -162,76 +213,21 @@ class OwnVideo(ipw.VBox):
     def _say(self, text: str) -> None:
         self.message.value = f'<p role="status">{escape(text)}</p>'
 
-    def _show(self, video: bytes, why: str) -> None:
+    def _show(self, name: str, result: Result, videos: dict[bool, bytes]) -> None:
+        self.result, self.name, self._videos = result, name, videos
+        self.skeleton.layout.display = None if result.recognition else "none"
         with self.player.hold_sync():
-            self.player.video = video
+            self._play()
             self.player.figure = body.svg(dict.fromkeys(timeline.columns(self.table, Muscles), 0.0), width=BODY)
-            self.player.windows = [_window(row, self.table) for _, row in self.table.iterrows()]
+            self.player.marks, self.player.windows = result.turns, result.windows()
+        self.stretches.value = result.html()
         # Of two videos with one name each keeps its files: they carry six digits of what is in it.
-        stem, folder = f"{Path(self.name).stem}-{sha256(video).hexdigest()[:6]}", workspace.outputs_dir("own")
+        stem, folder = f"{Path(name).stem}-{sha256(videos[False]).hexdigest()[:6]}", workspace.outputs_dir("own")
         links = []
-        for file, kind, content in (
-            (f"{stem}.csv", "text/csv", self.table.to_csv(index=False).encode()),
-            (f"{stem}.png", "image/png", still.png(self.picture())),
-        ):
+        for end, content in {**result.files(), ".png": still.png(self.picture())}.items():
+            file, kind = stem + end, "image/png" if end == ".png" else "text/csv"
             with workspace.atomic(folder / file) as part:
                 part.write_bytes(content)
             links.append(f'<a download="{escape(file)}" href="{shown.data_url(content, kind)}">{escape(file)}</a>')
         self.take_away.value = f"Take away: {', '.join(links)} (also in {escape(str(folder))})"
-        self._say(f"{self.name}: {len(self.table)} window{'s' * (len(self.table) > 1)}. {why}")
-
-
-def weigh(clip_set: prepare.ClipSet, name: str, runs: tuple[workspace.Run, ...]) -> tuple[Mixture, float, list[str]]:
-    """Runs of a task with the weight that validation chooses, 0.5 where it cannot; the confidence from which they are sure
-    (exercises), infinite where there is none; and why, in sentences."""
-    if len(runs) > 1:
-        ensembles.check(runs)
-    split, limit, why = "val" if clip_set.table()["split"].eq("val").any() else "train", np.inf, []
-    try:
-        state = State(clip_set, clip_set.task(name), runs, split)
-    except ValueError as error:  # such as other labels than the clips have: runs that can be asked, though not scored
-        return (
-            Mixture.weighed(runs, 0.5),
-            limit,
-            [f"Nothing tells when these networks are sure ({error}): all is grey."],
-        )
-    best = state.best_weight()
-    state.x = 0.5 if best is None else best
-    if best is None and len(runs) > 1:
-        why.append(f"The weight of {name} is 0.5: there are no validation clips that could choose another.")
-    if split == "train":
-        why.append("There are no validation clips to learn from when these networks are sure: all is grey.")
-    elif not state.task.multilabel:
-        limit = calibration.sure_above(state.mixture(), state.clips, state.task)
-        if np.isinf(limit):
-            why.append(f"At no confidence {MOSTLY}: these networks are too weak to be sure, and all is grey.")
-    return Mixture.weighed(state.runs, state.x), limit, why
-
-
-def _window(row: pd.Series, table: pd.DataFrame) -> dict:
-    """A row of the table as the player takes it: the answer, and the top three of each task."""
-    html = f"<b>{row.start:.1f} to {row.end:.1f} s: {escape(row.answer)}</b>"
-    html += f"<br>{escape(row.warning)}" if row.warning else ""
-    exercises, muscles = (
-        {label: row[column] for label, column in timeline.columns(table, task).items()} for task in (Exercise, Muscles)
-    )
-    for title, likely in (("exercises", exercises), ("muscles", muscles)):
-        if likely:
-            html += shown.bars({title: np.array([*likely.values()])}, [*likely], count=3)
-    number, colour = timeline.look(row.answer, list(exercises))
-    look = {"answer": row.answer, "number": number, "colour": colour, "ink": GREY if row.warning else BLUE}
-    return shown.window(row.start, row.end, html, muscles, **look)
-
-
-def answered(table: pd.DataFrame, limit: float, warning: str = "") -> pd.DataFrame:
-    """The windows with columns `answer` (the exercise, or that none is sure), `sure` and `warning`.
-
-    Sure is an exercise whose probability is at or above `limit`, the confidence from which validation clips are mostly right.
-    """
-    columns = timeline.columns(table, Exercise)
-    if not columns:
-        return table.assign(answer="muscles only", sure=False, warning=warning)
-    likely = table[[*columns.values()]].to_numpy()
-    sure = likely.max(axis=1) >= limit
-    answer = np.where(sure, np.array([*columns])[likely.argmax(axis=1)], timeline.UNSURE)
-    return table.assign(answer=answer, sure=sure, warning=warning)
+        self._say(f"{name}: {len(self.table)} window{'s' * (len(self.table) > 1)}. {result.why}")

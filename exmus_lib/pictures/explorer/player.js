@@ -25,11 +25,14 @@ function render({ model, el }) {
     address = bytes && bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "video/mp4" })) : null;
     left.hidden = !address;
     if (!address) { video.removeAttribute("src"); video.load(); return; }
+    const moment = video.currentTime; // the same video with or without its skeleton goes on where it was
     video.src = address;
+    video.currentTime = moment;
     video.play().catch(() => {}); // a browser may want a click first
   }
   function renew() {
     const windows = model.get("windows"), several = windows.length > 1;
+    const marks = model.get("marks") || [];
     shown = -1;
     drawn = "";
     video.loop = !several;
@@ -39,6 +42,7 @@ function render({ model, el }) {
     bars.replaceChildren();
     legend.replaceChildren(...(several ? [...new Map(windows.map((w) => [w.answer, w])).values()].map(key) : []));
     if (several && body.innerHTML) legend.append(`below, from above: ${Object.keys(windows[0].shares).join(", ")}`);
+    if (several && marks.length) legend.append(`${body.innerHTML ? "; " : ""}strokes: repetitions`);
     soon();
   }
   function key(w) {
@@ -89,6 +93,8 @@ function render({ model, el }) {
         pen.fillRect(x, STRIP + 3 + m * ROW, wide, ROW);
       });
     });
+    pen.fillStyle = "#1a1a1a";
+    for (const turn of model.get("marks") || []) pen.fillRect((turn / end) * width, STRIP - 6, 1, 6);
     pen.fillStyle = "#d95f02";
     pen.fillRect((video.currentTime / end) * width - 1, 0, 2, line.height);
   }

@@ -48,10 +48,12 @@ class Matrix(anywidget.AnyWidget):
 class Player(anywidget.AnyWidget):
     """A video (bytes of an MP4), a body (SVG), and what holds during each of the `windows`, as shown.window makes them.
 
-    Windows of a timeline have `answer`, its `number` and `colour`, and the `ink` of the muscles (RGB) beside that.
+    Windows of a timeline have `answer`, its `number` and `colour`, and the `ink` of the muscles (RGB) beside that; `marks` are
+    the seconds at which repetitions turn.
     """
 
     _esm, _css = (HERE / "player.js").read_text(encoding="utf-8"), STYLE
     video = traitlets.Bytes(b"").tag(sync=True)
     figure = traitlets.Unicode("").tag(sync=True)
     windows = traitlets.List([]).tag(sync=True)
+    marks = traitlets.List([]).tag(sync=True)
