@@ -105,6 +105,12 @@ def _video(name: str, value: object) -> str:
     return str(value)
 
 
+def _folder(name: str, value: object) -> str:
+    if value and not Path(str(value)).expanduser().is_dir():
+        raise ValueError(f'{name} = "{value}" is not an existing folder of class folders (looked in {Path.cwd()})')
+    return str(value)
+
+
 def _dataset(name: str, value: object) -> str:
     workspace.check_dataset(str(value))
     return str(value)
@@ -123,9 +129,9 @@ KINDS: dict[str, Callable[..., object]] = {
     "folds": _text(r"1-([3-9]|[1-9]\d+)", "1-5 for five folds (three at least: for training, validation and test)",
                    lambda text: int(text.removeprefix("1-"))),
     "tag": _text(r"[A-Za-z0-9_]{1,40}", "a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
-    "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video,
+    "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video, "real": _folder, "steps": _whole(1),
 }  # fmt: skip
-OPTIONAL = ("init", *RECIPE, "seeds", "folds", "tag", "runs")
+OPTIONAL = ("init", *RECIPE, "seeds", "folds", "tag", "runs", "steps")
 
 
 def figures_folder(p: SimpleNamespace, dataset: str) -> str:
