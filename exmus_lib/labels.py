@@ -108,9 +108,8 @@ def read(path: Path = DEFAULT_FILE) -> Labels:
         if exercise and muscles_of.setdefault(exercise, muscles) != muscles:
             raise ValueError(f'{path}, line {line}: "{exercise}" has other muscles than on an earlier line')
         if folder and folders.setdefault(same(folder), exercise) != exercise:
-            raise ValueError(
-                f'{path}, line {line}: folder "{same(folder)}" leads to another exercise than on an earlier line'
-            )
+            what = f'folder "{same(folder)}" leads to another exercise'
+            raise ValueError(f"{path}, line {line}: {what} than on an earlier line")
     if not muscles_of:
         raise ValueError(f"{path} names no exercise")
     return Labels(muscles_of, folders)

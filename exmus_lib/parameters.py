@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, MutableMapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,7 +53,7 @@ def _injected(notebook: MutableMapping[str, object]) -> list[str]:
 def _value(name: str, value: object, narrower: dict[str, tuple]) -> object:
     if value is None and name in OPTIONAL:
         return {"seeds": [], "folds": 0}.get(name)
-    return KINDS[name](name, value, *([narrower[name]] if name in narrower else []))
+    return KINDS[name](name, value, **({"valid": narrower[name]} if name in narrower else {}))
 
 
 def _one_of(name: str, value: object, valid: tuple) -> object:
@@ -71,32 +72,17 @@ def _words(name: str, value: object) -> list[str]:
     return list(dict.fromkeys(word.strip() for word in str(value).split(",") if word.strip()))
 
 
-def _choice(*valid: object) -> Callable[..., object]:
-    return lambda name, value, narrower=valid: _one_of(name, value, narrower)
+def _number(name: str, value: object, kind: type, least: float, wanted: str) -> object:
+    """A finite number; papermill hands over int, float and bool, and `kind` float takes whole ones too."""
+    if isinstance(value, bool) or not isinstance(value, int | kind) or not least <= value < float("inf"):
+        raise ValueError(f"{name} = {value!r}: {wanted} is wanted")
+    return kind(value)
 
 
-def _number(kind: type, least: float, wanted: str) -> Callable[[str, object], object]:
-    """A parser of finite numbers; papermill hands over int, float and bool, and `kind` float takes whole ones too."""
-
-    def parse(name: str, value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | kind) or not least <= value < float("inf"):
-            raise ValueError(f"{name} = {value!r}: {wanted} is wanted")
-        return kind(value)
-
-    return parse
-
-
-def _whole(least: int) -> Callable[[str, object], object]:
-    return _number(int, least, f"a whole number of at least {least}")
-
-
-def _text(pattern: str, wanted: str, kind: Callable[[str], object] = str) -> Callable[[str, object], object]:
-    def parse(name: str, value: object) -> object:
-        if not re.fullmatch(pattern, str(value)):
-            raise ValueError(f"{name} = {value!r}: {wanted} is wanted")
-        return kind(str(value))
-
-    return parse
+def _text(name: str, value: object, pattern: str, wanted: str, kind: Callable[[str], object] = str) -> object:
+    if not re.fullmatch(pattern, str(value)):
+        raise ValueError(f"{name} = {value!r}: {wanted} is wanted")
+    return kind(str(value))
 
 
 def _video(name: str, value: object) -> str:
@@ -111,24 +97,32 @@ def _folder(name: str, value: object) -> str:
     return str(value)
 
 
-def _dataset(name: str, value: object) -> str:
-    workspace.check_dataset(str(value))
-    return str(value)
+def _choice(*valid: object) -> Callable[..., object]:
+    return partial(_one_of, valid=valid)
+
+
+def _whole(least: int) -> Callable[..., object]:
+    return partial(_number, kind=int, least=least, wanted=f"a whole number of at least {least}")
 
 
 KINDS: dict[str, Callable[..., object]] = {
-    "dataset": _dataset, "task": _choice(*TASKS), "preset": _choice(*recipes.PRESETS), "split": _choice("video", "clip"),
-    "seed": _whole(0), "overwrite": _choice(True, False), "unknown": _choice("stop", "skip"),
-    "networks": lambda name, value, valid=tuple(recipes.NETWORKS): _some_of(name, value, valid), "betas": _some_of,
+    "dataset": lambda name, value: workspace.check_dataset(str(value)), "task": _choice(*TASKS),
+    "preset": _choice(*recipes.PRESETS), "split": _choice("video", "clip"), "seed": _whole(0),
+    "overwrite": _choice(True, False), "unknown": _choice("stop", "skip"),
+    "networks": partial(_some_of, valid=tuple(recipes.NETWORKS)), "betas": _some_of,
     "init": _choice(*recipes.INITS), "epochs": _whole(1), "frames": _whole(1), "side": _whole(32),
-    "fit": _choice(*recipes.FITS), "learning_rate": _number(float, sys.float_info.min, "a number above 0, as 3e-4,"),
-    "batch": _whole(1), "augment": _choice(True, False), "balance": _choice("none", "classes"),
-    "freeze": _text(r"nothing|backbone(:\d+)?", "one of nothing, backbone, backbone:3 (for the first 3 epochs)"),
-    "seeds": _text(r"\d+(\s*,\s*\d+)*", "a list of whole numbers, as in 0,1,2,",
-                   lambda text: list(dict.fromkeys(int(word) for word in text.split(",")))),
-    "folds": _text(r"1-([3-9]|[1-9]\d+)", "1-5 for five folds (three at least: for training, validation and test)",
-                   lambda text: int(text.removeprefix("1-"))),
-    "tag": _text(r"[A-Za-z0-9_]{1,40}", "a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
+    "fit": _choice(*recipes.FITS), "batch": _whole(1), "augment": _choice(True, False),
+    "balance": _choice("none", "classes"),
+    "learning_rate": partial(_number, kind=float, least=sys.float_info.min, wanted="a number above 0, as 3e-4,"),
+    "freeze": partial(_text, pattern=r"nothing|backbone(:\d+)?",
+                      wanted="one of nothing, backbone, backbone:3 (for the first 3 epochs)"),
+    "seeds": partial(_text, pattern=r"\d+(\s*,\s*\d+)*", wanted="a list of whole numbers, as in 0,1,2,",
+                     kind=lambda text: list(dict.fromkeys(int(word) for word in text.split(",")))),
+    "folds": partial(_text, pattern=r"1-([3-9]|[1-9]\d+)",
+                     wanted="1-5 for five folds (three at least: for training, validation and test)",
+                     kind=lambda text: int(text.removeprefix("1-"))),
+    "tag": partial(_text, pattern=r"[A-Za-z0-9_]{1,40}",
+                   wanted="a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
     "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video, "real": _folder, "steps": _whole(1),
 }  # fmt: skip
 OPTIONAL = ("init", *RECIPE, "seeds", "folds", "tag", "runs", "steps")

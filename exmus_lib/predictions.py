@@ -35,17 +35,14 @@ def check(predictions: pd.DataFrame, names: Sequence[str], source: str = "predic
     expected = [*KEYS, *(f"logit/{name}" for name in names)]
     if list(predictions.columns) != expected:
         raise ValueError(f"{source}: columns {list(predictions.columns)} are not those of these labels: {expected}")
-    if predictions["clip_id"].duplicated().any():
-        raise ValueError(
-            f"{source}: clips listed twice: {list(predictions.clip_id[predictions.clip_id.duplicated()][:5])}"
-        )
+    twice = predictions["clip_id"][predictions["clip_id"].duplicated()]
+    if len(twice):
+        raise ValueError(f"{source}: clips listed twice: {list(twice[:5])}")
     if not set(predictions["split"]) <= set(SPLITS):
         raise ValueError(f"{source}: splits {sorted(set(predictions['split']))} are not among {SPLITS}")
-    broken = ~np.isfinite(logits(predictions)).all(axis=1)
-    if broken.any():
-        raise ValueError(
-            f"{source}: logits that are not numbers for {list(predictions.clip_id[broken][:5])}; was training diverging?"
-        )
+    broken = predictions["clip_id"][~np.isfinite(logits(predictions)).all(axis=1)]
+    if len(broken):
+        raise ValueError(f"{source}: logits that are not numbers for {list(broken[:5])}; was training diverging?")
     return predictions
 
 
@@ -77,14 +74,17 @@ def task_of(run: workspace.Run) -> Task:
     return task(run.task, run.labels())
 
 
-def store(dataset: str, task: Task, name: str, predictions: pd.DataFrame, facts: dict) -> workspace.Run:
+def store(
+    dataset: str, task: Task, name: str, predictions: pd.DataFrame, facts: dict, overwrite: bool = False
+) -> workspace.Run:
     """A complete run made without training (a baseline, an ensemble), called <name>-<six hex over `facts`>.
 
-    `facts` (its run.json) say what it was made from. Made again from members that were trained anew, it is replaced.
+    `facts` (its run.json) say what it was made from. An equal run stays as it is, unless with `overwrite`; one of other
+    predictions, as of members that were trained anew, is replaced.
     """
     run = workspace.Run(dataset, task.name, f"{name}-{workspace.six_hex(facts)}")
     names = names_of(check(predictions, names_of(predictions), name))
-    if not (run.complete and read(run).equals(predictions.reset_index(drop=True))):
+    if overwrite or not (run.complete and read(run).equals(predictions.reset_index(drop=True))):
         run.write_facts({"task": task.name, "labels": task.labels.to_json(), **facts, **workspace.provenance()})
         write(run.folder / "predictions.parquet", predictions, names)
     return run
@@ -113,9 +113,8 @@ def with_truth(
     known = clips.set_index("clip_id")
     unknown = sorted(set(predictions["clip_id"]) - set(known.index))
     if unknown:
-        raise ValueError(
-            f"{len(unknown)} predicted clips are not in the manifest (first: {unknown[0]}): not the same clip set"
-        )
+        absent = f"{len(unknown)} predicted clips are not in the manifest (first: {unknown[0]})"
+        raise ValueError(f"{absent}: not the same clip set")
     if "split" in known:
         present = known["split"].loc[predictions["clip_id"]].to_numpy()
         moved = predictions[predictions["split"].to_numpy() != present]
@@ -127,9 +126,8 @@ def with_truth(
             )
         lacking = known.index[known["split"].eq(split) | (split is None)].difference(predictions["clip_id"])
         if len(lacking):
-            raise ValueError(
-                f"no prediction for {len(lacking)} clips of the manifest (first: {lacking[0]}): predict them before scoring"
-            )
+            absent = f"no prediction for {len(lacking)} clips of the manifest (first: {lacking[0]})"
+            raise ValueError(f"{absent}: predict them before scoring")
     rows = predictions if split is None else predictions[predictions["split"] == split]
     if "unusable" in known:
         rows = rows[~known["unusable"].loc[rows["clip_id"]].to_numpy()]

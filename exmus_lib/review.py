@@ -65,17 +65,14 @@ def outdated(run: workspace.Run, clip_set) -> str:
     Labels or marks of the clips that its training saw have changed, its parent was trained anew, or the code has changed; of an
     ensemble, pooled folds or a baseline, a run that it was made from is outdated.
     """
-    facts = run.facts()
+    facts, parent = run.facts(), run.parent()
     if "seen" not in facts:
-        paths = [f"{run.dataset}/{run.task}/{name}" for name in facts.get("members", facts.get("folds", []))]
-        sources = [workspace.Run(*path.split("/"), run.runs) for path in [*paths, *filter(None, [facts.get("parent")])]]
+        sources = [one for one in (*run.members(), parent) if one not in (run, None)]
         return next((note for one in sources if one.complete and (note := outdated(one, clip_set))), "")
     if facts["seen"] != seen(clip_set.table(facts["split"]), clip_set.task(run.task)):
         return "outdated: labels or marks changed since"
-    if "parent" in facts:
-        parent = workspace.Run(*facts["parent"].split("/"), run.runs)
-        if parent.complete and parent.facts().get("weights_sha256") != facts["parent_weights"]:
-            return f"outdated: {parent.name} was trained anew since"
+    if parent and parent.complete and parent.facts().get("weights_sha256") != facts["parent_weights"]:
+        return f"outdated: {parent.name} was trained anew since"
     return run.changed_code()
 
 

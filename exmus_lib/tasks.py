@@ -83,7 +83,7 @@ class Muscles(Task):
     name, title, noun = "mgap", "Muscles", "muscle"
     metrics = ("accuracy", "exact_match", "auc", "precision", "recall", "f1", "map")
     protocol = ("accuracy", "auc", "precision", "recall", "f1")
-    # Not mean average precision: of few sources its bootstrap interval holds the truth too rarely (scores.intervals.coverage).
+    # Not mean average precision: of few sources its bootstrap interval holds the truth too rarely (scores.simulation.coverage).
     headline, multilabel = "auc", True
     averaged = (*Task.averaged, "map")
 

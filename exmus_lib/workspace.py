@@ -33,13 +33,14 @@ def home() -> Path:
     return Path(os.environ.get("EXMUS_HOME") or REPOSITORY).expanduser().resolve()
 
 
-def check_dataset(dataset: str) -> None:
-    """ValueError, with the nearest name, unless it is built in or an existing folder (of class folders)."""
+def check_dataset(dataset: str) -> str:
+    """The name itself; ValueError, with the nearest one, unless it is built in or a folder (of class folders)."""
     if dataset not in DATASETS and not Path(dataset).expanduser().is_dir():
         raise ValueError(
             f'dataset = "{dataset}" is neither {" nor ".join(DATASETS)} nor an existing folder of class folders'
             f" (looked in {Path.cwd()}).{nearest(dataset, DATASETS)}"
         )
+    return dataset
 
 
 def raw_dir(dataset: str) -> Path:
@@ -148,11 +149,9 @@ def _of_others(module: ast.Module, kept: set[str]) -> Iterator[ast.AST]:
 
 def provenance() -> dict[str, object]:
     """What made a result: versions of the libraries that change numbers, the commit, Python and the machine's processor."""
-
     packages = ["torch", "torchvision", "pytorchvideo", "lightning", "torchmetrics", "av", "numpy", "scikit-learn"]
-    git = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=10"], capture_output=True, text=True
-    )
+    describe = "git describe --always --dirty --abbrev=10".split()
+    git = subprocess.run(describe, cwd=REPOSITORY, capture_output=True, text=True)
     return {
         "versions": {p: metadata.version(p) for p in packages},
         "commit": git.stdout.strip() or None,
@@ -199,6 +198,17 @@ class Run:
         """The labels that the run was made with; the paper's for a run of before they were kept."""
         kept = self.facts().get("labels")
         return Labels.from_json(kept) if kept else labels.paper()
+
+    def parent(self) -> "Run | None":
+        """The run that this one started from, or that a baseline reads; None where there was none."""
+        path = self.facts().get("parent")
+        return Run(*path.split("/"), self.runs) if path else None
+
+    def members(self) -> list["Run"]:
+        """The runs that an ensemble averages, or the trainings of pooled folds; of any other run, itself."""
+        facts = self.facts()
+        names = facts.get("members") or facts.get("folds") or [self.name]
+        return [Run(self.dataset, self.task, name, self.runs) for name in names]
 
     def changed_code(self) -> str:
         """Which modules that change numbers are no longer those that the run was trained with, in words; "" if none."""

@@ -130,6 +130,16 @@ def test_no_weight_is_best_where_no_metric_has_a_value(clips):
     assert values.isna().all() and ensembles.best(values) is None
 
 
+def test_an_equal_ensemble_stays_unless_it_is_to_be_overwritten():
+    clip_set = runs.sample()
+    members = [runs.write_run(clip_set, network=network) for network in ("x3d_m", "slowfast_r50")]
+    run = ensembles.store(members, 0.25)
+    made = run.facts()
+    run.write_facts({**made, "commit": "of another day"})
+    assert ensembles.store(members, 0.25).facts()["commit"] == "of another day"
+    assert ensembles.store(members, 0.25, overwrite=True).facts() == made
+
+
 def test_an_ensemble_becomes_a_run_that_says_what_it_was_made_of():
     clip_set = runs.sample()
     members = [runs.write_run(clip_set, wrong=wrong, network=n) for n, wrong in (("x3d_m", 8), ("slowfast_r50", 0))]

@@ -11,7 +11,7 @@ from runs import EXERCISE
 
 from exmus_lib import predictions
 from exmus_lib.labels import Labels
-from exmus_lib.scores import intervals
+from exmus_lib.scores import intervals, simulation
 from exmus_lib.scores.metrics import score
 from exmus_lib.tasks import Exercise
 
@@ -128,6 +128,6 @@ def test_of_twenty_runs_that_are_equally_good_few_are_called_worse(clips, monkey
 @pytest.mark.parametrize("task", runs.TASKS, ids=str)
 @pytest.mark.parametrize("sources", [48, 96])
 def test_95_percent_intervals_cover_the_truth_95_times_of_100_and_those_over_clips_do_not(task, sources):
-    found = intervals.coverage(task, sources, trials=1000).loc[task.headline]
+    found = simulation.coverage(task, sources, trials=1000).loc[task.headline]
     assert 0.93 <= found["over sources"] <= 0.97
     assert found["over clips"] < 0.90

@@ -100,6 +100,15 @@ def test_05_leaves_the_papers_three_ensembles_and_the_chosen_one(home):
     assert len(runs_of(home, "exercise", "ensemble-x3d_m-")) == 4
 
 
+def test_05_makes_its_ensembles_anew_when_overwrite_asks_for_it(home):
+    made = [workspace.Run.at(folder) for folder in runs_of(home, "exercise", "ensemble-x3d_m-")]
+    for run in made:
+        run.write_facts({**run.facts(), "commit": "of another day"})
+    result = papermill(home, "05_ensembles", "preset", "smoke", "overwrite", "True")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert len(made) == 4 and not any(run.facts()["commit"] == "of another day" for run in made)
+
+
 def test_06_leaves_fine_tuned_runs_and_their_ensembles(home):
     for network in ("x3d_m", "slowfast_r50"):
         (tuned,) = runs_of(home, "mgap", f"{network}-exercise-s0")
@@ -120,6 +129,14 @@ def test_08_and_10_leave_pictures_and_the_report(home):
     assert "sample-smoke-smoke/index.html" in (reports / "index.html").read_text(encoding="utf-8")
     page = (reports / "sample-smoke-smoke" / "index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 7
+
+
+def test_08_keeps_nothing_and_takes_overwrite_all_the_same(home):
+    pictures = list((home / "outputs" / "figures" / "sample-smoke").rglob("*tsne*.pdf"))
+    before = [picture.stat().st_mtime_ns for picture in pictures]
+    result = papermill(home, "08_tsne", "preset", "smoke", "networks", "x3d_m,slowfast_r50", "overwrite", "True")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert len(pictures) == 3 and all(p.stat().st_mtime_ns > t for p, t in zip(pictures, before, strict=True))
 
 
 def test_11_leaves_its_figures_and_a_network_that_ends_in_a_softmax(home):

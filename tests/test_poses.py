@@ -44,12 +44,14 @@ class Gym:
         for x, y, side, wrists in self.there():
             if np.hypot(x - person.region.x, y - person.region.y) < 0.3 * person.region.side:
                 person.region = Region(x, y, side, 0.0)
-                image = np.column_stack(
-                    [np.full(33, x), y + side * np.linspace(-0.4, 0.4, 33), np.zeros(33), np.ones(33)]
-                )
-                world = np.zeros((33, 3))
-                world[15:17, 1] = wrists
-                return Pose(image, world)
+                return pose(x, y, side, wrists)
+
+
+def pose(x, y, side, wrists=0.0):
+    image = np.column_stack([np.full(33, x), y + side * np.linspace(-0.4, 0.4, 33), np.zeros(33), np.ones(33)])
+    world = np.zeros((33, 3))
+    world[15:17, 1] = wrists
+    return Pose(image, world)
 
 
 def watch(gym, samples, longest=640):
@@ -175,6 +177,15 @@ def test_two_who_turn_out_to_be_one_are_counted_once():
     gym.there = lambda: [(200, 300, 300, 0.0)]
     people, _ = watch(gym, 40)
     assert most_at_once(people.sightings, 40) == 1
+
+
+def test_where_somebody_small_was_found_in_a_big_person_the_big_one_is_followed_once_seen():
+    gym = Gym()
+    gym.find = lambda picture: [Person(Region(200, 300, 80 if gym.sample < 10 else 400, 0.0))]
+    gym.follow = lambda picture, person: pose(200, 300, person.region.side)
+    people, _ = watch(gym, 30)
+    (seen,) = people.sightings
+    assert seen.samples == list(range(30)) and seen.sides == [80] * 10 + [400] * 20
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from runs import EXERCISE, LABELS, MGAP, TASKS
 from torch.utils.data import DataLoader, IterableDataset, SequentialSampler
 
 from exmus_lib import labels
-from exmus_lib.scores import protocol
+from exmus_lib.scores import protocol, simulation
 from exmus_lib.scores.metrics import measure
 from exmus_lib.scores.paper import paper_rows
 from exmus_lib.tasks import Task
@@ -110,7 +110,7 @@ def test_a_perfect_muscle_predictor_scores_what_the_paper_calls_good(workers, f1
 )
 def test_table_7_follows_from_its_accuracy_alone(top1, workers, precision, recall, f1):
     truth = EXERCISE.truth(protocol.authors_test_clips())
-    found = 100 * protocol.simulated(truth, top1 / 100, workers).mean()
+    found = 100 * simulation.classifiers(truth, top1 / 100, workers).mean()
     assert found["top1"] == pytest.approx(top1, abs=0.5)
     assert found[["precision", "recall", "f1"]].tolist() == pytest.approx([precision, recall, f1], abs=1.5)
 
@@ -135,11 +135,11 @@ def test_a_users_exercises_change_nothing_in_what_is_read_off_the_paper(monkeypa
     more = labels.DEFAULT_FILE.read_text(encoding="utf-8") + "burpee,Burpee,forearms\n"
     (tmp_path / "exercises.csv").write_text(more, encoding="utf-8")
     row, truth = paper_rows(5).iloc[0], EXERCISE.truth(protocol.authors_test_clips())
-    before = protocol.possible_workers(row), protocol.simulated(truth, 0.5, 4, draws=2)
+    before = protocol.possible_workers(row), simulation.classifiers(truth, 0.5, 4, draws=2)
     monkeypatch.setattr(labels.read, "__defaults__", (tmp_path / "exercises.csv",))
     assert len(labels.read().exercises) == 17 and len(labels.read().muscles) == 12
     assert protocol.possible_workers(row) == before[0]
-    pd.testing.assert_frame_equal(protocol.simulated(truth, 0.5, 4, draws=2), before[1])
+    pd.testing.assert_frame_equal(simulation.classifiers(truth, 0.5, 4, draws=2), before[1])
 
 
 def test_the_workers_of_made_up_rows_are_always_among_those_found():

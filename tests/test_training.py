@@ -219,7 +219,7 @@ def test_seeds_and_folds_rest_on_all_clips_each_predicted_by_a_network_that_did_
     run = parents["x3d_s"][0]
     table = predictions.read(run).set_index("clip_id")
     assert set(table["split"]) == {"test"} and set(table.index) == set(clip_set.clips["clip_id"])
-    for fold, member in enumerate(fit.trained(run), start=1):
+    for fold, member in enumerate(run.members(), start=1):
         clips = clip_set.table(f"fold{fold}of3")
         groups = clips.groupby("split")["group"].agg(set)
         assert not groups["test"] & (groups["train"] | groups["val"])
@@ -229,5 +229,5 @@ def test_seeds_and_folds_rest_on_all_clips_each_predicted_by_a_network_that_did_
     # Fine-tuning starts, fold by fold, from the parent that has not seen the fold's test clips.
     children = fit.train_all(clip_set, ["x3d_s"], "mgap", p, parents)
     for child, parent in zip(children["x3d_s"], parents["x3d_s"], strict=True):
-        starts = [member.facts()["parent"].split("/")[-1] for member in fit.trained(child)]
-        assert starts == [member.name for member in fit.trained(parent)]
+        starts = [member.facts()["parent"].split("/")[-1] for member in child.members()]
+        assert starts == [member.name for member in parent.members()]

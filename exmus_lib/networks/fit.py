@@ -80,7 +80,9 @@ def train(
         parameters["tag"] = tag
     beta = "" if how.inverse_beta == Recipe.inverse_beta else f"beta{how.inverse_beta}"
     side = "" if split == "video" else split
-    parts = [network, parameters["init"], beta, "softmax" * softmax, tag, side, f"s{seed}", _digest(parameters, task)]
+    # Of labels only the task's own names count, so that a new muscle renews no exercise run.
+    digest = workspace.six_hex({**parameters, "labels": task.names})
+    parts = [network, parameters["init"], beta, "softmax" * softmax, tag, side, f"s{seed}", digest]
     run = workspace.Run(clip_set.name, task.name, "-".join(part for part in parts if part))
     with workspace.alone(run.folder):
         if overwrite:
@@ -91,11 +93,6 @@ def train(
         else:
             _train(run, clip_set, clips, task, how, parameters)
     return run
-
-
-def _digest(parameters: dict, task: Task) -> str:
-    """The six digits of a run's name: of labels only the task's own names count, so that a new muscle renews no exercise run."""
-    return workspace.six_hex({**parameters, "labels": task.names})
 
 
 def train_all(
@@ -116,7 +113,7 @@ def train_all(
     for network in networks:
         made[network] = []
         for place, seed in enumerate(p.seeds):
-            known = trained(parents[network][place]) if parents else [None] * (p.folds or 1)
+            known = parents[network][place].members() if parents else [None] * (p.folds or 1)
             runs = [
                 train(clip_set, network, task, split=split, seed=seed, **options | ({"init": parent} if parent else {}))
                 for split, parent in zip(p.splits, known, strict=True)
@@ -131,17 +128,11 @@ def pooled(clip_set: ClipSet, runs: Sequence[workspace.Run]) -> workspace.Run:
     table = pd.concat([table[table["split"] == "test"] for table in tables]).sort_values("clip_id")
     split = f"{len(runs)}folds"
     kept = ("network", "preset", "init", "seed", "recipe", "head", "tag")
-    kept = {name: facts[name] for name in kept if name in facts}
-    members = [run.name for run in runs]
-    made_from = {**kept, "split": split, "clip_set": clip_set.hash(split), "folds": members}
+    made_from = {name: facts[name] for name in kept if name in facts}
+    made_from |= {"split": split, "clip_set": clip_set.hash(split), "folds": [run.name for run in runs]}
     name = "-".join([facts["network"], facts["init"], *filter(None, [facts.get("tag")]), split, f"s{facts['seed']}"])
     task = clip_set.task(runs[0].task)
     return predictions.store(clip_set.name, task, name, table.reset_index(drop=True), made_from)
-
-
-def trained(run: workspace.Run) -> list[workspace.Run]:
-    """The trainings that a run stands for: those of its folds, or itself."""
-    return [workspace.Run(run.dataset, run.task, name, run.runs) for name in run.facts().get("folds", [run.name])]
 
 
 def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
@@ -152,25 +143,23 @@ def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
     if facts["network"] != child["network"]:
         raise ValueError(f"init: {parent.name} is a run of {facts['network']}, not of {child['network']}")
     if parent.dataset == dataset and facts["clip_set"] != child["clip_set"]:
-        raise ValueError(
-            f"init: {parent.name} was trained on other clips or another split, and may have seen the test clips"
-        )
+        other = "trained on other clips or another split, and may have seen the test clips"
+        raise ValueError(f"init: {parent.name} was {other}")
 
 
 def _train(
     run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame, task: Task, how: Recipe, parameters: dict
 ) -> None:
     name = parameters["network"]
-    facts = {
-        **parameters, **workspace.provenance(), "code": workspace.code_hashes(name), "device": compute.describe(name),
-    }  # fmt: skip
+    made_by = {"code": workspace.code_hashes(name), "device": compute.describe(name)}
+    facts = {**parameters, **workspace.provenance(), **made_by}
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
     network = build(name, len(task.names), how, softmax="head" in parameters)
     if parameters["init"] == "kinetics400":
         weights.load_kinetics(network, name)
     elif "parent" in parameters:
-        weights.load_parent(network, workspace.Run(*parameters["parent"].split("/")))
+        weights.load_parent(network, run.parent())
     network = compute.prepare(network)
 
     usable = review.usable(clips)
@@ -180,9 +169,8 @@ def _train(
         for part in ("train", "val")
     }
     if not len(parts["train"]):
-        raise ValueError(
-            f"{clip_set.name}: no training clips in the {parameters['split']} split; see 01_data_prep.ipynb"
-        )
+        side = f"no training clips in the {parameters['split']} split"
+        raise ValueError(f"{clip_set.name}: {side}; see 01_data_prep.ipynb")
     workers = 0 if cache else min(4, torch.get_num_threads())
     train_loader = _loader(parts["train"], how.batch, workers, shuffle=True)
     val_loader = _loader(parts["val"], how.batch, workers) if len(parts["val"]) else None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,11 @@ class Seen:
     joints: features.Joints
     mask: np.ndarray
     found: np.ndarray
+
+    def clearest(self, exercise: str) -> Track | None:
+        """The clip of an exercise in which most of the person is seen; None where there is no clip of it."""
+        names = self.clips["clip_id"][self.clips["exercise"].eq(exercise)]
+        return max((self.tracks[name] for name in names), key=lambda track: track.visibility.mean(), default=None)
 
 
 def seen(clip_set: ClipSet, clips: pd.DataFrame) -> Seen:
@@ -94,6 +100,19 @@ def _accuracy(network: torch.nn.Module, clips: Seen, kind: str) -> float:
     return float((said[:, :-1].argmax(dim=1).numpy() == truth).mean())
 
 
+def answers(
+    clip_set: ClipSet, clips: Seen, recognisers: Mapping[str, Recogniser], run: workspace.Run | None
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """The predictions tables, of exercises and of muscles, of recognisers and, where there is a run, of the network on pixels
+    ("pixels") and of both averaged ("poses and pixels", with the last recogniser)."""
+    tables = {name: by_poses(recogniser, clips) for name, recogniser in recognisers.items()}
+    if run:
+        poses = list(tables.values())[-1]
+        tables["pixels"] = by_pixels(run, clip_set, clips.clips)
+        tables["poses and pixels"] = averaged(poses, tables["pixels"])
+    return {name: (table, muscles(table, labels.paper())) for name, table in tables.items()}
+
+
 def by_poses(recogniser: Recogniser, clips: Seen) -> pd.DataFrame:
     """The predictions table of a recogniser: which exercise, if it is one."""
     likely = recogniser.probabilities(clips.joints, clips.mask)[:, :-1]
@@ -130,6 +149,14 @@ def pixels_run(clip_set: ClipSet, preset: str) -> workspace.Run | None:
         if (run.folder / "weights.safetensors").exists() and run.facts().get("preset") == preset
     ]
     return next((run for run in reversed(kept) if run.labels().exercises == labels.paper().exercises), None)
+
+
+def video_of(clip_set: ClipSet, folder: str, exercise: str, seconds: float = 15.0) -> tuple[Path, str]:
+    """The video of a data set's folder that is about so long, of this exercise if there is one, and its exercise."""
+    there = clip_set.videos[clip_set.videos["exercise"].isin(labels.paper().exercises) & clip_set.videos["status"].eq("ok")]
+    there = there if not there["exercise"].eq(exercise).any() else there[there["exercise"].eq(exercise)]
+    row = there.loc[(there["seconds"] - seconds).abs().idxmin()]
+    return Path(folder).expanduser() / row["path"], row["exercise"]
 
 
 @torch.inference_mode()

@@ -5,11 +5,14 @@ estimator found them.
 """
 
 import json
+import os
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
@@ -66,22 +69,27 @@ def mixed(performances: virtual.Performances, reels: filmed.Reels, seed: int):
         yield joints, np.concatenate([mask, others]), np.concatenate([names, more])
 
 
-def pretrain(file: Path = FILE, seeds: int = 2, steps: int = 4000, each: int = 60, videos: int = 25) -> str:
+def pretrain(file: Path = FILE, seeds: int = 2, steps: int = 3500, each: int = 40, videos: int = 12) -> str:
     """Train and write the networks of the paper's exercises; returns the sha256 of the file.
 
     `each` virtual performances and `videos` filmed ones of every way (poses.virtual.ways). The same arguments give the same file
-    on the same kind of processor. About two hours on two cores, most of it to film, which goes on where it was.
+    on the same kind of processor. About an hour on two cores: filming, which goes on where it was, then seeds side by side.
     """
-    known = labels.paper()
-    exercises = [*known.exercises, virtual.IDLE]
+    exercises = [*labels.paper().exercises, virtual.IDLE]
     reels = filmed.Reels.of(filmed.film(labels.read(), videos, workspace.home() / "data" / "filmed"))
     performances = virtual.perform(labels.read(), each)
-    networks, kinds = [], []
-    for seed in range(seeds):
-        networks += train(mixed(performances, reels, seed), exercises, list(features.KINDS), steps, seed)
-        kinds += features.KINDS
-    save(networks, kinds, file, {"seeds": seeds, "steps": steps, "each": each, "videos": videos})
+    work = delayed(_train_alone)
+    trained = Parallel(min(seeds, os.cpu_count() or 1))(
+        work(performances, reels, exercises, steps, seed) for seed in range(seeds)
+    )
+    made = {"seeds": seeds, "steps": steps, "each": each, "videos": videos}
+    save(list(chain(*trained)), list(features.KINDS) * seeds, file, made)
     return sha256(file.read_bytes()).hexdigest()
+
+
+def _train_alone(performances, reels, exercises: list[str], steps: int, seed: int) -> list[PoseTCN]:
+    torch.set_num_threads(1)  # the processes share the cores, and the numbers stay the same whatever their count
+    return train(mixed(performances, reels, seed), exercises, list(features.KINDS), steps, seed)
 
 
 def save(networks: list[PoseTCN], kinds: list[str], file: Path, made: dict[str, object]) -> None:

@@ -10,6 +10,8 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import nn
+from torch.optim import Adam, AdamW
+from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
 from tqdm.auto import tqdm
@@ -111,15 +113,11 @@ class Training(lightning.LightningModule):
     def configure_optimizers(self):
         recipe = self.recipe
         if recipe.schedule == "constant":
-            return torch.optim.Adam(self.parameters(), recipe.learning_rate)
-        optimizer = torch.optim.AdamW(
-            self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-        )
+            return Adam(self.parameters(), recipe.learning_rate)
+        optimizer = AdamW(self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
         epoch = self.steps / recipe.epochs
         warm, last = max(1, min(epoch, self.steps / 10)), max(epoch, self.steps / 5)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: min(1, (step + 1) / warm, (self.steps - step) / last)
-        )
+        schedule = LambdaLR(optimizer, lambda step: min(1, (step + 1) / warm, (self.steps - step) / last))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

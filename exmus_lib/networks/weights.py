@@ -71,9 +71,8 @@ def load_all_but_head(network: VideoNetwork, state: dict[str, torch.Tensor], sou
         if given[k].shape != wanted[k].shape
     ]
     if problems:
-        raise RuntimeError(
-            f"{source} holds another network's weights: {'; '.join(sorted(problems)[:3])} ({len(problems)} in all)"
-        )
+        first = "; ".join(sorted(problems)[:3])
+        raise RuntimeError(f"{source} holds another network's weights: {first} ({len(problems)} in all)")
     network.load_state_dict(given, strict=False)
 
 

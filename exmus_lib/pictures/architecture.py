@@ -21,7 +21,7 @@ SLOT, WIDE, TALL, DEEP = 1.55, 0.75, 1.0, 0.32
 
 
 @mpl.rc_context(STYLE)
-def stages(table: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
+def stages(table: pd.DataFrame, title: str) -> Axes:
     """A network as boxes, one per stage of `table` (networks.describe.stages): Fig. 4 for X3D, Fig. 5 for SlowFast.
 
     A box is as wide as the stage has channels, as high as its pictures and as deep as its frames (their square roots,
@@ -32,11 +32,10 @@ def stages(table: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
     names = list(body["stage"].unique())
     middles = {"slow": 3.05, "fast": 0.9} if body["pathway"].any() else {"": 0.9}
     left, right, top = -1.2 if len(middles) > 1 else -0.65, SLOT * (len(names) - 1) + 1.9, max(middles.values()) + 0.7
-    ax = ax or plt.subplots(figsize=(right - left, top + 0.75))[1]
+    _, ax = plt.subplots(figsize=(right - left, top + 0.75))
     ax.set(xlim=(left, right), ylim=(-0.45, top), title=title)
-    ax.set_title(
-        "channels × frames × height × width of what each stage puts out", loc="right", fontsize=7, weight="normal"
-    )
+    key = "channels × frames × height × width of what each stage puts out"
+    ax.set_title(key, loc="right", fontsize=7, weight="normal")
     ax.set_axis_off()
     x, y = right - 0.85, np.mean(list(middles.values()))
     ax.text(x, y, f"head\n{head['channels']} logits\n", va="center", fontsize=8.5, fontweight="bold")
@@ -61,15 +60,10 @@ def stages(table: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _size(stage: pd.Series, among: pd.DataFrame) -> tuple[float, float, float]:
-    """Width, height and depth of a stage's box: channels, height and time."""
-    largest = {"channels": WIDE, "height": TALL, "time": DEEP}
-    return tuple(size * np.sqrt(stage[of] / among[of].max()) for of, size in largest.items())
-
-
 def _box(ax: Axes, x: float, y: float, stage: pd.Series, among: pd.DataFrame) -> tuple[float, float]:
     """One stage with its middle at (x, y), what it is written below; returns its left and right ends, for arrows."""
-    width, height, depth = _size(stage, among)
+    largest = {"channels": WIDE, "height": TALL, "time": DEEP}
+    width, height, depth = (size * np.sqrt(stage[of] / among[of].max()) for of, size in largest.items())
     left, right, low, high = x - width / 2, x + width / 2, y - height / 2, y + height / 2
     back, up = right + depth, 0.55 * depth
     faces = [

@@ -131,9 +131,8 @@ def reliability(before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataF
             confidence, share = 100 * table["confidence"], 100 * table["share"]
             ax.plot(confidence, share, color=SHADES[1], linestyle=line, linewidth=0.8)
             ax.scatter(confidence, share, s=size, facecolor=face, edgecolor=SHADES[0], label=label, zorder=3)
-        ax.set(
-            xlabel="confidence (%)", ylabel="came true (%)", xlim=(-3, 103), ylim=(-3, 103), aspect="equal", title=name
-        )
+        ax.set(xlabel="confidence (%)", ylabel="came true (%)", title=name)
+        ax.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
         ax.grid(**GRID)
         ax.legend(loc="upper left")
     return figure
@@ -153,7 +152,7 @@ def simulations(curves: pd.DataFrame, dots: pd.DataFrame, x: str, y: str) -> Fig
 
 @mpl.rc_context(STYLE)
 def coverage(shares: pd.DataFrame, trials: int) -> Figure:
-    """How often 95 % intervals hold the truth (scores.intervals.coverage): a row for each metric, a mark for each column.
+    """How often 95 % intervals hold the truth (scores.simulation.coverage): a row for each metric, a mark for each column.
 
     The band is where so many trials of intervals that keep their word lie.
     """

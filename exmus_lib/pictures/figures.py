@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+import sklearn.metrics
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -143,14 +144,11 @@ def _sheet(pictures: Sequence[np.ndarray], names: Sequence[str], notes: Sequence
 
 def _frames(clips: ClipSet, clip, times: Sequence[float]) -> np.ndarray:
     """Frames of a clip side by side, each whole and centred on a white square."""
-    return np.hstack([_squared(frame) for frame in read_frames(clips.path(clip), times, side=256)])
-
-
-def _squared(frame: np.ndarray, side: int = 320) -> np.ndarray:
-    """A frame (height, width, 3), whole and centred, on a white square."""
-    up, left = ((max(frame.shape) - size) // 2 for size in frame.shape[:2])
-    whole = cv2.copyMakeBorder(frame, up, up, left, left, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-    return cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA)
+    frames = read_frames(clips.path(clip), times, side=256)
+    up, left = ((max(frames[0].shape) - size) // 2 for size in frames[0].shape[:2])
+    border = cv2.BORDER_CONSTANT, None, (255, 255, 255)
+    squares = [cv2.copyMakeBorder(frame, up, up, left, left, *border) for frame in frames]
+    return np.hstack([cv2.resize(square, (320, 320), interpolation=cv2.INTER_AREA) for square in squares])
 
 
 @mpl.rc_context(STYLE)
@@ -180,10 +178,8 @@ def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
     losses.set(ylabel="loss", title="Loss (dotted: on training clips)")
     scores.set(title="Validation score")
     for ax in (losses, scores):
-        low, high = ax.get_xlim()
-        ax.set(
-            xlabel="epoch (mark: the one that is kept)", xlim=(low - 0.5, high + 0.5), ylim=(0, 1.05 * ax.get_ylim()[1])
-        )
+        (low, high), (_, top) = ax.get_xlim(), ax.get_ylim()
+        ax.set(xlabel="epoch (mark: the one that is kept)", xlim=(low - 0.5, high + 0.5), ylim=(0, 1.05 * top))
         ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
         ax.grid(**GRID)
     if not scores.get_lines():
@@ -198,7 +194,7 @@ def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, names: Sequen
 
     Cells hold clips, shaded by their share of the row: the shade of the diagonal is each exercise's recall.
     """
-    counts = metrics.confusion_counts(truth, probabilities)
+    counts = sklearn.metrics.confusion_matrix(truth, probabilities.argmax(axis=1), labels=range(len(names)))
     support = counts.sum(axis=1, keepdims=True)
     ax = sns.heatmap(
         100 * counts / np.maximum(support, 1), ax=plt.subplots(figsize=(3.4 + 0.24 * len(names), 2.6 + 0.225 * len(names)))[1],
@@ -223,11 +219,10 @@ def label_bars(truth: np.ndarray, probabilities: np.ndarray, names: Sequence[str
     labels = metrics.per_label(truth, probabilities, names)
     ax = plt.subplots(figsize=(6.5, 0.36 * len(labels) + 1))[1]
     height = 0.27
-    for i, (column, colour) in enumerate(zip(("precision", "recall", "f1"), SHADES, strict=True)):
-        place, values = np.arange(len(labels)) + (i - 1) * height, labels[column]
-        ax.barh(
-            place, 100 * values, height, color=colour, edgecolor="white", linewidth=0.4, label=METRIC_TITLES[column]
-        )
+    for i, (metric, shade) in enumerate(zip(("precision", "recall", "f1"), SHADES, strict=True)):
+        place, values = np.arange(len(labels)) + (i - 1) * height, labels[metric]
+        look = {"color": shade, "edgecolor": "white", "linewidth": 0.4}
+        ax.barh(place, 100 * values, height, label=METRIC_TITLES[metric], **look)
         for y, value in zip(place, values, strict=True):
             if not value > 0:
                 ax.text(0.5, y, "undefined" if np.isnan(value) else "0", va="center", fontsize=6, color="#555555")

@@ -117,7 +117,7 @@ def comparison(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 @mpl.rc_context(STYLE)
-def mistakes(errors: pd.DataFrame, tracks: Mapping[str, Track]) -> Figure | None:
+def mistakes(errors: pd.DataFrame, tracks: Mapping[str, Track]) -> Figure:
     """The person of each clip of scores.people.confident_errors in the middle of it, with how well arms and legs are seen."""
     people = {}
     for row in errors.itertuples():
@@ -130,7 +130,7 @@ def mistakes(errors: pd.DataFrame, tracks: Mapping[str, Track]) -> Figure | None
             people[f"{title}\nseen: arms {parts['arms']:.0%}, legs {parts['legs']:.0%}" + " " * len(people)] = (
                 track.image[middle], track.visibility[middle],
             )  # fmt: skip
-    return stick_figures(people) if people else None
+    return stick_figures(people) if people else _words("no clip with a person in it is taken for another exercise")
 
 
 @mpl.rc_context(STYLE)
@@ -149,8 +149,13 @@ def counted(track: Track, name: str, degrees: np.ndarray, repetitions: Sequence[
 
 
 @mpl.rc_context(STYLE)
-def worth(table: pd.DataFrame, chance: float) -> Figure:
-    """What so many real clips of each exercise add, as scores.people.worth has it: mean and range over the draws."""
+def worth(table: pd.DataFrame | None, chance: float = 0.0) -> Figure:
+    """What so many real clips of each exercise add, as scores.people.worth has it: mean and range over the draws.
+
+    Without a table the figure says what it needs.
+    """
+    if table is None:
+        return _words("needs real clips: -p real <folder of class folders>")
     figure, ax = plt.subplots(figsize=(6.5, 3.4))
     for (taught, rows), colour, mark in zip(table.groupby("taught"), LINES, MARKS, strict=False):
         of_count = 100 * rows.groupby("clips")["top1"].agg(["mean", "min", "max"])
@@ -162,4 +167,11 @@ def worth(table: pd.DataFrame, chance: float) -> Figure:
     ax.set_title("What a few real clips are worth")
     ax.grid(axis="y", **GRID)
     ax.legend(loc="lower right")
+    return figure
+
+
+def _words(text: str) -> Figure:
+    figure, ax = plt.subplots(figsize=(6.5, 0.8))
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, text, ha="center", va="center", color="#555555")
     return figure

@@ -19,12 +19,15 @@ def rendered(folder: str, seconds: float = 8.0, seed: int = 0) -> tuple[np.ndarr
     return pictures, track_of(pictures, loaded(*files()))
 
 
-def far_point(track: Track, exercise: str) -> int:
-    """The sample at which a stick figure tells most: where the first repetition turns, else where most is seen."""
-    counted = repetitions(track, exercise)
-    if counted:
-        return int(np.abs(track.times - counted[0].turn).argmin())
-    return int(np.where(track.found, track.visibility.mean(axis=1), -1).argmax())
+def ends(track: Track, exercise: str) -> dict[str, int]:
+    """The samples at which a repetition "starts" and "turns", of the one whose turn is seen best; where none is counted, one
+    sample "seen best"."""
+    seen = np.where(track.found, track.visibility.mean(axis=1), -1)
+    places = [[round((t - track.times[0]) * RATE) for t in (r.start, r.turn)] for r in repetitions(track, exercise)]
+    if not places:
+        return {"seen best": int(seen.argmax())}
+    start, turn = max(places, key=lambda place: seen[place].min())
+    return {"starts": start, "turns": turn}
 
 
 def angles(track: Track, exercise: str) -> tuple[str, np.ndarray]:

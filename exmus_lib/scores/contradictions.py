@@ -6,7 +6,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from exmus_lib import labels, recipes, workspace
-from exmus_lib.scores import protocol
+from exmus_lib.scores import protocol, simulation
 from exmus_lib.scores.paper import MEASURED, paper_rows
 from exmus_lib.tasks import Exercise
 
@@ -39,7 +39,7 @@ def _frames() -> Verdict:
 def _misprint() -> Verdict:
     top1, f1 = _values(4).loc["SlowFast-R101", ["top1", "f1"]]
     classes = Exercise(labels.paper()).truth(protocol.authors_test_clips())
-    lowest = min(100 * protocol.simulated(classes, top1 / 100, w, 100)["f1"].min() for w in protocol.WORKERS)
+    lowest = min(100 * simulation.classifiers(classes, top1 / 100, w, 100)["f1"].min() for w in protocol.WORKERS)
     simulated = f"{100 * len(protocol.WORKERS)} simulated classifiers"
     return f"{top1} and {f1}; at that top-1 the lowest F1 of {simulated} is {lowest:.1f}", f1 < lowest
 

@@ -55,7 +55,7 @@ def aligned(tables: Sequence[pd.DataFrame]) -> np.ndarray:
 
 
 def mean(logits: np.ndarray, x: float) -> np.ndarray:
-    """The weighted mean (clips, labels) of logits (tables, clips, labels), as tables store it; ValueError unless 0 <= x <= 1."""
+    """The weighted mean (clips, labels) of logits (tables, clips, labels); ValueError unless 0 <= x <= 1."""
     if not 0 <= x <= 1:
         raise ValueError(f"x = {x}: a weight from 0 to 1 is wanted")
     return (x * logits[0] + (1 - x) * logits[1:].mean(axis=0)).astype(np.float32)
@@ -89,8 +89,11 @@ def best(values: pd.Series) -> float | None:
     return float(values.index[longest[len(longest) // 2]])
 
 
-def store(runs: Sequence[Run], x: float, chosen: bool = False) -> Run:
-    """The ensemble as a run of its own: ensemble-<network>-<x>-<network>-<1 - x>-...; `chosen`: x was chosen on validation."""
+def store(runs: Sequence[Run], x: float, chosen: bool = False, overwrite: bool = False) -> Run:
+    """The ensemble as a run of its own: ensemble-<network>-<x>-<network>-<1 - x>-...
+
+    `chosen`: x was chosen on validation. An equal one that is there stays, unless with `overwrite`.
+    """
     check(runs)
     facts = [run.facts() for run in runs]
     weights = [round(x, 4), *[round((1 - x) / (len(runs) - 1), 4)] * (len(runs) - 1)]
@@ -106,4 +109,5 @@ def store(runs: Sequence[Run], x: float, chosen: bool = False) -> Run:
     }
     parts = "-".join(f"{fact['network']}-{weight:.2f}" for fact, weight in zip(facts, weights, strict=True))
     table = combine([predictions.read(run) for run in runs], x)
-    return predictions.store(runs[0].dataset, predictions.task_of(runs[0]), f"ensemble-{parts}", table, made_of)
+    task = predictions.task_of(runs[0])
+    return predictions.store(runs[0].dataset, task, f"ensemble-{parts}", table, made_of, overwrite)

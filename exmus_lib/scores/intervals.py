@@ -46,7 +46,7 @@ def scores(
 
     Of several runs, seeds of one set-up, the mean over them. The interval says how far the value would move with other
     sources, not with another seed. Top-1, AUC and shares of decisions are held as often as promised; exercise F1 and mean
-    average precision less often, since with few sources they lie too low or too high themselves (see `coverage`).
+    average precision less often, since with few sources they lie too low or too high themselves (simulation.coverage).
     """
     values, groups = _resampled(runs, clips, task, split, unit)
     low, high = interval(values[1:], groups.nunique())
@@ -75,12 +75,9 @@ def compare(
     rows = pd.DataFrame({"behind": behind.iloc[0]})
     rows["behind_low"], rows["behind_high"] = interval(behind[1:], groups)
     rows["p"] = false_discovery_control(_p(behind[1:], groups)) if groups > 1 else np.nan
-    sure = rows["p"] < 1 - LEVEL
-    table = table.join(rows).assign(verdict="not told apart")
-    table.loc[rows.index[sure & (rows["behind_low"] > 0)], "verdict"] = "worse"
-    table.loc[rows.index[sure & (rows["behind_high"] < 0)], "verdict"] = "better"
-    table.loc[reference, "verdict"] = "reference"
-    return table[COMPARED]
+    apart = [(rows["p"] < 1 - LEVEL) & side for side in (rows["behind_low"] > 0, rows["behind_high"] < 0)]
+    rows["verdict"] = np.select(apart, ["worse", "better"], "not told apart")
+    return table.join(rows).fillna({"verdict": "reference"})[COMPARED]
 
 
 def _reference(runs: Mapping[str, Scored | Sequence[Scored]], clips: pd.DataFrame, task: Task, metric: str) -> str:
@@ -96,33 +93,6 @@ def _p(behind: pd.DataFrame, groups: int) -> np.ndarray:
     either = np.minimum((~(behind > 0)).sum(), (~(behind < 0)).sum())
     share = np.minimum(1, (either + 1) / (len(behind) + 1))
     return np.minimum(1, 2 * t.cdf(norm.ppf(share) * np.sqrt((groups - 1) / groups), groups - 1))
-
-
-def coverage(task: Task, sources: int, trials: int = 100) -> pd.DataFrame:
-    """How often 95 % intervals hold the true score: a row per metric, columns "over sources" and "over clips" (each a source).
-
-    Of made-up predictions, three clips a source that are right or wrong together to a large part; their true scores are
-    those of 8,000 sources.
-    """
-    everything = _made_up(task, 8000, 1, seed=0)
-    truth = measure(*everything[:2]).iloc[0]
-    covered = pd.DataFrame(0.0, index=list(task.metrics), columns=["over sources", "over clips"])
-    for seed in range(1, trials + 1):
-        has, likely, source = _made_up(task, sources, 3, seed)
-        for column, groups in zip(covered, (source, np.arange(len(source))), strict=True):
-            values = measure(has, likely, np.vstack([*resamples(groups, 400, seed)]))[covered.index]
-            low, high = interval(values, len(np.unique(groups)))
-            covered[column] += (low <= truth[covered.index]) & (truth[covered.index] <= high)
-    return covered / trials
-
-
-def _made_up(task: Task, sources: int, clips_of_each: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Truth and probabilities of clips, the exercises taking turns, and the source of each clip."""
-    random, source = np.random.default_rng(seed), np.repeat(np.arange(sources), clips_of_each)
-    truth = task.truth(np.resize(task.labels.exercises, sources)[source])
-    positive = truth if task.multilabel else np.eye(len(task.names))[truth]
-    evidence = 1.5 * positive + 0.8 * random.normal(size=(sources, positive.shape[1]))[source]
-    return truth, task.probabilities(3 * evidence + 2 * random.normal(size=evidence.shape) - 2), source
 
 
 def _resampled(

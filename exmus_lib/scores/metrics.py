@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix
 
 from exmus_lib import predictions, workspace
 from exmus_lib.tasks import THRESHOLD, Exercise, Muscles, Task
@@ -72,17 +71,11 @@ def measure(
     ValueError as `per_label` does.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
-    present, chosen = _decisions(truth, probabilities, thresholds)
+    present, chosen, shares = decisions(truth, probabilities, thresholds)
     weights = np.ones((1, len(truth))) if weights is None else np.asarray(weights, dtype=float)
     labels = _per_label(present, chosen, probabilities, weights)
     labels["map"] = labels.pop("average_precision")
-    if truth.ndim == 1:
-        hits = np.argsort(-probabilities, axis=1, kind="stable") == truth[:, None]
-        shares, macro = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}, Exercise.averaged
-    else:
-        right, macro = present == chosen, Muscles.averaged
-        shares = {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)}
-    clips = weights.sum(axis=1)
+    clips, macro = weights.sum(axis=1), (Exercise if truth.ndim == 1 else Muscles).averaged
     return pd.DataFrame({
         **{name: weights @ share / clips for name, share in shares.items()},
         **{name: _mean_of_defined(labels[name]) for name in macro},
@@ -100,27 +93,29 @@ def per_label(
     probabilities outside 0 to 1.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
-    present, chosen = _decisions(truth, probabilities, thresholds)
+    present, chosen, _ = decisions(truth, probabilities, thresholds)
     labels = _per_label(present, chosen, probabilities, np.ones((1, len(truth))))
     counts = {"support": present.sum(axis=0), "predicted": chosen.sum(axis=0)}
     index = pd.Index(names, name=(Exercise if truth.ndim == 1 else Muscles).noun)
     return pd.DataFrame({**counts, **{name: values[0] for name, values in labels.items()}}, index=index)
 
 
-def confusion_counts(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """How many clips of each class (row) were taken for which (column): (L, L), of classes (N,), probabilities (N, L)."""
-    return confusion_matrix(truth, probabilities.argmax(axis=1), labels=np.arange(probabilities.shape[1]))
+def decisions(
+    truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray = THRESHOLD
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Which labels each clip has, and which are predicted: (N, L) booleans each; and its part (N,) in each mean over clips.
 
-
-def _decisions(
-    truth: np.ndarray, probabilities: np.ndarray, thresholds: float | np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which labels each clip has, and which are predicted: (N, L) booleans each."""
+    Raises ValueError as `per_label` does.
+    """
     _check(truth, probabilities)
     if truth.ndim == 1:
-        classes = np.arange(probabilities.shape[1])
-        return truth[:, None] == classes, probabilities.argmax(axis=1)[:, None] == classes
-    return truth.astype(bool), probabilities > thresholds
+        ranked, classes = np.argsort(-probabilities, axis=1, kind="stable"), np.arange(probabilities.shape[1])
+        hits = ranked == truth[:, None]
+        shares = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}
+        return truth[:, None] == classes, ranked[:, :1] == classes, shares
+    present, chosen = truth.astype(bool), probabilities > thresholds
+    right = present == chosen
+    return present, chosen, {"accuracy": right.mean(axis=1), "exact_match": right.all(axis=1)}
 
 
 def _per_label(
@@ -175,9 +170,8 @@ def _check(truth: np.ndarray, probabilities: np.ndarray) -> None:
     if not len(truth):
         raise ValueError("no clips to score")
     if probabilities.ndim != 2 or truth.shape not in (probabilities.shape[:1], probabilities.shape):
-        raise ValueError(
-            f"truth {truth.shape} and probabilities {probabilities.shape} do not fit: (N,) or (N, L) and (N, L)"
-        )
+        shapes = f"truth {truth.shape} and probabilities {probabilities.shape}"
+        raise ValueError(f"{shapes} do not fit: (N,) or (N, L) and (N, L)")
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("probabilities are not all within 0 and 1: were logits handed over?")
     top = probabilities.shape[1] - 1 if truth.ndim == 1 else 1

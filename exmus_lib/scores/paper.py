@@ -80,7 +80,7 @@ def paper_rows_of(facts: dict) -> list[pd.Series]:
 def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
     """What of a run is not as in the paper's row: data, split, init, preset or single values of its recipe."""
     if facts["network"] == "ensemble":
-        return _ensemble_differs(run, facts, row)
+        return _ensemble_differs(run, row)
     # Of another preset, what was changed in its own recipe: `-p epochs 40` is told from the run without it.
     changes = {} if pd.isna(row["inverse_beta"]) else {"inverse_beta": int(row["inverse_beta"])}
     changes |= {"epochs": int(row["epochs"])} if facts["preset"] in recipes.SHORTER else {}
@@ -104,13 +104,12 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
     return different + [f"exercise run: {what}" for what in of_parent if what not in different]
 
 
-def _ensemble_differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
+def _ensemble_differs(run: workspace.Run, row: pd.Series) -> list[str]:
     """What differs in the members, each against its own row of the same table, and the networks where others are averaged."""
     rows, different = paper_rows(int(row["table"])), []
-    for name, theirs in zip(facts["members"], row["model"].replace("FT ", "").split("+"), strict=True):
-        member = workspace.Run(run.dataset, run.task, name, run.runs)
+    for member, theirs in zip(run.members(), row["model"].replace("FT ", "").split("+"), strict=True):
         if not member.complete:
-            different.append(f"{name} deleted")
+            different.append(f"{member.name} deleted")
             continue
         title = recipes.title(member.facts()["network"])
         different += [f"{title} for {theirs}"] if title.lower() != theirs.lower() else []

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import labels, tasks, workspace
-from exmus_lib.scores.metrics import scored
-from exmus_lib.tasks import THRESHOLD, Exercise, Muscles, Task
+from exmus_lib.scores.metrics import decisions, scored
+from exmus_lib.tasks import Exercise, Muscles, Task
 
 BATCH = 8
 WORKERS = (4, 6, 8, 10)  # the authors' numbers of loader workers, which differ from row to row
@@ -38,20 +38,12 @@ def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[n
     truth is (N,) class indices with probabilities (N, L), or (N, L) zeros and ones with (N, L).
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=float)
-    exercise, classes = truth.ndim == 1, np.arange(probabilities.shape[1])
-    present = truth[:, None] == classes if exercise else truth.astype(bool)
-    if exercise:
-        ranked = np.argsort(-probabilities, axis=1, kind="stable")
-        chosen, right = ranked[:, :1] == classes, ranked == truth[:, None]
-        shares = {"top1": right[:, 0], "top5": right[:, :5].any(axis=1)}
-    else:
-        chosen = probabilities > THRESHOLD
-        shares = {"accuracy": (present == chosen).mean(axis=1)}
+    present, chosen, shares = decisions(truth, probabilities)
+    task, absent = (Exercise, 1.0) if truth.ndim == 1 else (Muscles, 0.0)
     members = np.zeros((len(parts), len(truth)))  # (batches, clips): 1 where a clip is in a batch
     for row, part in zip(members, parts, strict=True):
         row[part] = 1
     hits, predicted, support = (members @ decided for decided in (present & chosen, chosen, present))
-    absent = 1.0 if exercise else 0.0
     values = {
         "auc": [_micro_auc(present[part], probabilities[part]) for part in parts],
         "precision": _share(hits, predicted, absent),
@@ -59,7 +51,7 @@ def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[n
         "f1": _share(2 * hits, predicted + support, absent),
         **{name: members @ share / members.sum(axis=1) for name, share in shares.items()},
     }
-    return pd.Series({name: np.mean(values[name]) for name in (Exercise if exercise else Muscles).protocol})
+    return pd.Series({name: np.mean(values[name]) for name in task.protocol})
 
 
 def _share(part: np.ndarray, whole: np.ndarray, absent: float) -> np.ndarray:
@@ -115,18 +107,6 @@ def over_orders(
     drawn = (np.random.default_rng(seed).permutation(len(truth)) for seed in range(orders))
     parts = (batches(len(truth), workers, batch, order) for order in drawn)
     return pd.DataFrame([protocol_metrics(truth, probabilities, one) for one in parts])
-
-
-def simulated(truth: np.ndarray, top1: float, workers: int, draws: int = ORDERS, batch: int = BATCH) -> pd.DataFrame:
-    """The paper's metrics of made-up classifiers (a row each) that are right on a share `top1` of the paper's exercises (N,),
-    drawn at random, and otherwise name any other one."""
-    classes, rows = len(labels.paper().exercises), []
-    for seed in range(draws):
-        random = np.random.default_rng(seed)
-        shift = np.where(random.random(len(truth)) < top1, 0, random.integers(1, classes, len(truth)))
-        parts = batches(len(truth), workers, batch, random.permutation(len(truth)))
-        rows.append(protocol_metrics(truth, np.eye(classes)[(truth + shift) % classes], parts))
-    return pd.DataFrame(rows)
 
 
 def authors_test_clips() -> pd.Series:

@@ -66,12 +66,10 @@ def _checked(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, dict, 
             clips, clips_hash = present(facts["split"])
             if facts["clip_set"] != clips_hash:
                 return "other clips"
-            task, table = clip_set.task(run.task), predictions.read(run)
-            predictions.with_truth(table, clips, task, None)
-            metrics.scored(table, clips, task)
-        except ValueError as error:  # other labels, a clip without a prediction, no test clip, a damaged table
+            rows, *_ = predictions.with_truth(predictions.read(run), clips, clip_set.task(run.task), None)
+        except ValueError as error:  # other labels, a clip without a prediction, a damaged table
             return str(error)
-        return ""
+        return "" if rows["split"].eq("test").any() else "no test clip to score"
 
     runs = [(run, run.facts()) for task in TASKS for run in workspace.find_runs(clip_set.name, task)]
     # A run with a Softmax head is there to show what that does (11_protocol_audit), and stands for nothing else.
@@ -94,8 +92,7 @@ def _but_seed(run: workspace.Run, facts: dict) -> dict:
     setup = {name: facts.get(name) for name in (*names, "chosen_on_validation")}
     if not facts.get("chosen_on_validation"):
         setup["weights"] = facts.get("weights")
-    if facts["network"] in BASELINES and "parent" in facts:
-        parent = workspace.Run(*facts["parent"].split("/"), run.runs)
+    if facts["network"] in BASELINES and (parent := run.parent()):
         setup["parent"] = _but_seed(parent, parent.facts()) if parent.complete else facts["parent"]
     return setup
 

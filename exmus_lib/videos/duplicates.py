@@ -30,23 +30,18 @@ def near_duplicates(clip_set: ClipSet, max_distance: float = MAX_DISTANCE) -> pd
     The distance of two videos is that of a frame of one to the nearest of the other: the mean over the frames of the one that
     resembles the other more, so that a cut-out resembles the whole.
     """
-    videos = [rows for _, rows in clip_set.clips.sort_values(["video_id", "start_sec"]).groupby("video_id")]
+    by_video = clip_set.clips.sort_values(["video_id", "start_sec"]).groupby("video_id")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hashes = list(pool.map(lambda rows: _hashes(clip_set, rows), videos))
+        hashes = list(pool.map(lambda rows: _hashes(clip_set, rows), [rows for _, rows in by_video]))
     distances = _distances(hashes)
     distances = np.minimum(distances, distances.T)
-    path = clip_set.videos.set_index("video_id")["path"]
-    video, group, side = (
-        np.array([rows[column].iloc[0] for rows in videos]) for column in ("video_id", "group", "split_video")
-    )
-    pairs = [
-        (path[video[a]], path[video[b]], round(float(distances[a, b]), 3), f"{side[a]}, {side[b]}")
-        for a, b in np.argwhere(np.triu(distances <= max_distance, 1))
-        if group[a] != group[b]
-    ]
-    return pd.DataFrame(pairs, columns=["first", "second", "distance", "sides"]).sort_values(
-        "distance", ignore_index=True
-    )
+    near = np.nonzero(np.triu(distances <= max_distance, 1))
+    videos = by_video[["group", "split_video"]].first().join(clip_set.videos.set_index("video_id")["path"])
+    one, other = (videos.iloc[rows].reset_index() for rows in near)
+    pairs = pd.DataFrame({"first": one["path"], "second": other["path"]})
+    pairs["distance"] = distances[near].astype(float).round(3)
+    pairs["sides"] = one["split_video"] + ", " + other["split_video"]
+    return pairs[one["group"] != other["group"]].sort_values("distance", ignore_index=True)
 
 
 def suggest(clip_set: ClipSet, pairs: pd.DataFrame) -> Path:

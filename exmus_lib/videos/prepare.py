@@ -112,8 +112,7 @@ def dataset_name(dataset: str, preset: str = "quick") -> str:
     """
     if dataset in workspace.DATASETS:
         return "sample-smoke" if (dataset, preset) == ("sample", "smoke") else dataset
-    workspace.check_dataset(dataset)
-    folder = Path(dataset).expanduser().resolve()
+    folder = Path(workspace.check_dataset(dataset)).expanduser().resolve()
     return f"{folder.name}-{workspace.six_hex(folder.as_posix())}"
 
 
@@ -153,9 +152,8 @@ def _state(raw: Path, known: Labels) -> str:
     looks = [(file.relative_to(raw).as_posix(), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     folders = scan.class_folders(raw)
     unknown = known.unknown(folders)
-    labelled = {
-        name: bool(known.exercise_of(name)) for name in folders if name not in unknown
-    }  # not as what: see `load`
+    # Whether a folder is labelled, not as what: see `load`.
+    labelled = {name: bool(known.exercise_of(name)) for name in folders if name not in unknown}
     return workspace.six_hex(looks, labelled, unknown)
 
 

@@ -20,9 +20,7 @@ from exmus_lib import workspace
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.videos import read, windows
 
-SUFFIXES = tuple(
-    ".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .3g2 .ts .mts .m2ts .ogv .asf .divx .gif".split()
-)
+FORMATS = ".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .3g2 .ts .mts .m2ts .ogv .asf .divx .gif"
 COLUMNS = "video_id group path folder exercise seconds fps width height rotation codec sha256 status".split()
 
 
@@ -68,7 +66,7 @@ def class_folders(folder: Path) -> dict[str, int]:
 
 
 def _is_video(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
+    return name.lower().endswith(tuple(FORMATS.split()))
 
 
 def _look(folder: Path, path: str, labels: Labels) -> dict[str, object]:

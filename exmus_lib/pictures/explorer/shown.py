@@ -36,9 +36,8 @@ def bars(likely: Mapping[str, np.ndarray], names: Sequence[str], true: Sequence[
 
 def numbers(table: pd.DataFrame, digits: int = 0, kind: str = "") -> str:
     """A table as HTML: counts (whole numbers) as they are, shares in percent, empty where one is undefined."""
-    return table.rename(columns=METRIC_TITLES).to_html(
-        classes=f"exmus-numbers {kind}", float_format=lambda share: f"{100 * share:.{digits}f}", na_rep="", border=0
-    )
+    look = {"classes": f"exmus-numbers {kind}", "na_rep": "", "border": 0}
+    return table.rename(columns=METRIC_TITLES).to_html(float_format=lambda share: f"{100 * share:.{digits}f}", **look)
 
 
 def window(
