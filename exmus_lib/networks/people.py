@@ -50,7 +50,11 @@ def seen(clip_set: ClipSet, clips: pd.DataFrame) -> Seen:
     parts = [features.windows(tracks[row.clip_id], [(0.0, row.seconds)]) for row in clips.itertuples()]
     joints, masks, found = zip(*parts, strict=True)
     return Seen(
-        clips, tracks, tuple(map(np.concatenate, zip(*joints, strict=True))), np.concatenate(masks), np.concatenate(found)
+        clips,
+        tracks,
+        tuple(map(np.concatenate, zip(*joints, strict=True))),
+        np.concatenate(masks),
+        np.concatenate(found),
     )
 
 
@@ -153,7 +157,9 @@ def pixels_run(clip_set: ClipSet, preset: str) -> workspace.Run | None:
 
 def video_of(clip_set: ClipSet, folder: str, exercise: str, seconds: float = 15.0) -> tuple[Path, str]:
     """The video of a data set's folder that is about so long, of this exercise if there is one, and its exercise."""
-    there = clip_set.videos[clip_set.videos["exercise"].isin(labels.paper().exercises) & clip_set.videos["status"].eq("ok")]
+    there = clip_set.videos[
+        clip_set.videos["exercise"].isin(labels.paper().exercises) & clip_set.videos["status"].eq("ok")
+    ]
     there = there if not there["exercise"].eq(exercise).any() else there[there["exercise"].eq(exercise)]
     row = there.loc[(there["seconds"] - seconds).abs().idxmin()]
     return Path(folder).expanduser() / row["path"], row["exercise"]

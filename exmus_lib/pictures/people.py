@@ -90,7 +90,9 @@ def learning(history: pd.DataFrame) -> Figure:
     looks = history.drop(columns=["step", "loss"]).dropna().set_index("cpu_seconds")
     for name, colour, mark in zip(looks, LINES, MARKS, strict=False):
         shares.plot(looks.index, 100 * looks[name], marker=mark, ms=4, color=colour, label=name)
-    shares.set(xlabel="CPU seconds", ylabel="clips right (%)", ylim=(0, 100), title="Held-out clips, by the estimator's joints")
+    shares.set(
+        xlabel="CPU seconds", ylabel="clips right (%)", ylim=(0, 100), title="Held-out clips, by the estimator's joints"
+    )
     shares.legend(loc="lower right")
     for ax in (losses, shares):
         ax.grid(**GRID)
