@@ -27,7 +27,7 @@ class Step(NamedTuple):
     """One notebook with the parameters that are not its own defaults."""
 
     notebook: str
-    parameters: dict[str, str] = {}
+    parameters: dict[str, object] = {}
 
     @property
     def name(self) -> str:
@@ -46,7 +46,7 @@ PLANS = {
         (Step("01_data_prep"),),
         (*both("03_slowfast", networks="slowfast_r50"), *both("02_x3d", networks="x3d_m")),
         (*both("08_tsne", networks="x3d_m,slowfast_r50"), *both("05_ensembles"), Step("09_explore")),
-        (Step("12_real_people"), Step("10_report")),
+        (Step("12_real_people", {"steps": 100}), Step("10_report")),
     ),
     "workbook": (
         (Step("01_data_prep"),),

@@ -123,11 +123,13 @@ def squatting(seconds: float = 6.0) -> Track:
     return Track(image, world, visibility, ones, np.zeros(len(times), int), times, (400, 400))
 
 
-def test_ends_of_a_repetition_are_where_the_knee_is_straight_and_where_it_is_bent():
+def test_ends_of_a_repetition_are_where_the_knee_is_bent_and_where_it_is_straight():
     track = squatting()
-    ends = lifters.ends(track, "Squat")
+    bent, straight = lifters.ends(track, "Squat").values()
     name, degrees = lifters.angles(track, "Squat")
-    assert name == "knee" and degrees[ends["starts"], 0] > 150 and degrees[ends["turns"], 0] < 90
+    assert name == "knee" and degrees[bent, 0] < 90 and degrees[straight, 0] > 150
+    still = track.part(0, 0.4)
+    assert list(lifters.ends(still, "Squat")) == ["seen best"]
 
 
 def test_a_moment_is_observed_differently_each_time():

@@ -146,13 +146,21 @@ def muscles(table: pd.DataFrame, known: Labels) -> pd.DataFrame:
 
 
 def pixels_run(clip_set: ClipSet, preset: str) -> workspace.Run | None:
-    """The newest network on pixels that knows the paper's exercises, of a clip set and preset; None without one."""
-    kept = [
-        run
-        for run in workspace.find_runs(clip_set.name, Exercise.name)
-        if (run.folder / "weights.safetensors").exists() and run.facts().get("preset") == preset
-    ]
-    return next((run for run in reversed(kept) if run.labels().exercises == labels.paper().exercises), None)
+    """Of the networks on pixels that know the paper's exercises, trained on the present clips with a preset, the one that is
+    best on validation; None without one."""
+    task, clips, present = Exercise(labels.paper()), clip_set.table(), clip_set.hash()
+
+    def is_one(run: workspace.Run) -> bool:
+        facts = run.facts()
+        same = (facts.get("preset"), facts.get("split"), facts.get("clip_set")) == (preset, "video", present)
+        return same and (run.folder / "weights.safetensors").exists() and run.labels().exercises == task.names
+
+    def on_validation(run: workspace.Run) -> float:
+        _, truth, logits = predictions.with_truth(predictions.read(run), clips, task, "val")
+        return float((logits.argmax(axis=1) == truth).mean())
+
+    runs = [run for run in workspace.find_runs(clip_set.name, task.name) if is_one(run)]
+    return max(runs, key=on_validation, default=None)
 
 
 def video_of(clip_set: ClipSet, folder: str, exercise: str, seconds: float = 15.0) -> tuple[Path, str]:

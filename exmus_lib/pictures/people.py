@@ -28,8 +28,8 @@ FAINT = 0.25  # opacity of limbs that are hardly seen
 @mpl.rc_context(STYLE)
 def seen(pictures: np.ndarray, track: Track, moments: Sequence[int]) -> Figure:
     """Pictures (T, height, width, 3) with the skeleton over them at some samples; below, how well each part is seen over time."""
-    figure = plt.figure(figsize=(9.5, 4.2))
-    grid = figure.add_gridspec(2, len(moments), height_ratios=(2, 1))
+    figure = plt.figure(figsize=(9.5, 3.1))
+    grid = figure.add_gridspec(2, len(moments), height_ratios=(1.1, 1))
     for place, moment in enumerate(moments):
         ax = figure.add_subplot(grid[0, place])
         ax.imshow(skeleton_over(pictures[moment], track.image[moment], track.visibility[moment]))
@@ -93,7 +93,7 @@ def learning(history: pd.DataFrame) -> Figure:
     shares.set(
         xlabel="CPU seconds", ylabel="clips right (%)", ylim=(0, 100), title="Held-out clips, by the estimator's joints"
     )
-    shares.legend(loc="lower right")
+    shares.legend(loc="upper left")
     for ax in (losses, shares):
         ax.grid(**GRID)
     return figure
@@ -114,7 +114,7 @@ def comparison(tables: Mapping[str, pd.DataFrame]) -> Figure:
         ax.set(title=title, ylim=(0, 102))
         ax.grid(axis="y", **GRID)
     axes[0].set_ylabel("%")
-    axes[0].legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=4)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 

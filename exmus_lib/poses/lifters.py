@@ -20,14 +20,16 @@ def rendered(folder: str, seconds: float = 8.0, seed: int = 0) -> tuple[np.ndarr
 
 
 def ends(track: Track, exercise: str) -> dict[str, int]:
-    """The samples at which a repetition "starts" and "turns", of the one whose turn is seen best; where none is counted, one
-    sample "seen best"."""
+    """The samples of the repetition that is seen best at which its angle is least and greatest, as "knee at 71 degrees"; where
+    none is counted, one sample "seen best"."""
     seen = np.where(track.found, track.visibility.mean(axis=1), -1)
     places = [[round((t - track.times[0]) * RATE) for t in (r.start, r.turn)] for r in repetitions(track, exercise)]
     if not places:
         return {"seen best": int(seen.argmax())}
-    start, turn = max(places, key=lambda place: seen[place].min())
-    return {"starts": start, "turns": turn}
+    name, degrees = angles(track, exercise)
+    best = max(places, key=lambda place: seen[place].min())
+    mean = {place: float(degrees[place].mean()) for place in best}
+    return {f"{name} at {mean[place]:.0f} degrees": place for place in sorted(best, key=mean.get)}
 
 
 def angles(track: Track, exercise: str) -> tuple[str, np.ndarray]:
