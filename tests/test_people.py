@@ -75,7 +75,7 @@ def test_real_clips_are_worth_as_much_once_they_tell_what_rendered_ones_do_not()
     table = scores.worth(wrong, embedded(24, 0.1), counts=(0, 1, 2))
     means = table.groupby(["taught", "clips"])["top1"].mean()
     assert means["rendered and real", 0] == 0 and means["real only", 1] == 1
-    assert "1 real clips of each exercise are worth as much" in scores.as_much(table)
+    assert "real clips alone get there with 1 of each exercise (100%)" in scores.as_much(table)
 
 
 def test_no_source_teaches_about_itself():

@@ -115,7 +115,7 @@ def as_much(table: pd.DataFrame) -> str:
     enough = alone[alone >= rendered]
     said = f"rendered people alone: {rendered:.0%}; "
     if len(enough):
-        return said + f"{enough.index[0]} real clips of each exercise are worth as much ({enough.iloc[0]:.0%})"
+        return said + f"real clips alone get there with {enough.index[0]} of each exercise ({enough.iloc[0]:.0%})"
     return said + f"real clips alone do not get there with {alone.index[-1]} of each exercise ({alone.iloc[-1]:.0%})"
 
 
