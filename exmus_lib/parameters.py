@@ -90,6 +90,12 @@ def _video(name: str, value: object) -> str:
     return str(value)
 
 
+def _folder(name: str, value: object) -> str:
+    if value and not Path(str(value)).expanduser().is_dir():
+        raise ValueError(f'{name} = "{value}" is not an existing folder of class folders (looked in {Path.cwd()})')
+    return str(value)
+
+
 def _choice(*valid: object) -> Callable[..., object]:
     return partial(_one_of, valid=valid)
 
@@ -116,9 +122,9 @@ KINDS: dict[str, Callable[..., object]] = {
                      kind=lambda text: int(text.removeprefix("1-"))),
     "tag": partial(_text, pattern=r"[A-Za-z0-9_]{1,40}",
                    wanted="a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
-    "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video,
+    "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video, "real": _folder, "steps": _whole(1),
 }  # fmt: skip
-OPTIONAL = ("init", *RECIPE, "input", "seeds", "folds", "tag", "runs")
+OPTIONAL = ("init", *RECIPE, "input", "seeds", "folds", "tag", "runs", "steps")
 
 
 def figures_folder(p: SimpleNamespace, dataset: str) -> str:

@@ -27,7 +27,7 @@ class Step(NamedTuple):
     """One notebook with the parameters that are not its own defaults."""
 
     notebook: str
-    parameters: dict[str, str] = {}
+    parameters: dict[str, object] = {}
 
     @property
     def name(self) -> str:
@@ -46,14 +46,14 @@ PLANS = {
         (Step("01_data_prep"),),
         (*both("03_slowfast", networks="slowfast_r50"), *both("02_x3d", networks="x3d_m")),
         (*both("08_tsne", networks="x3d_m,slowfast_r50"), *both("05_ensembles"), Step("09_explore")),
-        (Step("10_report"),),
+        (Step("12_real_people", {"steps": 100}), Step("10_report")),
     ),
     "workbook": (
         (Step("01_data_prep"),),
         (*both("03_slowfast"), *both("02_x3d")),
         (Step("07_beta_ablation"), Step("06_transfer"), *both("04_baselines")),
         (*both("08_tsne"), *both("05_ensembles"), Step("11_protocol_audit"), Step("09_explore")),
-        (Step("10_report"),),
+        (Step("12_real_people"), Step("10_report")),
     ),
 }
 

@@ -28,7 +28,7 @@ STAGES = (
         Step("05_ensembles"),
         Step("08_tsne", {"networks": "x3d_m,slowfast_r50"}),
     ),
-    (Step("11_protocol_audit", {"epochs": 1}), Step("10_report"), Step("09_explore")),
+    (Step("11_protocol_audit", {"epochs": 1}), Step("12_real_people"), Step("10_report"), Step("09_explore")),
 )
 
 
@@ -145,6 +145,12 @@ def test_11_leaves_its_figures_and_a_network_that_ends_in_a_softmax(home):
     table = predictions.check(pd.read_parquet(run / "predictions.parquet"), LABELS.muscles)
     total = expit(predictions.logits(table)).sum(axis=1)
     assert total == pytest.approx(1, abs=1e-3)  # at most one muscle can pass one half
+
+
+def test_12_leaves_its_figures_and_joints_beside_the_clips(home):
+    names = "seen side-by-side observations learning poses-and-pixels confusion mistakes repetitions worth".split()
+    assert {f"12_{name}" for name in names} <= figures(home)
+    assert list((home / "data" / "clips" / "sample-smoke" / "poses").glob("*.npz"))
 
 
 def test_a_notebook_that_trains_nothing_stops_with_the_command_that_makes_what_it_misses(home):

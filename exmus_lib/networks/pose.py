@@ -19,6 +19,10 @@ class PoseTCN(nn.Module):
         self.head = nn.Linear(3 * width, labels)
 
     def forward(self, view: torch.Tensor) -> torch.Tensor:
+        return self.head(self.embed(view))
+
+    def embed(self, view: torch.Tensor) -> torch.Tensor:
+        """What the head sees: (batch, 3 * width)."""
         view = view.flatten(2)
         mask = view[:, -1:]
         x = relu(self.stem(self.norm(view[:, :-1]))) * mask
@@ -28,7 +32,7 @@ class PoseTCN(nn.Module):
         mean = x.sum(-1) / count
         spread = (((x - mean[..., None]) * mask).pow(2).sum(-1) / count + 1e-5).sqrt()
         most = x.masked_fill(mask == 0, -1e4).amax(-1) * mask.amax(-1)  # nothing where nobody was found
-        return self.head(torch.cat([mean, most, spread], dim=1))
+        return torch.cat([mean, most, spread], dim=1)
 
 
 class Block(nn.Module):

@@ -29,9 +29,12 @@ SURE_ABOVE = 0.4  # see docs/MODEL_CARD.md
 
 
 def train(
-    batches, exercises: list[str], kinds: list[str], steps: int, seed: int = 0, progress: bool = True
+    batches, exercises: list[str], kinds: list[str], steps: int, seed: int = 0, progress: bool = True, watch=None
 ) -> list[PoseTCN]:
-    """A network for each kind of features, trained side by side on the same batches (joints, mask, exercises)."""
+    """A network for each kind of features, trained side by side on the same batches (joints, mask, exercises).
+
+    `watch(step, loss, networks)` is called after each step, from 1 on; the loss is the mean over the networks.
+    """
     torch.manual_seed(seed)
     networks = [PoseTCN(len(exercises), features.CHANNELS[kind]).train() for kind in kinds]
     parameters = [p for network in networks for p in network.parameters()]
@@ -39,7 +42,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, steps)
     place = {name: i for i, name in enumerate(exercises)}
     bar = tqdm(range(steps), f"training, seed {seed}", unit="batch", disable=not progress)
-    for _, (joints, mask, names) in zip(bar, batches, strict=False):
+    for step, (joints, mask, names) in zip(bar, batches, strict=False):
         truth = torch.tensor([place[name] for name in names])
         losses = [
             cross_entropy(network(torch.from_numpy(features.views(joints, mask, kind))), truth, label_smoothing=0.1)
@@ -52,6 +55,8 @@ def train(
         optimiser.step()
         schedule.step()
         bar.set_postfix(loss=f"{float(losses[-1].detach()):.2f}", refresh=False)
+        if watch:
+            watch(step + 1, float(sum(losses).detach()) / len(losses), networks)
     return [network.eval() for network in networks]
 
 
