@@ -25,7 +25,7 @@ from exmus_lib.poses.features import Joints
 
 BATCH = 64  # clips: half virtual, half filmed
 LEARNING_RATE = 3e-3
-SURE_ABOVE = 0.4  # see docs/MODEL_CARD.md
+SURE_ABOVE = 0.3  # see docs/MODEL_CARD.md
 
 
 def train(
