@@ -188,13 +188,6 @@ def test_the_hybrid_is_that_of_02_and_03_whatever_else_was_trained(pair):
     assert choice.hybrid(offered.values(), clip_set.task("exercise"), "quick") == tuple(made["exercise"])
 
 
-def test_without_any_data_set_one_sentence_says_what_makes_it(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    browser = Browser("sample")
-    assert browser.clip_set is None and browser.state is None and browser.children == (browser.message,)
-    assert "no data set &quot;sample&quot;" in browser.message.value and "make demo" in browser.message.value
-
-
 # Labels: a data set's own, and runs of others than today's.
 
 
