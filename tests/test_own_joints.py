@@ -16,6 +16,7 @@ from exmus_lib.networks import recognise
 from exmus_lib.networks.recognise import IDLE, UNSURE
 from exmus_lib.pictures import timeline
 from exmus_lib.pictures.explorer import joints, own
+from exmus_lib.pictures.explorer.browse import Browser
 from exmus_lib.poses.draw import VERMILION
 from exmus_lib.poses.overlay import at, overlay
 from exmus_lib.poses.track import BODY, RATE, Track
@@ -84,6 +85,12 @@ def test_without_data_the_built_in_networks_are_chosen_and_the_others_say_what_m
     assert "know real people" not in video.banner.value
     for said in (video.banner.value, started(video, __file__).message.value):
         assert "no data set &quot;sample&quot;" in said and "make demo" in said
+
+
+def test_without_any_data_set_one_sentence_says_what_makes_it(alone):
+    browser = Browser("sample")
+    assert browser.clip_set is None and browser.state is None and browser.children == (browser.message,)
+    assert "no data set &quot;sample&quot;" in browser.message.value and "make demo" in browser.message.value
 
 
 def started(video, path):
