@@ -157,7 +157,7 @@ def worth(table: pd.DataFrame | None, chance: float = 0.0) -> Figure:
     Without a table the figure says what it needs.
     """
     if table is None:
-        return _words("needs real clips: -p real <folder of class folders>")
+        return _words("needs real clips of two sources: -p real <folder of class folders>")
     figure, ax = plt.subplots(figsize=(6.5, 3.4))
     for (taught, rows), colour, mark in zip(table.groupby("taught"), LINES, MARKS, strict=False):
         of_count = 100 * rows.groupby("clips")["top1"].agg(["mean", "min", "max"])

@@ -1,7 +1,7 @@
 """Networks on real people: how good each is, with intervals over sources; where it errs; what a few real clips are worth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -92,6 +92,10 @@ def worth(rendered: Embedded, real: Embedded, counts: Sequence[int] = (0, 1, 2, 
     sources = len(np.unique(real.groups))
     if sources < 2:
         raise ValueError(f"{sources} source of real clips: two are needed, since none may teach about itself")
+    # What rendered people alone say about which directions matter; a reduction for each regression would take ten times as long.
+    reduce = make_pipeline(StandardScaler(), PCA(min(DIMENSIONS, *rendered.values.shape), random_state=0))
+    reduce.fit(rendered.values)
+    rendered, real = (replace(one, values=reduce.transform(one.values)) for one in (rendered, real))
     folds = list(GroupKFold(min(FOLDS, sources)).split(real.values, groups=real.groups))
     rows = []
     for count in counts:
@@ -133,6 +137,4 @@ def _taught(rendered: Embedded, real: Embedded, few: np.ndarray, real_only: bool
         weights = np.concatenate([np.ones(len(rendered.values)), weights])
     if len(set(exercises)) == 1:
         return DummyClassifier().fit(values, exercises)
-    reduce = PCA(min(DIMENSIONS, *values.shape), random_state=0)
-    model = make_pipeline(StandardScaler(), reduce, LogisticRegression(C=0.1, max_iter=300))
-    return model.fit(values, exercises, logisticregression__sample_weight=weights)
+    return LogisticRegression(C=0.1, max_iter=300).fit(values, exercises, sample_weight=weights)
