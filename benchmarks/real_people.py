@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 from tqdm import tqdm
 
 from exmus_lib import labels, workspace
 from exmus_lib.networks import recognise
 from exmus_lib.poses.estimate import estimate
-from exmus_lib.poses.track import Track
+from exmus_lib.poses.track import BODY, Track
 from exmus_lib.scores import intervals, metrics
 from exmus_lib.tasks import Exercise, Muscles
 from exmus_lib.videos import scan
@@ -33,7 +34,8 @@ def answers(folder: Path, keep: Path | None) -> pd.DataFrame:
         video = folder / path
         if known.unknown([video.parent.name]) or not known.exercise_of(video.parent.name):
             continue
-        found = recognise.of_track(track_of(video, keep))
+        track = track_of(video, keep)
+        found = recognise.of_track(track)
         row = {
             "path": str(path),
             "exercise": known.exercise_of(video.parent.name),
@@ -41,8 +43,17 @@ def answers(folder: Path, keep: Path | None) -> pd.DataFrame:
         }
         row |= {f"exercise/{name}": p for name, p in found.exercises().items()}
         row |= {f"mgap/{name}": p for name, p in found.muscles().items()}
-        rows.append(row | {"grey": 1 - found.table["sure"].mean(), "windows": len(found.table)})
+        rows.append(row | {"view": view_of(track), "grey": 1 - found.table["sure"].mean(), "windows": len(found.table)})
     return pd.DataFrame(rows)
+
+
+def view_of(track: Track) -> str:
+    """From where most of a video is filmed, by the line of the shoulders in the world: front, side or behind."""
+    left, right = (track.world[track.found][:, BODY.index(f"{side} shoulder")] for side in ("left", "right"))
+    across, away = np.median((left - right)[:, [0, 2]], axis=0) if track.found.any() else (0.0, 0.0)
+    if abs(away) > abs(across):
+        return "side"
+    return "front" if across > 0 else "behind"
 
 
 def idle_stretches(file: Path, folder: Path, keep: Path | None) -> pd.DataFrame:
@@ -92,6 +103,13 @@ def scored(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"value": value.iloc[0], "low": low, "high": high}).mul(100).round(1)
 
 
+def shares(right: pd.Series, by: pd.Series) -> pd.DataFrame:
+    """How many are right of how many, and the 95 % interval of that share in percent (Wilson), as if videos were independent."""
+    table = right.groupby(by).agg(right="sum", videos="count")
+    limits = [binomtest(int(r), int(n)).proportion_ci(method="wilson") for r, n in table.to_numpy()]
+    return table.assign(low=[round(100 * one.low) for one in limits], high=[round(100 * one.high) for one in limits])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -107,8 +125,8 @@ def main() -> None:
     grey = np.average(table["grey"], weights=table["windows"])
     print(f"{len(table)} videos of {table['group'].nunique()} groups; {grey:.0%} of their windows are grey")
     print(scored(table).to_string())
-    right = (table["answer"] == table["exercise"]).groupby(table["exercise"]).agg(["sum", "count"])
-    print(right.set_axis(["right", "videos"], axis=1).to_string())
+    for by in ("exercise", "view"):
+        print(shares(table["answer"] == table["exercise"], table[by]).to_string())
     for row in table[table["answer"] != table["exercise"]].itertuples():
         print(f"  {row.path}: {row.answer}")
     if options.idle:

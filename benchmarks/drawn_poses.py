@@ -1,0 +1,74 @@
+"""The paper's own networks on drawn poses, taught by virtual clips, on real videos: `python benchmarks/drawn_poses.py FOLDER`.
+
+Trains X3D-M and SlowFast-R50 with input "pose" on the sample (joints alone, no pixels) unless that was done. Then these, their
+hybrid and the networks that come with ExMus answer for the videos in FOLDER, as in real_people.py. Each run's history.csv is its
+learning curve.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from real_people import groups_of, scored, track_of
+from tqdm import tqdm
+
+from exmus_lib import labels
+from exmus_lib.networks import fit, joints, predict, recognise
+from exmus_lib.poses.track import RATE, Track
+from exmus_lib.tasks import Exercise, Muscles
+from exmus_lib.videos import prepare, scan, windows
+from exmus_lib.videos.read import VideoInfo
+from exmus_lib.workspace import Run
+
+
+def probabilities(run: Run, track: Track) -> np.ndarray:
+    """Exercises' (labels,), the logits of all windows averaged."""
+    network, recipe = predict.restore(run)
+    length = len(track) / RATE
+    video = VideoInfo(length, 30.0, track.size[1], track.size[0], 0, "", False, round(30 * length))
+    views = torch.stack([joints.span_view(track, span, video, recipe) for span in windows.spans(length)])
+    logits = np.concatenate([predict.forward(network, part, run.facts()["network"])[0] for part in views.split(8)])
+    return Exercise(labels.read()).probabilities(logits.mean(axis=0, keepdims=True))[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--keep", type=Path, help="a folder for the joints, so that the next call is quick")
+    parser.add_argument("--networks", default="x3d_m,slowfast_r50")
+    parser.add_argument("--epochs", type=int, default=60)
+    options = parser.parse_args()
+    clip_set, runs = prepare.prepare("sample"), {}
+    for network in options.networks.split(","):
+        started = time.process_time()
+        view = {"input": "pose", "frames": 8, "side": 48, "epochs": options.epochs}
+        runs[network] = fit.train(clip_set, network, "exercise", "quick", **view)
+        print(
+            f"{network}: {time.process_time() - started:.0f} CPU s",
+            runs[network].history().iloc[-1].to_dict(),
+            flush=True,
+        )
+    known = labels.read()
+    muscles, names, rows = Muscles(known).truth(known.exercises), known.exercises, []
+    for path in tqdm(scan.find(options.folder), "asking", unit="video"):
+        video, group = options.folder / path, groups_of(options.folder).get(str(path), str(path))
+        if known.unknown([video.parent.name]) or not known.exercise_of(video.parent.name):
+            continue
+        track = track_of(video, options.keep)
+        each = {name: probabilities(run, track) for name, run in runs.items()}
+        each["hybrid"] = np.mean([*each.values()], axis=0)
+        each["comes with ExMus"] = recognise.of_track(track).exercises()[list(names)].to_numpy()
+        each["hybrid and that"] = (each["hybrid"] + each["comes with ExMus"]) / 2
+        for name, p in each.items():
+            row = {"network": name, "exercise": known.exercise_of(video.parent.name), "group": group}
+            row |= dict(zip([f"exercise/{e}" for e in names], p, strict=True))
+            rows.append(row | dict(zip([f"mgap/{m}" for m in known.muscles], p @ muscles, strict=True)))
+    for name, table in pd.DataFrame(rows).groupby("network", sort=False):
+        print(name, scored(table).to_string(), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
