@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tracks import Told, filmed, nobody, times_there_and_back
 
-from exmus_lib.__main__ import COLUMNS, main
+from exmus_lib.__main__ import main
 from exmus_lib.networks import recognise
 from exmus_lib.poses import estimate as poses
 from exmus_lib.videos.read import VideoError
@@ -77,7 +77,7 @@ def test_what_is_no_video_is_named_with_the_reason(tmp_path, monkeypatch, capsys
 def test_csv_has_a_row_for_each_stretch_and_one_where_there_is_none(videos, capsys):
     assert main(["predict", "--csv", *videos]) == 1
     rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
-    assert list(rows) == COLUMNS and rows["video"].tolist() == [videos[0], videos[2]]
+    assert list(rows) == ["video", *recognise.SUMMARY] and rows["video"].tolist() == [videos[0], videos[2]]
     assert rows["exercise"].tolist() == ["Squat", "nobody was found"]
     assert rows["repetitions"].tolist()[0] == 6 and rows["end"].tolist() == [14.0, 6.0]
 

@@ -13,7 +13,7 @@ FLOORS = (
     *("sample", "videos", "poses", "networks", "scores", "pictures", "workbook", "__main__"),
 )
 # Only these may import torch, or a package that does.
-WITH_TORCH = ("exmus_lib.videos.dataset", "exmus_lib.networks", "exmus_lib.pictures.explorer")
+WITH_TORCH = ("exmus_lib.videos.dataset", "exmus_lib.networks", "exmus_lib.pictures.explorer", "exmus_lib.__main__")
 TORCH = {"torch", "torchvision", "torchmetrics", "pytorchvideo", "lightning", "pytorch_lightning"}
 LONGEST = 300
 

@@ -160,7 +160,7 @@ def test_nobody_in_the_picture_is_grey_and_said(made_up, tmp_path, squats):
 def test_several_people_and_an_edited_video_are_said(made_up, tmp_path, squats):
     made_up(replace(squats, people=3, shot=(squats.times > 5).astype(int)))
     said = watched(tmp_path).stretches.value
-    assert "note: 3 people" in said and "note: the video is edited: 2 shots" in said
+    assert "note: 3 people" in said and "note: the view or the person followed changes: 2 parts" in said
 
 
 def test_cancel_is_heard_while_joints_are_found(made_up, tmp_path, monkeypatch):

@@ -202,7 +202,7 @@ def stub(monkeypatch):
         return gym
 
     monkeypatch.setattr(module, "BlazePose", new)
-    monkeypatch.setattr(module, "_network", new)
+    monkeypatch.setattr(module, "loaded", new)
     monkeypatch.setattr(module, "files", lambda: ("detector", "landmarks"))
     return gyms
 
