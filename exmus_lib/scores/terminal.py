@@ -90,7 +90,10 @@ def _notes(clip_set: ClipSet, preset: str, groups: list[tables.Group]) -> list[s
     """What the numbers mean, what is left out, and the way to the rest."""
     notes = ["The paper's numbers are means over batches of real videos; the report has ours by its protocol."]
     if workspace.is_rendered(clip_set.name):
-        notes = ["The sample is rendered: its numbers say nothing about real people; the paper's are of real people."]
+        notes = [
+            "The sample is rendered: its numbers say nothing about real people; the paper's are of real people.",
+            "By their joints real people are known too (12_real_people). Your own video: make predict VIDEO=my.mp4",
+        ]
     old = dict.fromkeys(group.outdated for group in groups if group.outdated)
     notes += [f"Outdated: {'; '.join(old)}."] if old else []
     reasons = Counter(reason.partition(":")[0] for _, reason in tables.left_out(clip_set, preset))
