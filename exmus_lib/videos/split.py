@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from exmus_lib.labels import nearest
 
@@ -53,6 +52,8 @@ def folds(clips: pd.DataFrame, count: int, seed: int = 0) -> pd.Series:
     groups, most_clips = ordered["group"].nunique(), ordered.exercise.value_counts().max()
     if groups < count:
         raise ValueError(f"{count} folds need {count} groups (source videos) or more; there are {groups}")
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold  # a second, which only folds need
+
     kind = GroupKFold if most_clips < count else StratifiedGroupKFold
     numbers = pd.Series(0, ordered.index)
     with warnings.catch_warnings():
