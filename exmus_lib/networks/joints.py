@@ -61,7 +61,7 @@ class Filmed:
             print(f"training goes without {len(known) - sum(known)} clips in which hardly anybody was found")
         clips = clips[known]
         parts = [features.filled(tracks[clip]) for clip in clips["clip_id"]]
-        self.exercises, self.augment = clips["exercise"].to_numpy(str), augment
+        self.exercises, self.augment = clips.exercise.to_numpy(str), augment
         self.last = np.array([len(part[0]) - 1 for part in parts])
         longest = self.last.max(initial=0) + 1
         self.image, self.world, self.visibility, self.near = (
@@ -155,7 +155,7 @@ class TrackDataset(Dataset):
         self.clips = clips[["clip_id", "path", "seconds", "fps"]].to_dict("records")
         self.folder, self.recipe, self.cache = folder, recipe, tracks
         self.position, self.max_share = position, max_share
-        truth = task.truth(clips["exercise"])
+        truth = task.truth(clips.exercise)
         self.targets = torch.from_numpy(truth.astype(np.float32) if task.multilabel else truth)
 
     def __len__(self) -> int:

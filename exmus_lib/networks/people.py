@@ -39,7 +39,7 @@ class Seen:
 
     def clearest(self, exercise: str) -> Track | None:
         """The clip of an exercise in which most of the person is seen; None where there is no clip of it."""
-        names = self.clips["clip_id"][self.clips["exercise"].eq(exercise)]
+        names = self.clips["clip_id"][self.clips.exercise.eq(exercise)]
         return max((self.tracks[name] for name in names), key=lambda track: track.visibility.mean(), default=None)
 
 
@@ -64,7 +64,7 @@ def some(clip_set: ClipSet, split: str | None, of_each: int | None = None, seed:
     ValueError where there is none.
     """
     clips = clip_set.table().assign(split="test") if split is None else clip_set.table().query("split == @split")
-    clips = clips[clips["exercise"].isin(labels.paper().exercises)]
+    clips = clips[clips.exercise.isin(labels.paper().exercises)]
     if clips.empty:
         raise ValueError(f"{clip_set.name}: no clip of the 16 exercises that virtual people perform")
     if of_each:
@@ -100,7 +100,7 @@ def train(
 def _accuracy(network: torch.nn.Module, clips: Seen, kind: str) -> float:
     said = network.eval()(torch.from_numpy(features.views(clips.joints, clips.mask, kind)))
     network.train()
-    truth = Exercise(labels.paper()).truth(clips.clips["exercise"])
+    truth = Exercise(labels.paper()).truth(clips.clips.exercise)
     return float((said[:, :-1].argmax(dim=1).numpy() == truth).mean())
 
 
@@ -166,11 +166,11 @@ def pixels_run(clip_set: ClipSet, preset: str) -> workspace.Run | None:
 def video_of(clip_set: ClipSet, folder: str, exercise: str, seconds: float = 15.0) -> tuple[Path, str]:
     """The video of a data set's folder that is about so long, of this exercise if there is one, and its exercise."""
     there = clip_set.videos[
-        clip_set.videos["exercise"].isin(labels.paper().exercises) & clip_set.videos["status"].eq("ok")
+        clip_set.videos.exercise.isin(labels.paper().exercises) & clip_set.videos["status"].eq("ok")
     ]
-    there = there if not there["exercise"].eq(exercise).any() else there[there["exercise"].eq(exercise)]
+    there = there if not there.exercise.eq(exercise).any() else there[there.exercise.eq(exercise)]
     row = there.loc[(there["seconds"] - seconds).abs().idxmin()]
-    return Path(folder).expanduser() / row["path"], row["exercise"]
+    return Path(folder).expanduser() / row["path"], row.exercise
 
 
 @torch.inference_mode()
