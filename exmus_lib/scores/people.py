@@ -1,5 +1,6 @@
 """Networks on real people: how good each is, with intervals over sources; where it errs; what a few real clips are worth."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -137,4 +138,6 @@ def _taught(rendered: Embedded, real: Embedded, few: np.ndarray, real_only: bool
         weights = np.concatenate([np.ones(len(rendered.values)), weights])
     if len(set(exercises)) == 1:
         return DummyClassifier().fit(values, exercises)
-    return LogisticRegression(C=0.1, max_iter=300).fit(values, exercises, sample_weight=weights)
+    with warnings.catch_warnings():  # one clip of each exercise is what is asked about
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        return LogisticRegression(C=0.1, max_iter=300).fit(values, exercises, sample_weight=weights)
