@@ -139,7 +139,9 @@ def timed_frames(container: InputContainer, stream: VideoStream) -> Iterator[tup
 def check_whole(container: InputContainer, stream: VideoStream, seconds: float) -> None:
     """Raises VideoError for a file that ends after `seconds`, well before the end that its header promises."""
     promised = float((stream.duration or 0) * stream.time_base)
-    if not promised and len(container.streams) == 1:  # Matroska has one duration for all; sound may go on after the picture
+    if (
+        not promised and len(container.streams) == 1
+    ):  # Matroska has one duration for all; sound may go on after the picture
         promised = (container.duration or 0) / av.time_base
     if seconds < 0.95 * promised - 0.5:
         raise VideoError(container.name, f"cut short: {seconds:.2f} s of {promised:.2f} s are there")
