@@ -1,10 +1,14 @@
 """BlazePose's arithmetic without its networks: regions, anchors, overlapping detections, smoothing."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event, Thread
+
 import cv2
 import numpy as np
 import pytest
 
-from exmus_lib.poses import blazepose
+from exmus_lib.poses import blazepose, estimate
 from exmus_lib.poses.blazepose import OneEuro, Region
 
 
@@ -44,3 +48,32 @@ def test_the_filter_holds_what_stands_still_and_lets_fast_movement_through():
     assert max(jitter) < 2e-6
     jump = [fast(np.array([value]), 1.0)[0] for value in (0.0, 1.0)]
     assert jump[1] > 0.8
+
+
+def test_each_thread_has_networks_of_its_own_and_keeps_them(monkeypatch):
+    monkeypatch.setattr(estimate, "BlazePose", lambda *files: object())
+    both = Barrier(2)
+
+    def twice(_):
+        both.wait()
+        return estimate.loaded("detector", "landmarks"), estimate.loaded("detector", "landmarks")
+
+    with ThreadPoolExecutor(2) as pool:
+        (one, same), (other, _) = pool.map(twice, range(2))
+    assert one is same and one is not other
+
+
+def test_two_threads_that_load_networks_leave_the_screen_on():
+    before, first_is_done = os.fstat(2), Event()
+
+    def load():
+        with blazepose._quiet():
+            first_is_done.wait()
+
+    second = Thread(target=load)
+    with blazepose._quiet():
+        second.start()
+        second.join(0.1)  # time to begin while the first has the screen off
+    first_is_done.set()
+    second.join()
+    assert (os.fstat(2).st_dev, os.fstat(2).st_ino) == (before.st_dev, before.st_ino)

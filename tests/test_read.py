@@ -3,10 +3,12 @@
 import pickle
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from helpers import FPS, damage, loops, number_of, numbers_of, still_stamps, write_video
 
+from exmus_lib.poses.pictures import pictures
 from exmus_lib.videos.read import VideoError, _entry_points, info, read_frames
 
 
@@ -129,3 +131,15 @@ def test_times_rise_where_time_stamps_stand_still_or_fall(tmp_path):
     assert info(still).seconds == pytest.approx(74 / 30, abs=2e-3)
     assert numbers_of(read_frames(joined, [0.01, 2.49, 2.51, 4.99])) == [0, 74, 0, 74]
     assert numbers_of(read_frames(still, [1.32, 1.334, 1.35, 2.4])) == [39, 41, 41, 73]
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.webm"])
+def test_a_file_that_ends_between_two_frames_is_cut_short_for_clips_and_for_joints(tmp_path, name):
+    video = write_video(tmp_path / name, 300, codec="libvpx" if name == "v.webm" else "libx264")
+    assert info(video).seconds == pytest.approx(10, abs=0.05) and len(list(pictures(video))) == 100
+    with av.open(str(video)) as container:
+        places = sorted(packet.pos for packet in container.demux(video=0) if packet.size)
+    video.write_bytes(video.read_bytes()[: places[120]])
+    for read in (info, lambda video: list(pictures(video))):
+        with pytest.raises(VideoError, match=f"{name}: cut short: .* of 10.* s are there"):
+            read(video)

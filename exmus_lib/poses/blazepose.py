@@ -5,6 +5,7 @@ several people where MediaPipe's follows one.
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ JOINTS = (
 DETECTOR_SIDE, LANDMARK_SIDE = 224, 256  # pixels of the networks' views
 MIN_SCORE = 0.5  # of a detection, and of the presence of a person in a region
 REGION_SCALE = 1.25  # a region is so much larger than the circle around the person
+_SCREEN = threading.Lock()  # one thread at a time may turn it off; of two the second would leave it off
 TICK = 1 / 30  # seconds between frames for the filters, whatever the video's rate: so does MediaPipe
 
 
@@ -167,14 +169,15 @@ def _network(path: Path):
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps from the screen what LiteRT writes there past Python when it starts; what goes wrong it raises."""
-    screen = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(screen, 2)
-        os.close(screen)
+    with _SCREEN:
+        screen = os.dup(2)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
 
 
 @cache

@@ -1,8 +1,9 @@
 """The joints of the person in a video, from BlazePose's, and those of all clips of a data set."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -111,7 +112,18 @@ def _estimate_to(network_files: tuple[Path, Path], clip: Path, track: Path) -> s
         return str(error)
 
 
-@cache
+class _Loaded(threading.local):
+    """Networks by their files, other ones in each thread: LiteRT's interpreters serve one thread alone."""
+
+    def __init__(self):
+        self.networks: dict[tuple[Path, Path], BlazePose] = {}
+
+
+_LOADED = _Loaded()
+
+
 def loaded(detector: Path, landmarks: Path) -> BlazePose:
-    """Loaded once in each process."""
-    return BlazePose(detector, landmarks)
+    """Loaded once in each thread, and let go when the thread ends."""
+    if (detector, landmarks) not in _LOADED.networks:
+        _LOADED.networks[detector, landmarks] = BlazePose(detector, landmarks)
+    return _LOADED.networks[detector, landmarks]

@@ -16,7 +16,8 @@ SIDE = 640  # pixels of the longer side at most; the networks see 256 of the par
 def pictures(video: Path) -> Iterator[tuple[float, np.ndarray]]:
     """The share of the video done, and the picture (height, width, 3) uint8 RGB, at 0, 1 / RATE, 2 / RATE ... seconds.
 
-    Upright, with square pixels, the longer side scaled down to SIDE. One is held at a time. Raises VideoError.
+    Upright, with square pixels, the longer side scaled down to SIDE. One is held at a time. Raises VideoError for a
+    file that cannot be read, or that is cut short (once all that is there was given).
     """
     with read.opened(video) as (container, stream):
         length = float((stream.duration or 0) * stream.time_base) or (container.duration or 0) / 1e6
@@ -27,6 +28,7 @@ def pictures(video: Path) -> Iterator[tuple[float, np.ndarray]]:
                 yield min(1.0, count / RATE / length if length else 0.0), picture
                 count += 1
             shown, picture = frame, None
+        read.check_whole(container, stream, moment + float((shown.duration or 0) * shown.time_base))
         while count / RATE <= moment + 1e-6:
             picture = _upright(scaler, shown, stream.sample_aspect_ratio) if picture is None else picture
             yield 1.0, picture

@@ -82,9 +82,7 @@ def info(path: str | Path) -> VideoInfo:
             with opened(path) as again:
                 *_, (last, _) = timed_frames(*again)
             seconds = last * len(stamps) / max(1, len(stamps) - 1)
-        promised = float((stream.duration or 0) * stream.time_base)
-        if seconds < 0.95 * promised - 0.5:
-            raise VideoError(path, f"cut short: {seconds:.2f} s of {promised:.2f} s are there")
+        check_whole(container, stream, seconds)
         return VideoInfo(
             seconds=round(seconds, 4),
             fps=round(len(stamps) / seconds, 3) if seconds else 0.0,
@@ -136,6 +134,17 @@ def timed_frames(container: InputContainer, stream: VideoStream) -> Iterator[tup
         yield moment, frame
     if moment < 0:
         raise VideoError(container.name, "holds no frame")
+
+
+def check_whole(container: InputContainer, stream: VideoStream, seconds: float) -> None:
+    """Raises VideoError for a file that ends after `seconds`, well before the end that its header promises."""
+    promised = float((stream.duration or 0) * stream.time_base)
+    if (
+        not promised and len(container.streams) == 1
+    ):  # Matroska has one duration for all; sound may go on after the picture
+        promised = (container.duration or 0) / av.time_base
+    if seconds < 0.95 * promised - 0.5:
+        raise VideoError(container.name, f"cut short: {seconds:.2f} s of {promised:.2f} s are there")
 
 
 def clockwise(frame: VideoFrame) -> int:
