@@ -39,6 +39,7 @@ demo workbook: $(READY)
 	@$(BIN)/python -m exmus_lib.scores.paper
 
 predict: $(READY)
+	@[ -n "$(VIDEO)" ] || { echo "which video? make predict VIDEO=my.mp4" >&2; exit 2; }
 	@$(BIN)/python -m exmus_lib predict "$(VIDEO)"
 
 test: lint

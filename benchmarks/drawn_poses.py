@@ -39,12 +39,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--keep", type=Path, help="a folder for the joints, so that the next call is quick")
     parser.add_argument("--networks", default="x3d_m,slowfast_r50")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", default="60,40", help="of each network")
     options = parser.parse_args()
     clip_set, runs = prepare.prepare("sample"), {}
-    for network in options.networks.split(","):
+    for network, epochs in zip(options.networks.split(","), map(int, options.epochs.split(",")), strict=True):
         started = time.process_time()
-        view = {"input": "pose", "frames": 8, "side": 48, "epochs": options.epochs}
+        view = {"input": "pose", "frames": 8, "side": 48, "epochs": epochs}
         runs[network] = fit.train(clip_set, network, "exercise", "quick", **view)
         print(
             f"{network}: {time.process_time() - started:.0f} CPU s",

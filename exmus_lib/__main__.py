@@ -33,10 +33,15 @@ def _pretrain(file: Path) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    missing = [video for video in options.videos if not video.exists()]
+    for video in missing:
+        print(f'no video "{video}" (looked in {Path.cwd()})', file=sys.stderr)
+    if len(missing) == len(options.videos):
+        return 1  # before the networks are loaded, which takes seconds
     from exmus_lib.networks.recognise import SUMMARY, recognise
 
-    done, failed = {}, False
-    for video in options.videos:
+    done, failed = {}, bool(missing)
+    for video in [video for video in options.videos if video not in missing]:
         with tqdm(
             total=100, desc=video.name, unit="%", leave=False, disable=None, bar_format="{desc} {bar} {n:.0f} %"
         ) as bar:

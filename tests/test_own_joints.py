@@ -102,7 +102,7 @@ def started(video, path):
 def test_stretches_repetitions_and_grey_are_shown_and_written(made_up, tmp_path):
     video = watched(tmp_path)
     (stretch,) = video.result.recognition.stretches
-    sentence = r"Squat, 3 repetitions, \d\.\d s each, knee \d+ to \d+ degrees"
+    sentence = r"Squat, 3 repetitions, one every \d\.\d s, knee \d+ to \d+ degrees"
     assert re.search(sentence, video.stretches.value) and len(stretch.repetitions) == 3
     squat, idle = (video.table.index[video.table["answer"] == answer].tolist() for answer in ("Squat", IDLE))
     assert squat and idle and squat[-1] < idle[0]

@@ -77,8 +77,11 @@ class Stretch:
 
     @property
     def tempo(self) -> float | None:
-        """Seconds of a repetition, the median; None where none was counted."""
-        return round(float(np.median([r.end - r.start for r in self.repetitions])), 2) if self.repetitions else None
+        """Seconds from the far point of a repetition to that of the next, pauses included, the median; of a single repetition
+        its own; None where none was counted."""
+        if len(self.repetitions) < 2:
+            return next((round(r.end - r.start, 2) for r in self.repetitions), None)
+        return round(float(np.median(np.diff([r.turn for r in self.repetitions]))), 2)
 
     @property
     def motion(self) -> str:
@@ -91,10 +94,10 @@ class Stretch:
 
     @property
     def details(self) -> str:
-        """Such as "8 repetitions, 2.4 s each, knee 71 to 168 degrees"."""
+        """Such as "8 repetitions, one every 2.4 s, knee 71 to 168 degrees"."""
         several = len(self.repetitions) != 1
         parts = [f"{len(self.repetitions)} repetition{'s' * several}"]
-        parts += [f"{self.tempo:.1f} s{' each' * several}"] if self.tempo else []
+        parts += [f"{'one every ' * several}{self.tempo:.1f} s"] if self.tempo else []
         return ", ".join([*parts, *filter(None, [self.motion])])
 
 
@@ -204,18 +207,25 @@ def of_track(track: Track, recogniser: Recogniser | None = None) -> Recognition:
 
 
 def stretches(table: pd.DataFrame, track: Track) -> list[Stretch]:
-    """Neighbouring windows that are sure of one exercise, as stretches; where those of two overlap, each has half of that."""
+    """Neighbouring windows that are sure of one exercise, as stretches, from the first to the last picture with a person in them;
+    where those of two overlap, each has half of that."""
     changes = (table["answer"] != table["answer"].shift()).cumsum()
     parts = [part for _, part in table.groupby(changes) if part["sure"].all()]
     limits = np.array([(part["start"].iloc[0], part["end"].iloc[-1]) for part in parts]).reshape(-1, 2)
     shared = np.maximum(limits[:-1, 1] - limits[1:, 0], 0) / 2
     limits[:-1, 1] -= shared
     limits[1:, 0] += shared
-    made = []
+    made, there = [], track.times[track.found]
     for part, (start, end) in zip(parts, limits.round(3).tolist(), strict=True):
+        inside = there[(there >= start) & (there <= end)].round(3).tolist()
+        start, end = (inside[0], inside[-1]) if inside else (start, end)
         exercise = part["answer"].iloc[0]
         probability = float(part[f"{Exercise.name}/{exercise}"].mean())
-        made.append(Stretch(exercise, start, end, probability, tuple(repetitions(track.part(start, end), exercise))))
+        made.append(
+            Stretch(
+                exercise, start, end, probability, tuple(repetitions(track.part(start, end + 0.5 / RATE), exercise))
+            )
+        )
     return made
 
 
@@ -231,8 +241,8 @@ def notes(track: Track) -> list[str]:
         said.append(f"{track.people} people are in the picture: the one who moves most was followed")
     if track.upside_down:
         said.append("the picture is upside down: it was turned")
-    if track.shot[-1] > 0:
-        said.append(f"the view or the person followed changes: {track.shot[-1] + 1} parts, each looked at by itself")
+    if (parts := len(np.unique(track.shot[track.found]))) > 1:
+        said.append(f"the view or the person followed changes: {parts} parts, each looked at by itself")
     legs = track.visibility[track.found][:, features.LEGS]
     if found >= features.MIN_FOUND and legs.mean() < 0.3:
         said.append("the legs are hardly seen: a camera that shows the whole person tells more")
