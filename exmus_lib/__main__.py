@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="a row for each stretch of one exercise, as CSV")
     form.add_argument("--json", action="store_true", help="everything, windows and repetitions too, as JSON")
-    pretrain = commands.add_parser("pretrain", help="make the networks that come with ExMus again (20 minutes to an hour on two cores)")
+    pretrain = commands.add_parser("pretrain", help="make the networks that come with ExMus again (20 to 60 minutes)")
     pretrain.add_argument("--to", type=Path, default=Path("pose_tcn.safetensors"), help="where to write them")
     options = parser.parse_args(arguments)
     return _predict(options) if options.command == "predict" else _pretrain(options.to)
