@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 where a video could not be read or the networks could not be made, 2 for a wrong call."""
+    """The exit code: 0, or 1 where a video could not be read; what stops pretrain is raised. SystemExit 2 for a wrong call."""
     parser = argparse.ArgumentParser("python -m exmus_lib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     predict = commands.add_parser("predict", help="what a person does in each video: exercises, repetitions, muscles")
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="a row for each stretch of one exercise, as CSV")
     form.add_argument("--json", action="store_true", help="everything, windows and repetitions too, as JSON")
-    pretrain = commands.add_parser("pretrain", help="make the networks that come with ExMus again (half an hour)")
+    pretrain = commands.add_parser("pretrain", help="make the networks that come with ExMus again (20 to 60 minutes)")
     pretrain.add_argument("--to", type=Path, default=Path("pose_tcn.safetensors"), help="where to write them")
     options = parser.parse_args(arguments)
     return _predict(options) if options.command == "predict" else _pretrain(options.to)

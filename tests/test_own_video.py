@@ -131,7 +131,12 @@ def test_a_weight_that_validation_cannot_choose_is_one_half_and_said(monkeypatch
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("", "Choose a video"), (".", "is a folder"), ("<b>gone</b>.mp4", "&lt;b&gt;gone&lt;/b&gt;.mp4 is not there")],
+    [
+        ("", "Choose a video"),
+        (".", "is a folder"),
+        ("<b>gone</b>.mp4", "&lt;b&gt;gone&lt;/b&gt;.mp4 is not there"),
+        ("~no-such-user/a.mp4", "~no-such-user/a.mp4 is not there"),
+    ],
 )
 def test_a_path_that_is_no_video_is_named(rendered, path, message):
     video = own.OwnVideo("sample")

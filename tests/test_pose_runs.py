@@ -19,6 +19,7 @@ from exmus_lib.poses.project import observe
 from exmus_lib.poses.track import RATE, Track
 from exmus_lib.recipes import recipe
 from exmus_lib.scores import ensembles, tables
+from exmus_lib.tasks import Exercise
 from exmus_lib.videos import dataset
 from exmus_lib.videos.prepare import prepare
 
@@ -135,6 +136,30 @@ def test_clips_are_varied_only_where_the_recipe_says_so():
         alike = np.allclose(image[:, : len(track)], features.filled(track)[0])
         assert alike is not augment and image.shape[1] == features.SAMPLES
         assert (mask.sum(axis=1) == len(track)).all() is not augment
+
+
+def test_where_nobody_is_found_there_is_no_training_and_it_is_said():
+    track = track_of("Squat", 2.5)
+    lost, clips = (
+        replace(track, found=np.zeros(len(track), bool)),
+        pd.DataFrame({"clip_id": ["a"], "exercise": ["Squat"]}),
+    )
+    with pytest.raises(ValueError, match="hardly anybody was found in any training clip"):
+        joints.Filmed(clips, {"a": lost}, augment=False)
+
+
+def test_each_epoch_and_each_batch_has_other_views_and_a_seed_gives_them_again():
+    clips = pd.DataFrame({"clip_id": ["a"], "exercise": ["Squat"]})
+    source, task = joints.Filmed(clips, {"a": track_of("Squat", 2.5)}, augment=True), Exercise(labels.paper())
+
+    def view(epoch: int, item: int, seed: int) -> torch.Tensor:
+        views = joints.TrainingViews(source, recipe("pose_tcn", "smoke"), task, seed)
+        views.epoch.fill_(epoch)
+        return views[item][0]
+
+    first = view(0, 0, 0)
+    assert torch.equal(first, view(0, 0, 0))
+    assert not any(torch.equal(first, view(*other)) for other in ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 
 
 def test_a_drawn_view_is_the_person_on_black_at_the_frames_of_the_window():

@@ -90,3 +90,17 @@ def test_a_hidden_limb_is_elsewhere_and_mostly_known_to_be_unseen():
     away = np.abs(moved - image)[:, :, wrist].max(axis=-1) > 1e-3
     assert 0.3 < away.mean() <= 1
     assert 0.5 < (hidden < whole)[:, :, wrist][away].mean() < 1
+
+
+def test_left_and_right_are_swapped_in_a_share_of_the_clips():
+    (image, _, _), (swapped, _, _) = seen(FLAWLESS, clips=60), seen(replace(FLAWLESS, swapped=1), clips=60)
+    crossed = np.sign(swapped[:, :, LEFT, 0] - swapped[:, :, RIGHT, 0]) != np.sign(
+        image[:, :, LEFT, 0] - image[:, :, RIGHT, 0]
+    )
+    assert 0.2 < crossed.any(axis=1).mean() < 1
+
+
+def test_hands_out_of_the_picture_are_hardly_visible():
+    whole, cut = seen(FLAWLESS)[2], seen(replace(FLAWLESS, cut_hands=1))[2]
+    wrists = [PLACE["left wrist"], PLACE["right wrist"]]
+    np.testing.assert_allclose(cut[..., wrists], 0.3 * whole[..., wrists])

@@ -53,17 +53,19 @@ class Virtual:
 
 class Filmed:
     """The clips of a data set, by their tracks; `augment`: mirrored half the time, a little stretched, at another tempo and from
-    another start. Clips in which hardly anybody was found are left out."""
+    another start. Clips in which hardly anybody was found are left out; ValueError where none is left."""
 
     def __init__(self, clips: pd.DataFrame, tracks: Mapping[str, Track], augment: bool):
         known = [clip in tracks and tracks[clip].found.mean() >= MIN_FOUND for clip in clips["clip_id"]]
         if not all(known):
             print(f"training goes without {len(known) - sum(known)} clips in which hardly anybody was found")
+        if not any(known):
+            raise ValueError("no joints to train on: hardly anybody was found in any training clip; train on pixels")
         clips = clips[known]
         parts = [features.filled(tracks[clip]) for clip in clips["clip_id"]]
         self.exercises, self.augment = clips.exercise.to_numpy(str), augment
         self.last = np.array([len(part[0]) - 1 for part in parts])
-        longest = self.last.max(initial=0) + 1
+        longest = self.last.max() + 1
         self.image, self.world, self.visibility, self.near = (
             np.stack([np.pad(part[k], [(0, longest - len(part[k]))] + [(0, 0)] * (part[k].ndim - 1)) for part in parts])
             for k in range(4)
@@ -71,20 +73,17 @@ class Filmed:
 
     def draw(self, batch: int, rng: np.random.Generator) -> tuple[Joints, np.ndarray, np.ndarray]:
         chosen, at = rng.integers(len(self.exercises), size=batch), np.arange(SAMPLES)
-        rows, last = chosen[:, None], self.last[chosen][:, None]
+        last = self.last[chosen][:, None]
         step = np.exp(rng.uniform(-0.3, 0.3, (batch, 1)) * self.augment)
         start = rng.uniform(0, 0.3, (batch, 1)) * last * self.augment
         place = start + at * step
         inside, place = place <= last, np.minimum(place, last)
-        before, share = place.astype(int), (place % 1)[..., None, None]
-        after = np.minimum(before + 1, last)
         image, world, visibility = (
-            values[rows, before] * (1 - share) + values[rows, after] * share
-            for values in (self.image, self.world, self.visibility[..., None])
+            virtual.between(values, chosen, place) for values in (self.image, self.world, self.visibility[..., None])
         )
         image = image * np.exp(0.1 * self.augment * rng.standard_normal((batch, 1, 1, 2)))
         joints = mirrored_where(self.augment & (rng.random(batch) < 0.5), image, world, visibility[..., 0])
-        return joints, inside & self.near[rows, before], self.exercises[chosen]
+        return joints, inside & self.near[chosen[:, None], place.astype(int)], self.exercises[chosen]
 
 
 class TrainingViews(Dataset):

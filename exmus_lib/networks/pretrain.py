@@ -73,7 +73,7 @@ def pretrain(file: Path = FILE, seeds: int = 2, steps: int = 4500, each: int = 6
     """Train and write the networks of the paper's exercises; returns the sha256 of the file.
 
     `each` virtual performances and `videos` filmed ones of every way (poses.virtual.ways). The same arguments give the same file
-    on the same kind of processor. About an hour on two cores: filming, which goes on where it was, then seeds side by side.
+    on the same kind of processor. 20 to 60 minutes on two cores: filming, which goes on where it was, then seeds side by side.
     """
     exercises = [*labels.paper().exercises, virtual.IDLE]
     reels = filmed.Reels.of(filmed.film(labels.read(), videos, workspace.home() / "data" / "filmed"))

@@ -17,7 +17,7 @@ from exmus_lib.poses.features import SAMPLES, SHORTEST, Joints, filled
 from exmus_lib.poses.files import files
 from exmus_lib.poses.project import mirrored_where
 from exmus_lib.poses.track import RATE, Track
-from exmus_lib.poses.virtual import SHORT, Way, ways
+from exmus_lib.poses.virtual import SHORT, Way, between, ways
 from exmus_lib.sample.film import Take, shoot_widely
 
 SECONDS = 6.0
@@ -25,7 +25,7 @@ SIZES = ((340, 256), (256, 340), (512, 384), (384, 512))  # width and height in 
 NOISE = 4.0  # of the camera, in grey levels
 
 
-def film(labels: Labels, each: int, folder: Path, seed: int = 0, progress: bool = True) -> list[tuple[Way, Track]]:
+def film(labels: Labels, each: int, folder: Path, progress: bool = True) -> list[tuple[Way, Track]]:
     """`each` videos of each way to do an exercise of the labels, or none, seen by the pose estimator; the tracks are kept in
     `folder`, so that what was interrupted goes on where it was. About 2 CPU seconds each; no picture is kept."""
     known = ways(labels)
@@ -38,7 +38,7 @@ def film(labels: Labels, each: int, folder: Path, seed: int = 0, progress: bool 
     bar = partial(tqdm, desc="filming", total=len(missing), unit="video", disable=not progress or not missing)
     workers = Parallel(os.cpu_count() or 1, return_as="generator_unordered")
     work = partial(_film, files())
-    for _ in bar(workers(delayed(work)(known[place], [seed, place, n], path) for (n, place), path in missing.items())):
+    for _ in bar(workers(delayed(work)(known[place], [0, place, n], path) for (n, place), path in missing.items())):
         pass
     return [(known[place], Track.load(path)) for (_, place), path in jobs.items()]
 
@@ -70,8 +70,10 @@ class Reels:
 
     @classmethod
     def of(cls, tracks: list[tuple[Way, Track]]) -> "Reels":
-        """Those tracks in which a person was found at least half of the time."""
+        """Those tracks in which a person was found at least half of the time; ValueError where there is none."""
         kept = [(way, track) for way, track in tracks if track.found.mean() >= 0.5]
+        if not kept:
+            raise ValueError(f"a person was found half of the time in none of {len(tracks)} filmed videos")
         image, world, visibility, near = map(np.stack, zip(*(filled(track) for _, track in kept), strict=True))
         size = np.sqrt(((image - image.mean(axis=2, keepdims=True)) ** 2).sum(axis=-1).mean(axis=(1, 2)))
         share = np.array([way.share for way, _ in kept])
@@ -85,7 +87,7 @@ def clips(reels: Reels, batch: int, rng: np.random.Generator) -> Iterator[tuple[
     """Batches without end, as virtual.clips has them: at another tempo, a little stretched and shaken, mirrored half the time."""
     while True:
         chosen = rng.choice(len(reels.share), batch, p=reels.share)
-        joints, mask = _cut_out(reels, chosen[:, None], rng)
+        joints, mask = _cut_out(reels, chosen, rng)
         yield joints, mask, reels.exercises[chosen]
 
 
@@ -94,15 +96,14 @@ def _cut_out(reels: Reels, chosen: np.ndarray, rng: np.random.Generator) -> tupl
     step = np.exp(rng.uniform(-0.3, 0.3, (batch, 1)))
     start = rng.random((batch, 1)) * np.maximum(last - (SAMPLES - 1) * step, 0)
     place = np.minimum(start + samples * step, last - 1e-3)
-    before = place.astype(int)
-    share = (place - before).astype(np.float32)[..., None, None]
     image, world, visibility = (
-        values[chosen, before] * (1 - share) + values[chosen, before + 1] * share
-        for values in (reels.image, reels.world, reels.visibility[..., None])
+        between(values, chosen, place) for values in (reels.image, reels.world, reels.visibility[..., None])
     )
     shaken = 0.01 * rng.standard_normal((batch, 1, image.shape[2], 1), np.float32)
     stretched = np.exp(0.1 * rng.standard_normal((batch, 1, 1, 2), np.float32))
     length = np.where(rng.random(batch) < SHORT, rng.integers(SHORTEST, SAMPLES + 1, batch), SAMPLES)
-    mask = (samples < length[:, None]) & (start + samples * step <= last) & reels.near[chosen, before]
+    mask = (
+        (samples < length[:, None]) & (start + samples * step <= last) & reels.near[chosen[:, None], place.astype(int)]
+    )
     mirror = rng.random(batch) < 0.5
     return mirrored_where(mirror, (image + shaken) * stretched, world, visibility[..., 0]), mask

@@ -118,7 +118,12 @@ def cut_out(joints: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) ->
     last = joints.shape[1] - 1
     start = rng.random(len(chosen)) * np.maximum(last - (SAMPLES - 1) * step, 0)
     place = np.minimum(start[:, None] + np.arange(SAMPLES) * step[:, None], last - 1e-3)
-    before = place.astype(int)
+    return between(joints, chosen, place)
+
+
+def between(values: np.ndarray, chosen: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """The chosen (B,) of values (N, T, J, axes) at places (B, SAMPLES) from 0 to T - 1 along time, interpolated, as float32."""
+    rows, before = chosen[:, None], place.astype(int)
+    after = np.minimum(before + 1, values.shape[1] - 1)
     share = (place - before)[..., None, None].astype(np.float32)
-    rows = chosen[:, None]
-    return joints[rows, before].astype(np.float32) * (1 - share) + joints[rows, before + 1].astype(np.float32) * share
+    return values[rows, before].astype(np.float32) * (1 - share) + values[rows, after].astype(np.float32) * share

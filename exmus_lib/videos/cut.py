@@ -138,7 +138,7 @@ def encode(
         for moment, frame in frames:
             if output is None:
                 start, turn, size = moment, read.clockwise(frame), read.display_size(frame, aspect, side)
-                output = container.add_stream("libx264", rate=fps, options=ENCODER)
+                output = container.add_stream("libx264", rate=max(1, fps), options=ENCODER)
                 output.width, output.height = size[::-1] if turn % 180 else size
                 output.pix_fmt, output.codec_context.time_base = "yuv420p", Fraction(1, TICKS)
             small = _small(scaler, frame, size, turn)

@@ -1,5 +1,6 @@
 """Your own video: chosen, recognised by the networks that come with ExMus or by runs of a data set, and played beside that."""
 
+import os
 import tempfile
 import threading
 from functools import partial
@@ -138,7 +139,7 @@ class OwnVideo(ipw.VBox):
             self.path.value, self._newest = str(video), self.path
         upload = uploaded(self.upload.value) if self._newest is not self.path else None
         name, content = upload or (self.path.value.strip(), None)
-        video, runs = Path(name).expanduser(), None
+        video, runs = Path(os.path.expanduser(name)), None  # Path's own raises where ~ is nobody's
         if self.networks.value == RUNS:
             runs = {task: menu.value for task, menu in self.runs.items() if menu.value}
         self._clear()

@@ -109,7 +109,7 @@ VARIANTS = {
     "lying": Variant(None, idle.lying, (3.0, 8.0), (30, 150)),
     "stretching": Variant(None, idle.stretching, (2.0, 6.0), (0, 180)),
     "busy hands": Variant(None, idle.hands_at, (1.0, 4.0), (0, 150)),
-    "plank": Variant(None, idle.plank, (3.0, 8.0), (30, 135), gear=MAT),
+    "held plank": Variant(None, idle.plank, (3.0, 8.0), (30, 135), gear=MAT),
     "hang": Variant(None, idle.held(hanging.pull_up, (0.0, 0.08)), (3.0, 8.0), (0, 180), gear=HIGH_BAR),
     "bar on the back": Variant(None, idle.held(legs.back_squat, (0.0, 0.06)), (3.0, 8.0), (0, 180), 0.6, gear=BAR),
     "seated in a machine": Variant(None, idle.held(seated.fly, (0.0, 1.0)), (3.0, 8.0), (0, 120), 0.6, gear=SEAT),
