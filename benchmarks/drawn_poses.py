@@ -7,6 +7,7 @@ learning curve.
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +16,31 @@ import torch
 from real_people import groups_of, scored, track_of
 from tqdm import tqdm
 
-from exmus_lib import labels
+from exmus_lib import labels, predictions
 from exmus_lib.networks import fit, joints, predict, recognise
+from exmus_lib.poses import features
 from exmus_lib.poses.track import RATE, Track
-from exmus_lib.tasks import Exercise, Muscles
+from exmus_lib.scores import ensembles
+from exmus_lib.tasks import Muscles
 from exmus_lib.videos import prepare, scan, windows
 from exmus_lib.videos.read import VideoInfo
 from exmus_lib.workspace import Run
 
 
-def probabilities(run: Run, track: Track) -> np.ndarray:
-    """Exercises' (labels,), the logits of all windows averaged."""
+def logits_of(run: Run, track: Track) -> np.ndarray:
+    """Of the exercises (labels,), averaged over all windows, as they are and mirrored, as those that come with ExMus are."""
     network, recipe = predict.restore(run)
     length = len(track) / RATE
     video = VideoInfo(length, 30.0, track.size[1], track.size[0], 0, "", False, round(30 * length))
-    views = torch.stack([joints.span_view(track, span, video, recipe) for span in windows.spans(length)])
+    swapped = features.mirrored(*(a[None] for a in (track.image - [track.size[1], 0], track.world, track.visibility)))
+    both = (
+        track,
+        replace(track, **{name: a[0] for name, a in zip(("image", "world", "visibility"), swapped, strict=True)}),
+    )
+    spans = windows.spans(length)
+    views = torch.stack([joints.span_view(one, span, video, recipe) for one in both for span in spans])
     logits = np.concatenate([predict.forward(network, part, run.facts()["network"])[0] for part in views.split(8)])
-    return Exercise(labels.read()).probabilities(logits.mean(axis=0, keepdims=True))[0]
+    return logits.mean(axis=0)
 
 
 def main() -> None:
@@ -51,17 +60,23 @@ def main() -> None:
             runs[network].history().iloc[-1].to_dict(),
             flush=True,
         )
-    known = labels.read()
+    known, task = labels.read(), clip_set.task("exercise")
+    if len(runs) == 2:  # as 05 chooses it
+        tables = [predictions.read(run) for run in runs.values()]
+        weight = ensembles.best(ensembles.curve(tables, clip_set.table(), task, "val")["top1"])
+        print(f"the hybrid's weights, chosen on rendered validation clips: {weight:.2f} and {1 - weight:.2f}")
     muscles, names, rows = Muscles(known).truth(known.exercises), known.exercises, []
     for path in tqdm(scan.find(options.folder), "asking", unit="video"):
         video, group = options.folder / path, groups_of(options.folder).get(str(path), str(path))
         if known.unknown([video.parent.name]) or not known.exercise_of(video.parent.name):
             continue
         track = track_of(video, options.keep)
-        each = {name: probabilities(run, track) for name, run in runs.items()}
-        each["hybrid"] = np.mean([*each.values()], axis=0)
+        logits = {name: logits_of(run, track) for name, run in runs.items()}
+        if len(logits) == 2:
+            logits["hybrid"] = ensembles.mean(np.stack([*logits.values()])[:, None], weight)[0]
+        each = {name: task.probabilities(values[None].astype(float))[0] for name, values in logits.items()}
         each["comes with ExMus"] = recognise.of_track(track).exercises()[list(names)].to_numpy()
-        each["hybrid and that"] = (each["hybrid"] + each["comes with ExMus"]) / 2
+        each["both averaged"] = (each[[*logits][-1]] + each["comes with ExMus"]) / 2
         for name, p in each.items():
             row = {"network": name, "exercise": known.exercise_of(video.parent.name), "group": group}
             row |= dict(zip([f"exercise/{e}" for e in names], p, strict=True))
