@@ -43,7 +43,7 @@ class Track:
 
     def part(self, start: float, end: float) -> "Track":
         """The samples from `start` to before `end`, in seconds."""
-        kept = (self.times >= start - 1e-6) & (self.times < end - 1e-6)
+        kept = (self.times >= start - 1e-3) & (self.times < end - 1e-3)  # saved times are float32
         arrays = {name: getattr(self, name)[kept] for name in ARRAYS}
         return replace(self, **arrays)
 
