@@ -221,11 +221,8 @@ def stretches(table: pd.DataFrame, track: Track) -> list[Stretch]:
         start, end = (inside[0], inside[-1]) if inside else (start, end)
         exercise = part["answer"].iloc[0]
         probability = float(part[f"{Exercise.name}/{exercise}"].mean())
-        made.append(
-            Stretch(
-                exercise, start, end, probability, tuple(repetitions(track.part(start, end + 0.5 / RATE), exercise))
-            )
-        )
+        counted = tuple(repetitions(track.part(start, end + 0.5 / RATE), exercise))
+        made.append(Stretch(exercise, start, end, probability, counted))
     return made
 
 
