@@ -12,11 +12,11 @@ from exmus_lib.recipes import NETWORKS, recipe
 
 # One of each kind that is replaced, with every stride that the networks have; depthwise kernels of three and of five frames.
 CONVOLUTIONS = {
-    "depthwise": dict(kernel_size=3, padding=1, groups=6),
-    "depthwise, stride 2": dict(kernel_size=3, padding=1, groups=6, stride=(1, 2, 2)),
-    "depthwise, stride 4": dict(kernel_size=3, padding=1, groups=6, stride=(1, 4, 4)),
-    "depthwise, stride 8": dict(kernel_size=3, padding=1, groups=6, stride=(1, 8, 8)),
-    "depthwise in time": dict(kernel_size=(5, 1, 1), padding=(2, 0, 0), groups=6),
+    "depthwise": dict(kernel_size=3, padding=1, groups=12),
+    "depthwise, stride 2": dict(kernel_size=3, padding=1, groups=12, stride=(1, 2, 2)),
+    "depthwise, stride 4": dict(kernel_size=3, padding=1, groups=12, stride=(1, 4, 4)),
+    "depthwise, stride 8": dict(kernel_size=3, padding=1, groups=12, stride=(1, 8, 8)),
+    "depthwise in time": dict(kernel_size=(5, 1, 1), padding=(2, 0, 0), groups=12),
     "pointwise": dict(kernel_size=1),
     "pointwise, stride 2": dict(kernel_size=1, stride=(1, 2, 2)),
     "temporal": dict(kernel_size=(3, 1, 1), padding=(1, 0, 0)),
@@ -24,9 +24,9 @@ CONVOLUTIONS = {
 
 
 def pair(dtype=torch.float32, **options) -> tuple[nn.Conv3d, nn.Conv3d]:
-    """PyTorch's convolution of six channels, and the one that takes its place, with the same weights."""
+    """PyTorch's convolution of twelve channels, and the one that takes its place, with the same weights."""
     torch.manual_seed(0)
-    stock = nn.Conv3d(6, 6, bias=False, **options).to(dtype)
+    stock = nn.Conv3d(12, 12, bias=False, **options).to(dtype)
     fast = copy.deepcopy(stock)
     fast.__class__ = compute.TemporalConv3d if options["kernel_size"] == (3, 1, 1) else compute._faster(stock)
     assert type(fast) is not nn.Conv3d
@@ -36,7 +36,7 @@ def pair(dtype=torch.float32, **options) -> tuple[nn.Conv3d, nn.Conv3d]:
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_gradients_are_those_of_finite_differences_in_double(name):
     _, fast = pair(torch.float64, **CONVOLUTIONS[name])
-    x = torch.randn(2, 6, 3, 5, 6, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(1, 12, 2, 5, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, w: torch.func.functional_call(fast, {"weight": w}, x), (x, fast.weight))
 
 
@@ -45,7 +45,7 @@ def test_gradients_are_those_of_finite_differences_in_double(name):
 def test_outputs_and_gradients_equal_pytorchs_under_autocast_too(name, autocast):
     results = []
     for conv in pair(**CONVOLUTIONS[name]):
-        x = torch.randn(2, 6, 3, 8, 8, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        x = torch.randn(2, 12, 3, 8, 8, generator=torch.Generator().manual_seed(1)).requires_grad_()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
             y = conv(x)
         y.float().square().sum().backward()
@@ -60,17 +60,17 @@ def test_outputs_and_gradients_equal_pytorchs_under_autocast_too(name, autocast)
 @pytest.mark.parametrize(
     "options",
     [
-        dict(kernel_size=(2, 2, 2), padding=1, groups=6),  # even: not centred on a pixel
-        dict(kernel_size=3, padding=1, groups=6, dilation=2),
-        dict(kernel_size=3, padding=0, groups=6),
-        dict(kernel_size=3, padding=1, groups=6, stride=2),  # in time as well
-        dict(kernel_size=3, padding=1, groups=6, padding_mode="replicate"),
+        dict(kernel_size=(2, 2, 2), padding=1, groups=12),  # even: not centred on a pixel
+        dict(kernel_size=3, padding=1, groups=12, dilation=2),
+        dict(kernel_size=3, padding=0, groups=12),
+        dict(kernel_size=3, padding=1, groups=12, stride=2),  # in time as well
+        dict(kernel_size=3, padding=1, groups=12, padding_mode="replicate"),
         dict(kernel_size=1, bias=True),
         dict(kernel_size=3, padding=1, groups=2),
     ],
 )
 def test_what_they_cannot_do_is_left_to_pytorch(options):
-    assert compute._faster(nn.Conv3d(6, 6, **({"bias": False} | options))) is nn.Conv3d
+    assert compute._faster(nn.Conv3d(12, 12, **({"bias": False} | options))) is nn.Conv3d
 
 
 @pytest.mark.parametrize("option", [dict(bias=True), dict(padding=0), dict(padding="same"), dict(dilation=(2, 1, 1))])
@@ -98,8 +98,8 @@ def test_a_whole_network_computes_the_same_numbers_and_gradients(network):
         if isinstance(module, nn.BatchNorm3d):
             module.weight.data.uniform_(0.5, 1.0)
     fast = compute.prepare(copy.deepcopy(stock))
-    kinds = {compute.PointwiseConv3d, compute.TemporalConv3d, compute.DepthwiseConv3d}
-    assert len({type(m) for m in fast.modules()} & kinds) == 2
+    kinds = {type(m) for m in fast.modules() if isinstance(m, nn.Conv3d)} - {nn.Conv3d}
+    assert len(kinds) >= 2
     frames = torch.randn(2, 3, view.frames, 32, 32, requires_grad=True)
     other = frames.detach().clone().requires_grad_()
     stock(frames).logsumexp(1).sum().backward()
