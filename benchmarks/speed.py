@@ -18,7 +18,6 @@ from exmus_lib.networks import compute
 from exmus_lib.networks.build import build
 from exmus_lib.recipes import Recipe, recipe
 from exmus_lib.videos import dataset, prepare, windows
-from exmus_lib.videos.read import read_frames
 
 CLIPS, STEPS = 24, 8
 
@@ -42,7 +41,7 @@ def stock_view(functional, path: Path, how: Recipe) -> torch.Tensor:
 
 
 def our_view(path: Path, how: Recipe, seconds: float, fps: float) -> torch.Tensor:
-    return dataset.view_of(read_frames(path, windows.view_times(0.0, seconds, how.frames, fps)), how)
+    return dataset.normalise(dataset.read_view(path, windows.view_times(0.0, seconds, how.frames, fps), how)[None])
 
 
 def milliseconds(calls: list[Callable[[], object]]) -> list[float]:

@@ -38,7 +38,7 @@ class Recipe:
     freeze: str = "nothing"
     # none, or classes: rare exercises count as much as common ones (by frequency), a muscle's yes as much as its no.
     balance: str = "none"
-    augment: bool = False  # crops, mirror, colours and brightness (videos.dataset.augmented); the authors had none
+    augment: bool = False  # crops, mirror, colours and brightness (videos.dataset); the authors had none
     # pixels; pose: the person's limbs, drawn in fixed colours on black (Duan et al. 2022, PoseC3D); joints: their places, as
     # numbers. The last two know real people though trained on rendered ones (networks.joints).
     input: str = "pixels"

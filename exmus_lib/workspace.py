@@ -112,7 +112,7 @@ def six_hex(*parts: object) -> str:
 
 # The modules whose code changes the numbers of a training.
 CODE = ("recipes.py", "tasks.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
-    f"networks/{name}.py" for name in ("build", "compute", "weights", "training", "fit", "predict")
+    f"networks/{name}.py" for name in ("build", "compute", "weights", "loading", "training", "fit", "predict")
 ))  # fmt: skip
 # And those of a training on joints, drawn or as numbers, besides.
 POSE_CODE = ("networks/joints.py", "networks/pose.py", *(
@@ -231,7 +231,7 @@ class Run:
             part.write_text(json.dumps(facts, indent=1, default=str) + "\n", encoding="utf-8")
 
     def history(self) -> pd.DataFrame:
-        """history.csv: one row per epoch (epoch, train_loss, val_loss, val_<metric>, learning_rate, seconds)."""
+        """history.csv: one row per epoch (epoch, train_loss, val_loss, val_<metric>, learning_rate, seconds, data_wait_share)."""
         return pd.read_csv(self.folder / "history.csv")
 
     def embeddings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 from helpers import FPS, damage, loops, number_of, numbers_of, still_stamps, write_video
 
 from exmus_lib.poses.pictures import pictures
-from exmus_lib.videos.read import VideoError, _entry_points, info, read_frames
+from exmus_lib.videos.read import VideoError, _entry_points, info, read_all, read_frames
 
 
 @pytest.mark.parametrize("fps", FPS.values(), ids=FPS)
@@ -143,3 +143,23 @@ def test_a_file_that_ends_between_two_frames_is_cut_short_for_clips_and_for_join
     for read in (info, lambda video: list(pictures(video))):
         with pytest.raises(VideoError, match=f"{name}: cut short: .* of 10.* s are there"):
             read(video)
+
+
+def test_all_frames_are_those_read_one_by_one_and_a_crop_is_a_part_of_them(tmp_path):
+    video = write_video(tmp_path / "v.mp4", 40, size=(128, 96))
+    frames, times = read_all(video, crop=lambda picture: picture[:, 16:112])
+    assert frames.shape == (40, 96, 96, 3) and times.tolist() == pytest.approx([n / 30 for n in range(40)], abs=1e-4)
+    assert np.array_equal(frames, read_frames(video, times)[:, :, 16:112])
+
+
+def test_scaled_pictures_are_as_bright_as_they_were(tmp_path):
+    video = tmp_path / "v.mp4"
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("libx264", 24, options={"crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for level in range(0, 256, 16):
+            grey = av.VideoFrame.from_ndarray(np.full((96, 128, 3), level, np.uint8), "rgb24")
+            container.mux(stream.encode(grey))
+        container.mux(stream.encode(None))
+    whole, small = (read_all(video, side)[0].mean(axis=(1, 2, 3)) for side in (None, 32))
+    np.testing.assert_allclose(small, whole, atol=1)

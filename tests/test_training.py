@@ -202,10 +202,9 @@ def test_the_papers_recipe_trains_with_adam_random_windows_workers_and_patience(
     monkeypatch.setattr(fit, "_fit", lambda trainer, module, *rest, _fit=fit._fit: (
         made.update(trainer=trainer, module=module, loader=rest[0]), _fit(trainer, module, *rest)
     ))  # fmt: skip
-    torch.set_num_threads(2)
     run = fit.train(clip_set, "x3d_s", "exercise", "paper", "scratch", frames=4, side=32, epochs=2)
     assert isinstance(made["module"].optimizers().optimizer, torch.optim.Adam)
-    assert made["loader"].num_workers == 2 and made["loader"].dataset.cache is None and made["loader"].dataset.train
+    assert made["loader"].num_workers > 0 and made["loader"].dataset.cache is None and made["loader"].dataset.train
     assert any(isinstance(callback, Patience) for callback in made["trainer"].callbacks)
     assert run.facts()["epochs_run"] == 2 and list(run.history()["learning_rate"]) == [1e-4, 1e-4]
 

@@ -14,7 +14,7 @@ from torchvision.models import video
 from exmus_lib.networks.pose import PoseTCN
 from exmus_lib.poses import features
 from exmus_lib.recipes import FACEBOOK, NETWORKS, Network, Recipe
-from exmus_lib.videos.dataset import MEAN, STD
+from exmus_lib.videos.dataset import MEAN, STD, normalise
 
 
 def build(network: str, labels: int, recipe: Recipe, softmax: bool = False) -> "VideoNetwork":
@@ -31,7 +31,8 @@ def channels_of(recipe: Recipe) -> int:
 class VideoNetwork(nn.Module):
     """A network that takes one view and returns logits in float32, with its penultimate embedding at hand.
 
-    forward: view (batch, channels, time, height, width) -> logits (batch, labels). SlowFast's Slow pathway gets every
+    forward: view (batch, channels, time, height, width) -> logits (batch, labels); a view of uint8 pixels is normalised on the
+    way. SlowFast's Slow pathway gets every
     `slow_every`-th frame, picked as PyTorchVideo's PackPathway does. With `softmax`, which no run has but those that show what
     it does, the logits are those whose sigmoids are the Softmax over all labels: probabilities that add up to one.
     """
@@ -77,6 +78,8 @@ class VideoNetwork(nn.Module):
         return self
 
     def forward(self, view: torch.Tensor) -> torch.Tensor:
+        if view.dtype == torch.uint8:
+            view = normalise(view)
         if self.gain is not None:
             view = view * self.gain + self.shift
         if self.slow_every is None:

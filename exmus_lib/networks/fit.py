@@ -14,12 +14,12 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch.utils.data import DataLoader, Dataset
 
 from exmus_lib import predictions, review, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.networks import compute, joints, predict, weights
 from exmus_lib.networks.build import build
+from exmus_lib.networks.loading import loader, training_loader
 from exmus_lib.networks.training import History, NotANumber, Patience, Training, label_weights
 from exmus_lib.poses.estimate import estimate_clips
 from exmus_lib.recipes import INITS, Recipe, init_of, kept, recipe
@@ -173,12 +173,15 @@ def _train(
     if on_joints:
         known = estimate_clips(clip_set)
         seen = joints.training_views(train, clip_set.name, known, how, task, parameters["seed"])
-        train_loader = DataLoader(seen, batch_size=None)
+        train_loader = training_loader(seen, None, parameters["seed"], light=how.input == "joints")
     else:
-        known = view_cache(clips, clip_set.folder, how, clip_set.hash("video"))
-        seen = ClipDataset(train, clip_set.folder, how, task, train=True, cache=known)
-        train_loader = _loader(seen, how.batch, shuffle=True)
-    val_loader = _loader(predict.clip_views(clip_set, val, how, task, known), how.batch) if len(val) else None
+        # A CPU takes so long for a view of many frames that decoding it anew costs nothing beside, and no disk.
+        keep = how.seconds is None or compute.device().type == "cuda"
+        known = view_cache(clips, clip_set.folder, how, clip_set.hash("video")) if keep else None
+        seen = ClipDataset(train, clip_set.folder, how, task, train=True, cache=known, seed=parameters["seed"])
+        train_loader = training_loader(seen, how.batch, parameters["seed"], light=bool(known))
+    val_views = predict.clip_views(clip_set, val, how, task, known)
+    val_loader = loader(val_views, how.batch, light=bool(known)) if len(val) else None
     # Without validation clips (a tiny data set) training loss chooses the checkpoint, as nothing else can.
     monitor = "val_loss" if val_loader else "train_loss"
     checkpoints = run.folder / "checkpoints"
@@ -198,9 +201,10 @@ def _train(
         enable_progress_bar=False,  # History shows one bar for the whole run
         log_every_n_steps=1,
         num_sanity_val_steps=0,
+        benchmark=compute.device().type == "cuda",  # cuDNN tries its ways once: views have one shape
     )
     balance = label_weights(seen.targets.numpy(), len(task.names)) if how.balance == "classes" else None
-    module = Training(network, task, how, steps=how.epochs * len(train_loader), weights=balance)
+    module = Training(network, task, how, how.epochs * len(train_loader), parameters["seed"], weights=balance)
     try:
         _fit(trainer, module, train_loader, val_loader, checkpoints / "last.ckpt")
     except NotANumber as error:
@@ -210,12 +214,15 @@ def _train(
     module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
     weights.save(network, run.folder / "weights.safetensors")
     history = run.history()
+    waiting = history["data_wait_share"].mean()
+    print(f"{run.name}: {waiting:.1%} of the time of training steps went into waiting for data")
     run.write_facts({
         **facts,
         "weights_sha256": hashlib.sha256((run.folder / "weights.safetensors").read_bytes()).hexdigest(),
         "epochs_run": len(history),
         "best_epoch": int(history["epoch"][history[monitor].idxmin()]),
         "wall_seconds": round(history["seconds"].sum(), 1),
+        "data_wait_share": round(waiting, 4),
     })  # fmt: skip
     predict.predict_clips(run, network, clips, predict.clip_views(clip_set, clips, how, task, known))
     shutil.rmtree(checkpoints)  # up to 400 MB of optimiser state that nothing needs any more
@@ -230,10 +237,3 @@ def _fit(trainer: lightning.Trainer, module: Training, train_loader, val_loader,
     except SystemExit:
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt(f"stopped in epoch {trainer.current_epoch}; run again to go on from there") from None
-
-
-def _loader(part: Dataset, batch: int, shuffle: bool = False) -> DataLoader:
-    workers = 0 if part.cache else min(4, torch.get_num_threads())
-    # Batch normalisation cannot learn from a last batch of one clip.
-    drop = shuffle and len(part) >= batch
-    return DataLoader(part, batch, shuffle=shuffle, drop_last=drop, num_workers=workers, persistent_workers=workers > 0)

@@ -87,27 +87,27 @@ class Filmed:
 
 
 class TrainingViews(Dataset):
-    """An epoch of views, batch by batch: item i is (views (batch, channels, time, side, side), targets), other ones in each
-    epoch and the same for the same seed, epoch and i, whatever was drawn before."""
+    """An epoch of views, batch by batch: item (epoch, i) is (views (batch, channels, time, side, side), targets), uint8 if drawn.
+    They depend on seed, epoch and i alone, whatever was drawn before."""
 
     def __init__(self, source: Source, recipe: Recipe, task: Task, seed: int):
         self.source, self.recipe, self.task, self.seed = source, recipe, task, seed
-        self.epoch = torch.zeros((), dtype=torch.long).share_memory_()  # set while training
         self.targets = self._targets(source.exercises)
 
     def __len__(self) -> int:
         return max(1, EPOCH[self.recipe.input] // self.recipe.batch)
 
-    def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
-        rng = np.random.default_rng([self.seed, int(self.epoch), i])
+    def __getitem__(self, item: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = np.random.default_rng([self.seed, *item])
         joints, mask, exercises = self.source.draw(self.recipe.batch, rng)
         if self.recipe.input == "joints":
             view = torch.from_numpy(features.views(joints, mask, "deep"))
         else:
-            view = torch.stack([
-                _drawn_by_chance(image, np.where(there, seen.T, 0).T, there, self.recipe, rng)
+            drawn_ones = [
+                _drawn_by_chance(image, np.where(there, seen.T, 0).T, there, self.recipe, rng).movedim(0, -1)
                 for image, seen, there in zip(joints[0], joints[2], mask, strict=True)
-            ])  # fmt: skip
+            ]
+            view = torch.stack(drawn_ones).movedim(-1, 1)  # colours stay innermost, as in networks.loading.collate
         return view, self._targets(exercises)
 
     def _targets(self, exercises: Sequence[str]) -> torch.Tensor:
@@ -125,8 +125,8 @@ def _drawn_by_chance(
 
 
 def drawn_view(image: np.ndarray, visibility: np.ndarray, times: np.ndarray, recipe: Recipe) -> torch.Tensor:
-    """Joints (T, J, 2), RATE a second, drawn as they are at times (frames,) in seconds, and normalised as pixels are:
-    (3, frames, side, side) float32."""
+    """Joints (T, J, 2), RATE a second, drawn as they are at times (frames,) in seconds: (3, frames, side, side)
+    uint8, as views of pixels are."""
     place = np.clip(times * RATE, 0, len(image) - 1)
     before = place.astype(int)
     after, share = np.minimum(before + 1, len(image) - 1), (place - before)[:, None]
@@ -145,7 +145,7 @@ def training_views(
 
 class TrackDataset(Dataset):
     """Views of clips by their tracks, for evaluation, as videos.dataset.ClipDataset has those of pixels: item i is
-    (view (channels, time, side, side) float32, target). A clip without a track raises VideoError, which names it."""
+    (view (channels, time, side, side), uint8 if drawn, target). A clip without a track raises VideoError, which names it."""
 
     def __init__(
         self, clips: pd.DataFrame, folder: Path, tracks: Mapping[str, Track], recipe: Recipe, task: Task,

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.special import log_softmax, logit
-from torch.utils.data import DataLoader
 
 from exmus_lib import labels, predictions, workspace
 from exmus_lib.labels import Labels
 from exmus_lib.networks import predict, pretrain
+from exmus_lib.networks.loading import loader
 from exmus_lib.networks.recognise import Recogniser
 from exmus_lib.poses import features, virtual
 from exmus_lib.poses.estimate import estimate_clips
@@ -129,7 +129,8 @@ def by_pixels(run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame) -> pd.
     task = predictions.task_of(run)
     data = ClipDataset(clips, clip_set.folder, recipe, task, train=False, cache=None)
     name = run.facts()["network"]
-    logits = [predict.forward(network, view, name)[0] for view, _ in DataLoader(data, recipe.batch)]
+    batches = loader(data, recipe.batch, light=False)
+    logits = [predict.forward(network, view, name)[0] for view, _ in batches]
     return predictions.table(clips, log_softmax(np.concatenate(logits), axis=1), task.names)
 
 

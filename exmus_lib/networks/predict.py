@@ -15,15 +15,17 @@ from tqdm.auto import tqdm
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import compute, joints, weights
 from exmus_lib.networks.build import VideoNetwork, build
+from exmus_lib.networks.loading import loader
 from exmus_lib.poses.estimate import estimate, estimate_clips
 from exmus_lib.poses.track import Track
 from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import windows
+from exmus_lib.videos.cache import ViewCache
 from exmus_lib.videos.cut import small_copy
-from exmus_lib.videos.dataset import ClipDataset, ViewCache, view_of
+from exmus_lib.videos.dataset import ClipDataset, read_view
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.videos.read import VideoInfo, read_frames
+from exmus_lib.videos.read import VideoInfo
 from exmus_lib.workspace import Run
 
 MAX_SHARE = 0.8  # of a clip: the longest of several views of it
@@ -86,19 +88,19 @@ def several_views(run: Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
 
 def _all(run: Run, network: VideoNetwork, data: Clips) -> tuple[np.ndarray, np.ndarray]:
     """Logits (N, labels) and embeddings (N, D) of all clips, in their order."""
-    name, workers = run.facts()["network"], 0 if data.cache else min(4, torch.get_num_threads())
-    loader = torch.utils.data.DataLoader(data, data.recipe.batch, num_workers=workers)
-    pairs = [forward(network, view, name) for view, _ in tqdm(loader, "predicting", leave=False)]
+    name, batches = run.facts()["network"], loader(data, data.recipe.batch, light=bool(data.cache))
+    pairs = [forward(network, view, name) for view, _ in tqdm(batches, "predicting", leave=False)]
     logits, embeddings = zip(*pairs, strict=True)
     return np.concatenate(logits), np.concatenate(embeddings)
 
 
 @torch.inference_mode()
 def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (batch, labels) and embeddings (batch, D), float32, of views (batch, channels, time, side, side)."""
+    """Logits (batch, labels) and embeddings (batch, D), float32, of views (batch, channels, time, side, side): uint8, or floats
+    as they are after videos.dataset.normalise."""
     network.eval()
     with compute.autocast(name):
-        out = network.embed(view.to(compute.device(), memory_format=compute.FORMAT))
+        out = network.embed(view.to(compute.device(), memory_format=compute.FORMAT, non_blocking=True))
     return tuple(x.float().cpu().numpy() for x in out)
 
 
@@ -192,7 +194,7 @@ def over_windows(
                 views[recipe] = joints.span_view(track, span, video, recipe)[None]
             elif recipe not in views:
                 times = windows.span_times(span, video, recipe)
-                views[recipe] = view_of(read_frames(copy, times), recipe)[None]
+                views[recipe] = read_view(copy, times, recipe)[None]
             logits[run] = forward(network, views[recipe], run.facts()["network"])[0][0]
         yield span, [sum(w * logits[run] for run, w in zip(m.runs, m.weights, strict=True)) for m in mixtures]
         report(1 - (1 - LOOKING * looks) * (1 - number / len(spans)))

@@ -17,10 +17,11 @@ from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
 from tqdm.auto import tqdm
 
 from exmus_lib import workspace
-from exmus_lib.networks import compute
 from exmus_lib.networks.build import VideoNetwork
+from exmus_lib.networks.loading import waiting_share
 from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
+from exmus_lib.videos.dataset import normalise
 
 
 @dataclass(frozen=True)
@@ -66,31 +67,35 @@ def label_weights(truth: np.ndarray, labels: int) -> torch.Tensor:
 class Training(lightning.LightningModule):
     """A network with the loss and validation metric of its task; `weights` (L,) of the labels, or None.
 
-    `steps` is how many batches the whole training has. Raises ValueError at the first loss that is not a number.
+    `steps` is how many batches the whole training has; what chance an epoch has depends on it and on `seed` alone. Raises
+    ValueError at the first loss that is not a number.
     """
 
     def __init__(
-        self, network: VideoNetwork, task: Task, recipe: Recipe, steps: int, weights: torch.Tensor | None = None
-    ):
+        self, network: VideoNetwork, task: Task, recipe: Recipe, steps: int, seed: int,
+        weights: torch.Tensor | None = None,
+    ):  # fmt: skip
         super().__init__()
-        self.network, self.recipe, self.steps = network, recipe, steps
+        self.network, self.recipe, self.steps, self.seed = network, recipe, steps, seed
         self.objective = objective = OBJECTIVES[task.name]
         self.loss, self.metric = objective.loss(weights), objective.metric(len(task.names))
 
     def on_train_epoch_start(self) -> None:
         """Freeze the backbone, or let it go, as the recipe says: its weights and its batch normalisation's statistics."""
-        self.trainer.train_dataloader.dataset.epoch.fill_(self.current_epoch)
+        # So that dropout in a resumed run goes on as if nothing had happened.
+        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
         self.network.freeze(self.current_epoch < self.recipe.frozen_epochs)
 
     def training_step(self, batch, _) -> torch.Tensor:
-        view, target = batch
-        loss = self._checked(self.loss(self.network(view.to(memory_format=compute.FORMAT)), target))
+        view, target, *colours = batch
+        logits = self.network(normalise(view, *colours) if colours else view)
+        loss = self._checked(self.loss(logits, target))
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(view))
         return loss
 
     def validation_step(self, batch, _) -> None:
         view, target = batch
-        logits = self.network(view.to(memory_format=compute.FORMAT))
+        logits = self.network(view)
         self.log("val_loss", self._checked(self.loss(logits, target)), batch_size=len(view))
         self.metric.update(self.objective.activation(logits), target.long())
         self.log(self.objective.metric_name, self.metric, on_step=False, on_epoch=True)
@@ -103,17 +108,10 @@ class Training(lightning.LightningModule):
             f" A learning rate lower than {self.recipe.learning_rate:g} may help (-p learning_rate)."
         )
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["random"] = torch.get_rng_state()
-
-    def on_load_checkpoint(self, checkpoint: dict) -> None:
-        # A resumed run shuffles and mirrors on as if nothing had happened.
-        torch.set_rng_state(checkpoint["random"].cpu())
-
     def configure_optimizers(self):
         recipe = self.recipe
         if recipe.schedule == "constant":
-            return Adam(self.parameters(), recipe.learning_rate)
+            return Adam(self.parameters(), recipe.learning_rate, fused=True)
         optimizer = AdamW(self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
         epoch = self.steps / recipe.epochs
         warm, last = max(1, min(epoch, self.steps / 10)), max(epoch, self.steps / 5)
@@ -164,6 +162,7 @@ class History(Callback):
             **values,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": time.perf_counter() - self.started,
+            "data_wait_share": waiting_share(trainer.train_dataloader),
         }
         rows = pd.DataFrame([row])
         if self.path.exists():

@@ -1,0 +1,93 @@
+"""Batches for networks: how many processes read them, in which order, and how long training waits for them."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+
+MAX_WORKERS = 8  # loader processes; each holds a few batches
+
+
+class Shuffled(Sampler):
+    """The items (epoch, i) of an epoch in an order that depends on seed and epoch alone."""
+
+    def __init__(self, items: int, seed: int):
+        self.items, self.seed, self.epoch = items, seed, 0
+
+    def __len__(self) -> int:
+        return self.items
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.random.default_rng([self.seed, self.epoch, self.items]).permutation(self.items)
+        return zip([self.epoch] * self.items, order.tolist(), strict=True)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning when an epoch begins."""
+        self.epoch = epoch
+
+
+class TrainingLoader(DataLoader):
+    """A DataLoader of training views whose epoch begins when its first batch is asked for: Lightning makes the iterator of a
+    resumed run before it says which epoch that is.
+
+    `waited` and `worked` are the seconds of the present epoch for which training waited for batches behind the first, and
+    worked on the others.
+    """
+
+    waited = worked = 0.0
+
+    def __iter__(self) -> Iterator[list[torch.Tensor]]:
+        batches = super().__iter__()
+        self.waited = self.worked = 0.0
+        given = None
+        while True:
+            asked = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            if given is not None:
+                self.worked += asked - given
+                self.waited += time.perf_counter() - asked
+            given = time.perf_counter()
+            yield batch
+
+
+def waiting_share(loader: TrainingLoader) -> float:
+    """Of the time of training steps, which part they waited for their batches; 0 where an epoch has but one."""
+    return loader.waited / (loader.waited + loader.worked or 1.0)
+
+
+def training_loader(views: Dataset, batch: int | None, seed: int, light: bool) -> TrainingLoader:
+    """Batches of training views, other ones in each epoch; `batch` is None where an item is a batch. `light`: see `_how`."""
+    # Batch normalisation cannot learn from a last batch of one clip.
+    drop = batch is not None and len(views) >= batch
+    order = Shuffled(len(views), seed)
+    return TrainingLoader(views, batch, sampler=order, drop_last=drop, **_how(light, collated=batch is not None))
+
+
+def loader(views: Dataset, batch: int, light: bool) -> DataLoader:
+    """Batches of views in their order, to evaluate. `light`: see `_how`."""
+    return DataLoader(views, batch, **_how(light, collated=True))
+
+
+def collate(items: list[tuple[torch.Tensor, ...]]) -> list[torch.Tensor]:
+    """A batch of items as default_collate makes it, but that views keep colours innermost in memory (channels last)."""
+    views, *rest = default_collate([(item[0].movedim(0, -1), *item[1:]) for item in items])
+    return [views.movedim(-1, 1), *rest]
+
+
+def _how(light: bool, collated: bool) -> dict[str, object]:
+    """The loader processes. A GPU waits for its data: as many as the process has cores. A CPU computes for seconds where one of
+    them decodes for a few hundredths, so a quarter of them; and `light` views (cached, or joints as numbers) are made in the
+    training process, as handing them over would cost more."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    gpu = torch.cuda.is_available()
+    workers = min(MAX_WORKERS, cores if gpu else 0 if light else max(1, cores // 4))
+    # A generator of its own: else the draw for each new iterator would change what dropout draws.
+    return {
+        "num_workers": workers, "persistent_workers": workers > 0, "pin_memory": gpu, "generator": torch.Generator(),
+        **({"collate_fn": collate} if collated else {}),
+    }  # fmt: skip
