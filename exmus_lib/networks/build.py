@@ -3,13 +3,8 @@
 from collections.abc import Callable
 
 import torch
-from pytorchvideo.models.r2plus1d import create_r2plus1d
-from pytorchvideo.models.resnet import create_resnet
-from pytorchvideo.models.slowfast import FuseFastToSlow, create_slowfast
-from pytorchvideo.models.x3d import create_x3d
 from torch import nn
 from torch.nn import functional
-from torchvision.models import video
 
 from exmus_lib.networks.pose import PoseTCN
 from exmus_lib.poses import features
@@ -132,6 +127,8 @@ def x3d(labels: int, recipe: Recipe, width: float = 1.0, depth: float = 2.2, bot
     X3D-S and X3D-M share the default factors; all three at 1 with a single frame is X2D, the net that they grew from
     (paper, IV.C; Feichtenhofer 2020, Table 1). PyTorchVideo counts width from 12 channels, X3D's authors from 24.
     """
+    from pytorchvideo.models.x3d import create_x3d
+
     return create_x3d(
         input_clip_length=recipe.frames,
         input_crop_size=_pooled_side(recipe),
@@ -150,6 +147,8 @@ def slowfast(labels: int, recipe: Recipe, depth: int, lateral: int) -> nn.Module
     2 * (channels // inverse_beta), its stages expect 2 * channels // inverse_beta; the two differ for 10, so the connections
     are built here.
     """
+    from pytorchvideo.models.slowfast import FuseFastToSlow, create_slowfast
+
     inverse_beta, grid = recipe.inverse_beta, _grid(recipe)
 
     def fusion(fusion_dim_in: int, stage_idx: int) -> nn.Module:
@@ -172,12 +171,16 @@ def slowfast(labels: int, recipe: Recipe, depth: int, lateral: int) -> nn.Module
 
 def slow(labels: int, recipe: Recipe) -> nn.Module:
     """SlowFast's Slow pathway alone."""
+    from pytorchvideo.models.resnet import create_resnet
+
     pool = (recipe.frames, *_grid(recipe))
     return create_resnet(model_num_class=labels, stem_conv_kernel_size=(1, 7, 7), head_pool_kernel_size=pool)
 
 
 def i3d(labels: int, recipe: Recipe) -> nn.Module:
     """I3D with a ResNet, as the model zoo builds it; its first pooling halves the number of frames."""
+    from pytorchvideo.models.resnet import create_resnet
+
     every_second = [(3, 1, 1), (1, 1, 1)]
     return create_resnet(
         model_num_class=labels,
@@ -190,12 +193,16 @@ def i3d(labels: int, recipe: Recipe) -> nn.Module:
 
 def r2plus1d(labels: int, recipe: Recipe) -> nn.Module:
     """R(2+1)D with a ResNet; a quarter of the frames reaches its head."""
+    from pytorchvideo.models.r2plus1d import create_r2plus1d
+
     pool = (-(-recipe.frames // 4), *_grid(recipe))
     return create_r2plus1d(model_num_class=labels, head_activation=None, head_pool_kernel_size=pool)
 
 
 def torchvision(labels: int, recipe: Recipe, function: str) -> nn.Module:
     """A network of torchvision.models.video by its function's name, made fit for views of any size."""
+    from torchvision.models import video
+
     net = getattr(video, function)(num_classes=labels)
     # MViTv2's relative positions are interpolated, so weights of one view serve at another.
     if isinstance(net, video.MViT):

@@ -5,7 +5,6 @@ from math import sqrt
 import pandas as pd
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from exmus_lib.networks.build import VideoNetwork, build, channels_of, x3d
 from exmus_lib.recipes import NETWORKS, Recipe
@@ -60,8 +59,10 @@ def _modules(net: VideoNetwork) -> dict[tuple[str, str], nn.Module]:
     return modules | {("head", ""): blocks[-1]}
 
 
-def _flops(net: nn.Module, view: tuple[int, int, int], channels: int = 3) -> FlopCounterMode:
-    """The counter after one view (time, height, width) went through a network on the meta device."""
+def _flops(net: nn.Module, view: tuple[int, int, int], channels: int = 3):
+    """PyTorch's FlopCounterMode after one view (time, height, width) went through a network on the meta device."""
+    from torch.utils.flop_counter import FlopCounterMode
+
     with torch.device("meta"), FlopCounterMode(display=False) as flops:
         net.eval()(torch.empty(1, channels, *view))
     return flops

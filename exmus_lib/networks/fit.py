@@ -9,18 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
-import lightning
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from exmus_lib import predictions, review, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.networks import compute, joints, predict, weights
 from exmus_lib.networks.build import build
 from exmus_lib.networks.loading import loader, training_loader
-from exmus_lib.networks.training import History, NotANumber, Patience, Training, label_weights
 from exmus_lib.poses.estimate import estimate_clips
 from exmus_lib.recipes import INITS, Recipe, init_of, kept, recipe
 from exmus_lib.tasks import Task
@@ -152,6 +148,12 @@ def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
 def _train(
     run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame, task: Task, how: Recipe, parameters: dict
 ) -> None:
+    import lightning
+    from lightning.pytorch.callbacks import ModelCheckpoint
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    from exmus_lib.networks.training import History, NotANumber, Patience, Training, label_weights
+
     name, on_joints = parameters["network"], how.input != "pixels"
     code = {file: digits for file, digits in workspace.code_hashes(name).items() if on_joints or file in workspace.CODE}
     facts = {**parameters, **workspace.provenance(), "code": code, "device": compute.describe(name)}
@@ -228,7 +230,7 @@ def _train(
     shutil.rmtree(checkpoints)  # up to 400 MB of optimiser state that nothing needs any more
 
 
-def _fit(trainer: lightning.Trainer, module: Training, train_loader, val_loader, last: Path) -> None:
+def _fit(trainer, module, train_loader, val_loader, last: Path) -> None:
     """Fit, from the last checkpoint where there is one. An interrupt stays an interrupt, in a notebook too, where Lightning
     would leave the kernel deaf to the next one and exit."""
     handler = signal.getsignal(signal.SIGINT)

@@ -7,7 +7,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -169,6 +168,8 @@ def coverage(shares: pd.DataFrame, trials: int) -> Figure:
 
 def _lines(ax: Axes, table: pd.DataFrame, **look) -> list[mpl.lines.Line2D]:
     """A line in percent for each column along the index; strokes differ too, which print in grey keeps apart."""
+    import seaborn as sns
+
     looks = zip(table.items(), cycle(LINES), cycle(sns.color_palette("colorblind")))
     ax.grid(**GRID)
     return [ax.plot(table.index, 100 * v, linestyle=s, color=c, label=name, **look)[0] for (name, v), s, c in looks]

@@ -12,8 +12,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-import sklearn.metrics
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -66,6 +64,8 @@ def rows(ax: Axes, names: Sequence[str]) -> None:
 
 def colours(count: int, lightness: float) -> list[tuple[float, float, float]]:
     """A colour along the circle for each of so many labels, in an order in which neighbours differ."""
+    import seaborn as sns
+
     stride = next(step for step in range(max(1, round(0.44 * count)), count + 1) if np.gcd(step, count) == 1)
     return [sns.husl_palette(count, l=lightness)[number * stride % count] for number in range(count)]
 
@@ -158,6 +158,8 @@ def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
     An open mark, another shape for each run, stands at the epoch whose weights are kept: that of least validation loss. The
     legend has its validation score.
     """
+    import seaborn as sns
+
     figure, (losses, scores) = plt.subplots(1, 2, figsize=(9, max(3, 0.7 + 0.2 * len(runs))))
     lines = []
     for (name, run), colour, mark in zip(runs.items(), cycle(sns.color_palette("colorblind")), cycle("os^Dv<>ph*")):
@@ -194,6 +196,9 @@ def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, names: Sequen
 
     Cells hold clips, shaded by their share of the row: the shade of the diagonal is each exercise's recall.
     """
+    import seaborn as sns
+    import sklearn.metrics
+
     counts = sklearn.metrics.confusion_matrix(truth, probabilities.argmax(axis=1), labels=range(len(names)))
     support = counts.sum(axis=1, keepdims=True)
     ax = sns.heatmap(

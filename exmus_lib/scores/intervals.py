@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control, norm, t
+import scipy
 
 from exmus_lib.scores.metrics import Scored, measure, score, scored
 from exmus_lib.tasks import Task
@@ -35,6 +35,7 @@ def interval(samples: pd.DataFrame, groups: int) -> np.ndarray:
     """
     if groups < 2:
         return np.full((2, samples.shape[1]), np.nan)
+    norm, t = scipy.stats.norm, scipy.stats.t
     tail = norm.cdf(t.ppf((1 - LEVEL) / 2, groups - 1) * np.sqrt(groups / (groups - 1)))
     return samples.quantile([tail, 1 - tail]).to_numpy()
 
@@ -74,7 +75,7 @@ def compare(
     behind = values.drop(columns=reference).rsub(values[reference], axis="index")
     rows = pd.DataFrame({"behind": behind.iloc[0]})
     rows["behind_low"], rows["behind_high"] = interval(behind[1:], groups)
-    rows["p"] = false_discovery_control(_p(behind[1:], groups)) if groups > 1 else np.nan
+    rows["p"] = scipy.stats.false_discovery_control(_p(behind[1:], groups)) if groups > 1 else np.nan
     apart = [(rows["p"] < 1 - LEVEL) & side for side in (rows["behind_low"] > 0, rows["behind_high"] < 0)]
     rows["verdict"] = np.select(apart, ["worse", "better"], "not told apart")
     return table.join(rows).fillna({"verdict": "reference"})[COMPARED]
@@ -92,6 +93,7 @@ def _p(behind: pd.DataFrame, groups: int) -> np.ndarray:
     # A difference of 0 in a resample, or none, speaks for either side, and so does the resample that was seen.
     either = np.minimum((~(behind > 0)).sum(), (~(behind < 0)).sum())
     share = np.minimum(1, (either + 1) / (len(behind) + 1))
+    norm, t = scipy.stats.norm, scipy.stats.t
     return np.minimum(1, 2 * t.cdf(norm.ppf(share) * np.sqrt((groups - 1) / groups), groups - 1))
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 from tqdm.auto import tqdm
 
 from exmus_lib import workspace
@@ -137,8 +136,8 @@ def joined(groups: pd.Series, links: Iterable[tuple[str, str]]) -> pd.Series:
     """The groups after joining every two that are linked, and so on along the chain; the first name in order stays."""
     index, names = pd.factorize(groups, sort=True)
     pairs = pd.Index(names).get_indexer([name for link in links for name in link]).reshape(-1, 2).T
-    graph = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(len(names), len(names)))
-    component = connected_components(graph, directed=False)[1]
+    graph = scipy.sparse.coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(len(names), len(names)))
+    component = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
     first = pd.Series(names).groupby(component).transform("min").to_numpy()
     return pd.Series(first[index], index=groups.index, name=groups.name)
 
