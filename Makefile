@@ -14,13 +14,6 @@ export PYTHONWARNINGS := ignore::DeprecationWarning,ignore::FutureWarning,ignore
 # A video that is uploaded comes as one message, which may be 10 MB large unless this says otherwise.
 UPLOADS := 'websocket_max_message_size': 1000000000
 
-# Voila's page asks another machine for its icons, and stays empty for minutes where that one does not answer: nothing but ours.
-# Nor may a page from elsewhere hold ours in a frame, as Jupyter's own policy has it.
-OURS := 'headers': {'Content-Security-Policy': \"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob: ws: wss:; frame-ancestors 'self'\"}
-
-# A page that is closed or loaded anew leaves its kernel behind: such a one is ended after two minutes.
-CULLED := --MappingKernelManager.cull_interval=30 --MappingKernelManager.cull_idle_timeout=120
-
 help:
 	@echo "make predict VIDEO=my.mp4   which exercise a video of yours shows, its repetitions, the muscles"
 	@echo "make demo      the sample data, X3D-M and SlowFast-R50 on both tasks, a table beside the paper's"
@@ -54,7 +47,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir . --LabApp.default_url /lab/tree/notebooks --ServerApp.tornado_settings="{$(UPLOADS)}"
 
 app: $(READY)
-	$(BIN)/voila notebooks/09_explore.ipynb --Voila.ip=127.0.0.1 $(CULLED) --Voila.tornado_settings="{$(UPLOADS), $(OURS)}"
+	$(BIN)/python -m exmus_lib.app
 
 lock: $(READY)
 	@$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --no-annotate \

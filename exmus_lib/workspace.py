@@ -7,16 +7,20 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 import pandas as pd
+import psutil
 from filelock import FileLock, Timeout
 
 from exmus_lib import labels
@@ -67,14 +71,59 @@ def outputs_dir(kind: str) -> Path:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half."""
+    """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half.
+
+    The first time that a process writes to a folder, what killed processes left there goes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem[:80]}-{uuid4().hex[:8]}{path.suffix}")
+    if path.parent not in _SWEPT:
+        sweep(path.parent)
+        _SWEPT.add(path.parent)
+    part = path.with_name(f"{PART}{_host()}-{os.getpid()}-{uuid4().hex[:8]}{path.suffix}")
     try:
         yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())  # else a machine that dies may keep the new name and not what is in the file
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+PART = ".exmus-"  # how the name of a file that is being written begins; host, process and eight random digits follow
+LEFT_BEHIND = 24 * 3600  # seconds after which a part that another machine writes is of a dead one
+_SWEPT: set[Path] = set()
+
+
+@cache
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+
+
+def sweep(folder: Path) -> None:
+    """Remove parts that killed processes left in a folder; those of living ones, and of other machines for a day, stay."""
+    for part in folder.glob(f"{PART}*"):
+        host, process, _ = part.name.removeprefix(PART).split("-", 2)
+        with suppress(OSError):  # another process sweeps too, or it is another user's
+            old = time.time() - part.stat().st_mtime > LEFT_BEHIND
+            if old if host != _host() else not psutil.pid_exists(int(process)):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder, removed at the end; that of a killed process goes when the next one asks for its own."""
+    sweep(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=f"{PART}{_host()}-{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def set_aside(path: Path) -> str:
+    """Rename a damaged file to <name>.damaged (or .damaged1, ...), so that it is made anew; a sentence that says so."""
+    names = (path.with_name(f"{path.name}.damaged{i or ''}") for i in count())
+    try:
+        return f"It was renamed to {path.rename(next(name for name in names if not name.exists())).name}."
+    except OSError as error:
+        return f"It cannot be renamed ({error.strerror}): remove it by hand."
 
 
 @contextmanager

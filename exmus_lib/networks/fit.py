@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import shutil
 import signal
 import warnings
 from collections.abc import Mapping, Sequence
@@ -87,6 +86,7 @@ def train(
             run.remove()
         if run.complete:
             facts = run.facts()
+            checkpoints.remove(run.folder / "checkpoints")  # of a process that was killed just before the end
             print(f"loaded {run.name}, trained at commit {facts.get('commit')}", *filter(None, [run.changed_code()]))
         else:
             _train(run, clip_set, clips, task, how, parameters)
@@ -152,6 +152,7 @@ def _train(
     from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import TensorBoardLogger
 
+    from exmus_lib.networks import checkpoints
     from exmus_lib.networks.training import History, NotANumber, Patience, Training, label_weights
 
     name, on_joints = parameters["network"], how.input != "pixels"
@@ -186,9 +187,9 @@ def _train(
     val_loader = loader(val_views, how.batch, light=bool(known)) if len(val) else None
     # Without validation clips (a tiny data set) training loss chooses the checkpoint, as nothing else can.
     monitor = "val_loss" if val_loader else "train_loss"
-    checkpoints = run.folder / "checkpoints"
-    best = ModelCheckpoint(checkpoints, "best", monitor, save_weights_only=True, enable_version_counter=False)
-    last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
+    folder = run.folder / "checkpoints"
+    best = ModelCheckpoint(folder, "best", monitor, save_weights_only=True, enable_version_counter=False)
+    last = ModelCheckpoint(folder, "last", enable_version_counter=False)
     # A trapezoid is planned to its end: stopping early would skip the annealing.
     patience = [Patience(monitor)] if how.schedule == "constant" else []
     trainer = lightning.Trainer(
@@ -198,6 +199,7 @@ def _train(
         devices=1,
         precision=compute.precision(name, training=True),
         callbacks=[History(run), best, last, *patience],
+        plugins=[checkpoints.Checkpoints(folder)],
         logger=TensorBoardLogger(run.folder, name="", version="tensorboard"),
         enable_model_summary=False,
         enable_progress_bar=False,  # History shows one bar for the whole run
@@ -208,12 +210,12 @@ def _train(
     balance = label_weights(seen.targets.numpy(), len(task.names)) if how.balance == "classes" else None
     module = Training(network, task, how, how.epochs * len(train_loader), parameters["seed"], weights=balance)
     try:
-        _fit(trainer, module, train_loader, val_loader, checkpoints / "last.ckpt")
+        _fit(trainer, module, train_loader, val_loader, checkpoints.last(folder, module))
     except NotANumber as error:
         run.remove()  # else the next try would resume into it
         raise ValueError(f"{run.name}: {error}") from None
 
-    module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
+    module.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"])
     weights.save(network, run.folder / "weights.safetensors")
     history = run.history()
     waiting = history["data_wait_share"].mean()
@@ -227,15 +229,15 @@ def _train(
         "data_wait_share": round(waiting, 4),
     })  # fmt: skip
     predict.predict_clips(run, network, clips, predict.clip_views(clip_set, clips, how, task, known))
-    shutil.rmtree(checkpoints)  # up to 400 MB of optimiser state that nothing needs any more
+    checkpoints.remove(folder)
 
 
-def _fit(trainer, module, train_loader, val_loader, last: Path) -> None:
+def _fit(trainer, module, train_loader, val_loader, last: Path | None) -> None:
     """Fit, from the last checkpoint where there is one. An interrupt stays an interrupt, in a notebook too, where Lightning
     would leave the kernel deaf to the next one and exit."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, train_loader, val_loader, ckpt_path=last if last.exists() else None, weights_only=False)
+        trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
     except SystemExit:
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt(f"stopped in epoch {trainer.current_epoch}; run again to go on from there") from None

@@ -1,7 +1,6 @@
 """Your own video: chosen, recognised by the networks that come with ExMus or by runs of a data set, and played beside that."""
 
 import os
-import tempfile
 import threading
 from functools import partial
 from hashlib import sha256
@@ -167,15 +166,15 @@ class OwnVideo(ipw.VBox):
 
     def _work(self, video: Path, content: bytes | None, runs: pixels.Chosen | None, from_dataset: bool) -> None:
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            with workspace.scratch() as folder:
                 if content is not None:
-                    video = Path(folder) / "uploaded" / video.name
+                    video = folder / "uploaded" / video.name
                     video.parent.mkdir()
                     video.write_bytes(content)
                 if runs is None:
-                    self._by_joints(video, Path(folder))
+                    self._by_joints(video, folder)
                 else:
-                    self._by_pixels(video, Path(folder) / "copy.mp4", runs, from_dataset)
+                    self._by_pixels(video, folder / "copy.mp4", runs, from_dataset)
         except VideoError as error:
             self._say(f"{Path(error.path).name}: {error.reason}. Nothing was lost; choose another video.")
         except Cancelled:
