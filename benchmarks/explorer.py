@@ -82,7 +82,7 @@ def video_of(seconds: int, path: Path) -> Path:
     """A 1080p video of so many seconds, of sample clips one after the other, scaled up."""
     import av
 
-    from exmus_lib.videos import read
+    from exmus_lib.videos import container as videos
 
     sample = prepare.load("sample")
     with av.open(str(path), "w") as container:
@@ -90,8 +90,8 @@ def video_of(seconds: int, path: Path) -> Path:
         stream.width, stream.height, stream.pix_fmt, count = 1920, 1080, "yuv420p", 0
         while count < 30 * seconds:
             for clip in sample.clips.itertuples():
-                with read.opened(sample.folder / clip.path) as (source, video):
-                    for _, frame in read.timed_frames(source, video):
+                with videos.opened(sample.folder / clip.path) as (source, video):
+                    for _, frame in videos.timed_frames(source, video):
                         large = frame.reformat(1920, 1080, "yuv420p")
                         large.pts, large.time_base, large.pict_type = count, Fraction(1, 30), 0
                         container.mux(stream.encode(large))

@@ -160,11 +160,11 @@ def six_hex(*parts: object) -> str:
 
 
 # The modules whose code changes the numbers of a training.
-CODE = ("recipes.py", "tasks.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
+CODE = ("recipes.py", "tasks.py", "videos/container.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
     f"networks/{name}.py" for name in ("build", "compute", "weights", "loading", "training", "fit", "predict")
 ))  # fmt: skip
 # And those of a training on joints, drawn or as numbers, besides.
-POSE_CODE = ("networks/joints.py", "networks/pose.py", *(
+POSE_CODE = ("networks/joints.py", "networks/pose.py", "videos/evenly.py", *(
     f"poses/{name}.py" for name in ("blazepose", "draw", "estimate", "features", "people", "pictures", "project", "virtual")
 ))  # fmt: skip
 

@@ -6,32 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from exmus_lib import workspace
-
-
-class Checkpoints(TorchCheckpointIO):
-    """Reads and writes a trainer's checkpoints in `folder`, and in no other.
-
-    Lightning's own writes into the system's temporary folder and moves the file, which between two file systems may stop halfway.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
-        with workspace.atomic(Path(path)) as part:
-            torch.save(checkpoint, part)
-
-    def load_checkpoint(self, path: str | Path, map_location: object = "cpu", weights_only: bool | None = True) -> dict:
-        return torch.load(path, map_location="cpu", weights_only=True)
-
-    def remove_checkpoint(self, path: str | Path) -> None:
-        # The path may come out of a checkpoint, which somebody else may have written.
-        if Path(path).resolve().parent == self.folder.resolve():
-            Path(path).unlink(missing_ok=True)
 
 
 def last(folder: Path, module: nn.Module) -> Path | None:

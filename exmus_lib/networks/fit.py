@@ -13,7 +13,7 @@ import torch
 
 from exmus_lib import predictions, review, workspace
 from exmus_lib.labels import nearest
-from exmus_lib.networks import compute, joints, predict, weights
+from exmus_lib.networks import checkpoints, compute, joints, predict, weights
 from exmus_lib.networks.build import build
 from exmus_lib.networks.loading import loader, training_loader
 from exmus_lib.poses.estimate import estimate_clips
@@ -152,8 +152,7 @@ def _train(
     from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import TensorBoardLogger
 
-    from exmus_lib.networks import checkpoints
-    from exmus_lib.networks.training import History, NotANumber, Patience, Training, label_weights
+    from exmus_lib.networks.training import Checkpoints, History, NotANumber, Patience, Training, label_weights
 
     name, on_joints = parameters["network"], how.input != "pixels"
     code = {file: digits for file, digits in workspace.code_hashes(name).items() if on_joints or file in workspace.CODE}
@@ -199,7 +198,7 @@ def _train(
         devices=1,
         precision=compute.precision(name, training=True),
         callbacks=[History(run), best, last, *patience],
-        plugins=[checkpoints.Checkpoints(folder)],
+        plugins=[Checkpoints(folder)],
         logger=TensorBoardLogger(run.folder, name="", version="tensorboard"),
         enable_model_summary=False,
         enable_progress_bar=False,  # History shows one bar for the whole run

@@ -22,10 +22,10 @@ from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import windows
 from exmus_lib.videos.cache import ViewCache
+from exmus_lib.videos.container import VideoInfo
 from exmus_lib.videos.cut import small_copy
 from exmus_lib.videos.dataset import ClipDataset, read_view
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.videos.read import VideoInfo
 from exmus_lib.workspace import Run
 
 MAX_SHARE = 0.8  # of a clip: the longest of several views of it

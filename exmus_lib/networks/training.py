@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import lightning
 import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -177,3 +179,25 @@ class History(Callback):
     def on_exception(self, *_) -> None:
         if self.bar:  # else it failed before the first batch
             self.bar.close()
+
+
+class Checkpoints(TorchCheckpointIO):
+    """Reads and writes a trainer's checkpoints in `folder`, and in no other.
+
+    Lightning's own writes into the system's temporary folder and moves the file, which between two file systems may stop halfway.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
+        with workspace.atomic(Path(path)) as part:
+            torch.save(checkpoint, part)
+
+    def load_checkpoint(self, path: str | Path, map_location: object = "cpu", weights_only: bool | None = True) -> dict:
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        # The path may come out of a checkpoint, which somebody else may have written.
+        if Path(path).resolve().parent == self.folder.resolve():
+            Path(path).unlink(missing_ok=True)

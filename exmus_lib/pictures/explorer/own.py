@@ -22,7 +22,7 @@ from exmus_lib.poses.overlay import overlay
 from exmus_lib.scores import tables
 from exmus_lib.tasks import Muscles, Task
 from exmus_lib.videos import cut, prepare
-from exmus_lib.videos.read import VideoError
+from exmus_lib.videos.faults import VideoError
 
 STAYS = (
     "The video stays on the machine that runs this notebook's kernel (on Colab that is one of Google's); nothing is sent on."
