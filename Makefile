@@ -1,5 +1,5 @@
 # ExMus: one command each; `make help` says what they do. Works with GNU make 3.81 and later on Linux and macOS.
-.PHONY: help predict demo workbook test lint lab app lock clean
+.PHONY: help predict demo workbook test bench lint lab app lock clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -19,6 +19,7 @@ help:
 	@echo "make demo      the sample data, X3D-M and SlowFast-R50 on both tasks, a table beside the paper's"
 	@echo "make workbook  every notebook with all its networks, on the sample data"
 	@echo "make test      lint, then the tests; every notebook is among them"
+	@echo "make bench     ours against the stock PyTorchVideo recipe on this machine, about a quarter of an hour"
 	@echo "make lint      ruff, and no outputs stored in notebooks"
 	@echo "make lab       open the notebooks in JupyterLab, on this machine only"
 	@echo "make app       the explorer as a page of its own, on this machine only"
@@ -37,6 +38,9 @@ predict: $(READY)
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/bench.py --page
 
 lint: $(READY)
 	$(BIN)/ruff check

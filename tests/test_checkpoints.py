@@ -136,7 +136,7 @@ def test_a_sound_checkpoint_is_gone_on_from(interrupted, capsys):
 
 def test_checkpoints_are_written_beside_their_place_and_removed_nowhere_else(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no such folder"))
-    kept = checkpoints.Checkpoints(tmp_path / "checkpoints")
+    kept = Checkpoints(tmp_path / "checkpoints")
     kept.save_checkpoint({"state_dict": {}}, tmp_path / "checkpoints" / "last.ckpt")
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
     (tmp_path / "mine").write_text("of the user")
