@@ -27,7 +27,7 @@ from exmus_lib.networks import compute, weights
 from exmus_lib.networks import predict as prediction
 from exmus_lib.networks.build import build
 from exmus_lib.recipes import NETWORKS, Recipe, recipe
-from exmus_lib.videos import cache, container, dataset, prepare
+from exmus_lib.videos import container, dataset, prepare
 
 PAIR = ("x3d_m", "slowfast_r50")
 
@@ -64,8 +64,8 @@ def stock_view(path: Path, how: Recipe, transforms) -> torch.Tensor:
 
 
 def stock_network(network: str, how: Recipe) -> nn.Module:
-    """PyTorchVideo's own network: of its hub for the paper's views; of its builder for smaller ones, for which the hub's head, that
-    pools a fixed grid, is too large."""
+    """PyTorchVideo's own network: of its hub for the paper's views; of its builder for smaller ones, for which the hub's head,
+    that pools a fixed grid, is too large."""
     if how.side < NETWORKS[network].view.side:
         return build(network, 16, how).net
     hub = import_module(NETWORKS[network].weights.removesuffix(".checkpoint_paths"))
@@ -101,13 +101,13 @@ def native(clips: prepare.ClipSet, folder: Path, count: int = 3) -> list[tuple[P
     ):
         path = folder / f"{clip.clip_id}.mp4"
         with av.open(str(path), "w") as output, container.opened(clips.path(clip)) as (source, video):
-            stream = container.add_stream("libx264", rate=30, options={"preset": "veryfast", "g": "30"})
+            stream = output.add_stream("libx264", rate=30, options={"preset": "veryfast", "g": "30"})
             stream.width, stream.height, stream.pix_fmt = width, width * 9 // 16, "yuv420p"
             for number, (_, frame) in enumerate(container.timed_frames(source, video)):
                 large = frame.reformat(stream.width, stream.height, "yuv420p")
                 large.pts, large.time_base, large.pict_type = number, Fraction(1, 30), 0
-                container.mux(stream.encode(large))
-            container.mux(stream.encode(None))
+                output.mux(stream.encode(large))
+            output.mux(stream.encode(None))
         made.append((path, clip))
     return made
 
@@ -119,12 +119,15 @@ def data() -> Iterator[dict]:
     with tempfile.TemporaryDirectory() as folder:
         originals = native(clips, Path(folder))
         for network, preset in (("slowfast_r50", "prose"), ("x3d_m", "quick")):
-            yield from views(clips, originals, recipe(network, preset), transforms)
+            yield from views(clips, originals, recipe(network, preset), transforms, Path(folder))
 
 
-def views(clips: prepare.ClipSet, originals: list, how: Recipe, transforms) -> Iterator[dict]:
+def views(clips: prepare.ClipSet, originals: list, how: Recipe, transforms, folder: Path) -> Iterator[dict]:
+    folder = folder / f"{how.frames}x{how.side}"  # for the cache
+    folder.mkdir()
+    (folder / "clips").symlink_to(clips.folder / "clips")
     table = clips.clips[clips.clips["clip_id"].isin([clip.clip_id for _, clip in originals])]
-    known = cache.view_cache(table, clips.folder, how, "bench")
+    cache = dataset.view_cache(table, folder, how, "bench")
     anew, cached = (
         dataset.ClipDataset(table, clips.folder, how, clips.task("exercise"), False, c) for c in (None, cache)
     )
