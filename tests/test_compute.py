@@ -1,12 +1,15 @@
 """The faster convolutions: the numbers and gradients of PyTorch's own, in every format, and only where they can be."""
 
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
-from exmus_lib.networks import compute
+from exmus_lib.networks import compute, kernels
 from exmus_lib.networks.build import build
 from exmus_lib.recipes import NETWORKS, recipe
 
@@ -107,3 +110,88 @@ def test_a_whole_network_computes_the_same_numbers_and_gradients(network):
     torch.testing.assert_close(other.grad, frames.grad, rtol=1e-3, atol=1e-6)
     for (name, a), b in zip(stock.named_parameters(), fast.parameters(), strict=True):
         assert (a.grad - b.grad).abs().max() <= 1e-3 * a.grad.abs().max() + 1e-7, name
+
+
+@pytest.mark.parametrize("channels", [8, 16, 21])  # one block of lanes, two, and three of which the last overlaps
+@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize("side", [1, 2, 7, 14])  # fewer columns than four at once, and more
+def test_depthwise_gradients_are_pytorchs_at_every_size(channels, stride, side):
+    torch.manual_seed(0)
+    stock = nn.Conv3d(channels, channels, 3, (1, stride, stride), 1, groups=channels, bias=False)
+    fast = compute.prepare(copy.deepcopy(stock))
+    x = torch.randn(2, channels, 4, side, side + 1).to(memory_format=compute.FORMAT)
+    gradients = []
+    for conv in (stock, fast):
+        view = x.clone().requires_grad_()
+        y = conv(view)
+        y.backward(torch.linspace(-1, 1, y.numel()).view(y.shape))
+        gradients += [view.grad, conv.weight.grad]
+    assert type(fast) is compute.DepthwiseConv3d
+    for a, b in zip(gradients[:2], gradients[2:], strict=True):
+        torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_gradients_are_the_same_bits_with_one_thread_and_two(threads):
+    _, fast = pair(**CONVOLUTIONS["depthwise, stride 2"])
+    gradients = []
+    for count in (1, 2, 2):
+        torch.set_num_threads(count)
+        x = torch.randn(2, 12, 5, 14, 14, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        fast.zero_grad()
+        fast(x).square().sum().backward()
+        gradients.append((x.grad, fast.weight.grad.clone()))
+    for others in gradients[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(gradients[0], others, strict=True))
+
+
+def test_where_numba_cannot_compile_training_is_slower_and_says_so(monkeypatch):
+    monkeypatch.setattr(kernels, "weight_gradient", lambda *_: kernels.no_such_name)
+    compute._kernels.cache_clear()
+    try:
+        stock, fast = pair(**CONVOLUTIONS["depthwise, stride 2"])
+        x = torch.randn(2, 12, 3, 8, 8)
+        with pytest.warns(UserWarning, match="Training X3D is slower here"):
+            fast(x).square().sum().backward()
+        stock(x).square().sum().backward()
+        torch.testing.assert_close(fast.weight.grad, stock.weight.grad, rtol=1e-4, atol=1e-4)
+    finally:
+        compute._kernels.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "limit, allowed", [(None, True), ("AVX512_CORE_AMX", True), ("default", True), ("AVX2", False)]
+)
+def test_bfloat16_is_chosen_only_where_onednn_may_use_the_tiles(monkeypatch, limit, allowed):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if limit:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert compute.precision("slowfast_r50", training=True) == ("bf16-mixed" if allowed else "32-true")
+    assert compute.precision("x3d_m", training=True) == "32-true"
+
+
+FAULTS = """
+import resource, torch
+from exmus_lib.networks import compute
+compute.prepare(torch.nn.Conv3d(3, 3, 1))
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(16 << 20)
+before = faults()
+for _ in range(4):
+    torch.ones(16 << 20)
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/lib64/ld-linux-x86-64.so.2"), reason="glibc's settings alone are changed")
+def test_memory_that_a_tensor_leaves_is_not_faulted_in_again():
+    out = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert int(out.stdout) < 1000  # four times 64 MB are 65,536 pages
