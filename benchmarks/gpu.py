@@ -63,14 +63,12 @@ def batch_of(how: Recipe, settings: Settings) -> torch.Tensor:
     return normalise(views).contiguous()
 
 
-def step_of(network: str, how: Recipe, settings: Settings, training: bool) -> Callable[[], object]:
+def step_of(net: nn.Module, how: Recipe, settings: Settings, training: bool) -> Callable[[], object]:
     """One training step, or one prediction, of a batch that begins in the computer's memory."""
     device, kind = compute.device(), settings.number_format
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = settings.tf32
     torch.backends.cudnn.benchmark = settings.cudnn_benchmark
-    net = build(network, LABELS, how).to(device).train(training)
-    if settings.channels_last:
-        net = net.to(memory_format=compute.FORMAT)
+    net.train(training).to(memory_format=compute.FORMAT if settings.channels_last else torch.contiguous_format)
     call = torch.compile(net) if settings.compiled else net
     views, target = batch_of(how, settings), (torch.arange(how.batch) % LABELS).to(device)
     optimizer = torch.optim.Adam(net.parameters(), 1e-4, fused=settings.fused)
@@ -115,11 +113,12 @@ def measure(recipes_of: dict[str, Recipe], seconds: float) -> dict[tuple[str, st
     """(setting, network, training?) -> ms a clip; torch.compile, which takes a minute for each, on a GPU only."""
     found = {}
     for network, how in recipes_of.items():
+        net = build(network, LABELS, how).to(compute.device())
         for name, settings in ladder().items():
             if settings.compiled and not torch.cuda.is_available():
                 continue
             for training in (True, False):
-                step = step_of(network, how, settings, training)
+                step = step_of(net, how, settings, training)
                 found[name, network, training] = milliseconds(step, seconds) / how.batch
                 print(
                     f"{network:14} {'train' if training else 'predict':8} {name:24} {found[name, network, training]:9.2f}"
