@@ -1,4 +1,4 @@
-"""How work on tables grows: `python benchmarks/scale.py` prints CPU seconds, their ratio for ten times the clips, and peak memory.
+"""How work on tables grows: `python benchmarks/scale.py` prints CPU seconds, ratios for ten times the clips, peak memory.
 
 Tables as the workbook keeps them, of 2,000, 20,000 and 200,000 clips of made-up videos (no video file): three clips a video,
 one video in twenty filmed together with another, and runs whose logits are right more often than not. Each step runs in a
@@ -73,8 +73,8 @@ def _run(clip_set: prepare.ClipSet, task_name: str, random: np.random.Generator)
     has = truth if task.multilabel else truth[:, None] == np.arange(len(task.names))
     logits = random.normal(2.0 * has - task.multilabel, 1.0)
     facts = {
-        "network": NETWORK, "init": "scratch", "preset": PRESET, "split": "video", "seed": 0, "recipe": recipes.kept(recipes.recipe(NETWORK, PRESET)),
-        "clip_set": clip_set.hash(), "seen": review.seen(clips, task),
+        "network": NETWORK, "init": "scratch", "preset": PRESET, "split": "video", "seed": 0,
+        "recipe": recipes.kept(recipes.recipe(NETWORK, PRESET)), "clip_set": clip_set.hash(), "seen": review.seen(clips, task),
     }  # fmt: skip
     predictions.store(NAME, task, NETWORK, predictions.table(clips, logits, task.names), facts)
 
@@ -104,7 +104,7 @@ def _clips() -> pd.DataFrame:
 def alike() -> object:
     """Near-duplicates, given the hashes of frames; of videos there are a third as many as clips."""
     random, videos = np.random.default_rng(0), _clips()["video_id"].nunique()
-    hashes = [random.integers(0, 2, (HASHES, duplicates.FREQUENCIES**2 - 1), np.uint8) for _ in range(videos)]
+    hashes = list(random.random((videos, HASHES, duplicates.FREQUENCIES**2 - 1), np.float32) < 0.5)
     return duplicates.pairs_of(hashes, duplicates.MAX_DISTANCE)
 
 
