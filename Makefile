@@ -100,7 +100,7 @@ if [ -z "$$uv" ]; then
     fi
 fi
 if [ -n "$$uv" ]; then
-    install="$$uv pip install $$quiet --python .venv/bin/python"
+    install="$$uv pip install $$quiet --compile-bytecode --python .venv/bin/python"  # as pip does
 else
     install=".venv/bin/python -m pip install $$quiet --disable-pip-version-check"
 fi

@@ -15,8 +15,8 @@ SLOW = (
     *("lightning", "torchmetrics", "torchvision", "pytorchvideo", "torch._dynamo"),
     *("sklearn", "seaborn", "numba", "scipy.stats", "scipy.signal", "scipy.optimize", "scipy.sparse"),
 )
-# Only imported by those who train, render or make the built-in networks.
-MAY_BE_SLOW = ("exmus_lib.networks.training", "exmus_lib.sample.")
+# Only imported by those who train, render, or compare all videos.
+MAY_BE_SLOW = ("exmus_lib.networks.training", "exmus_lib.sample.", "exmus_lib.videos.hashes")
 
 
 def slow_after(script: str) -> set[str]:
