@@ -19,6 +19,7 @@ from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
 from tqdm.auto import tqdm
 
 from exmus_lib import workspace
+from exmus_lib.networks import ranks
 from exmus_lib.networks.build import VideoNetwork
 from exmus_lib.networks.loading import waiting_share
 from exmus_lib.recipes import Recipe
@@ -85,20 +86,22 @@ class Training(lightning.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Freeze the backbone, or let it go, as the recipe says: its weights and its batch normalisation's statistics."""
         # So that dropout in a resumed run goes on as if nothing had happened.
-        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
+        chance = [self.seed, self.current_epoch, *[ranks.rank()] * (ranks.rank() > 0)]  # each process drops out others
+        torch.manual_seed(int(np.random.SeedSequence(chance).generate_state(1)[0]))
         self.network.freeze(self.current_epoch < self.recipe.frozen_epochs)
 
     def training_step(self, batch, _) -> torch.Tensor:
         view, target, *colours = batch
-        logits = self.network(normalise(view, *colours) if colours else view)
+        logits, target = ranks.whole(self.network(normalise(view, *colours) if colours else view)), ranks.whole(target)
         loss = self._checked(self.loss(logits, target))
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(view))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(target))
         return loss
 
-    def validation_step(self, batch, _) -> None:
+    def validation_step(self, batch, number: int) -> None:
         view, target = batch
-        logits = self.network(view)
-        self.log("val_loss", self._checked(self.loss(logits, target)), batch_size=len(view))
+        clips = self.trainer.val_dataloaders.batch_sampler.size(number)
+        logits, target = ranks.whole(self.network(view))[:clips], ranks.whole(target)[:clips]
+        self.log("val_loss", self._checked(self.loss(logits, target)), batch_size=clips)
         self.metric.update(self.objective.activation(logits), target.long())
         self.log(self.objective.metric_name, self.metric, on_step=False, on_epoch=True)
 
@@ -148,7 +151,10 @@ class History(Callback):
 
     def on_train_start(self, trainer, module) -> None:
         total = trainer.max_epochs * trainer.num_training_batches
-        self.bar = tqdm(total=total, initial=trainer.global_step, desc=self.run.name, unit="batch", mininterval=1)
+        self.bar = tqdm(
+            total=total, initial=trainer.global_step, desc=self.run.name, unit="batch", mininterval=1,
+            disable=not trainer.is_global_zero,
+        )  # fmt: skip
 
     def on_train_epoch_start(self, trainer, module) -> None:
         self.started = time.perf_counter()
@@ -157,6 +163,8 @@ class History(Callback):
         self.bar.update()
 
     def on_train_epoch_end(self, trainer, module) -> None:
+        if not trainer.is_global_zero:
+            return
         values = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(("train_", "val_"))}
         self.bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})
         row = {
