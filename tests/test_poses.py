@@ -218,7 +218,9 @@ def test_a_track_has_even_times_and_the_share_done_is_reported(tmp_path, stub):
 
 def test_at_a_cut_the_next_shot_begins_and_the_person_is_looked_for_anew(stub, monkeypatch):
     shown = [scene(0)] * 12 + [scene(1)] * 12
-    monkeypatch.setattr(module, "guarded_pictures", lambda video: ((i / 24, picture) for i, picture in enumerate(shown)))
+    monkeypatch.setattr(
+        module, "guarded_pictures", lambda video: ((i / 24, picture) for i, picture in enumerate(shown))
+    )
     track = estimate("1.mp4")
     assert track.shot.tolist() == [0] * 12 + [1] * 12 and track.found.all()
     assert stub[0].looks == 4  # at 0, 1, 1.2 and 2.2 seconds
