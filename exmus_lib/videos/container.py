@@ -26,7 +26,7 @@ LARGEST = 4096  # pixels of a side, in H.264 of level 5.1
 OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,av1,obu,ivf,vvc,vc1,asf,flv,live_flv,ogg,"
-    "gif,apng,mjpeg,dv,mxf,nut,rm,h261,h263,yuv4mpegpipe,wtv,aac,mp3,wav,flac",
+    "gif,apng,dv,mxf,nut,rm,yuv4mpegpipe,wtv,aac,mp3,wav,flac",
 }
 
 
@@ -47,7 +47,7 @@ class VideoInfo:
 
 def info(path: str | Path) -> VideoInfo:
     """What the file really holds: every packet is counted, the first frame decoded. Raises VideoError when damaged."""
-    first, stamps, decoding, end = None, [], [], 0
+    first, stamps, decoding, last = None, [], [], (0, 0)
     with opened(path) as (container, stream):
         for packet in packets(container, stream):
             if first is None:
@@ -55,18 +55,21 @@ def info(path: str | Path) -> VideoInfo:
             if not packet.is_discard:
                 stamps.append(packet.dts if packet.pts is None else packet.pts)
                 decoding.append(packet.dts)
-                end = max(end, (stamps[-1] or 0) + (packet.duration or 0))
+                last = max(last, (stamps[-1] or 0, packet.duration or 0))
         first = first or next(iter(_decoded(container, stream, None)), None)
         if first is None or not stamps:
             raise VideoError(path, "holds no frame")
+        end = sum(last)
         if irregular(stamps, decoding, stream):
             with opened(path) as again:
-                *_, (last, _) = timed_frames(*again)
-            seconds = last * len(stamps) / max(1, len(stamps) - 1)
+                *_, (moment, _) = timed_frames(*again)
+            seconds = moment * len(stamps) / max(1, len(stamps) - 1)
         else:
             seconds = float((end - min(stamps)) * stream.time_base)
         if None not in stamps:
             check_whole(container, stream, float((end - min(stamps)) * stream.time_base))
+        if seconds > GAP * len(stamps):
+            raise VideoError(path, "damaged: by its time stamps it has less than a frame a minute")
         return VideoInfo(
             seconds=round(seconds, 4),
             fps=round(len(stamps) / seconds, 3) if seconds else 0.0,
@@ -98,12 +101,23 @@ def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     a file that is written meanwhile: a full disk."""
     if fault := faults.of_kind(path):
         raise VideoError(path, fault)
+    try:
+        with _opened(path) as (container, stream):
+            yield container, stream
+    except VideoError as error:
+        if error.reason.startswith("cut short") or not (fault := faults.of_size(path)):
+            raise
+        raise VideoError(path, fault) from error
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     guard.progress()
     try:
         # "file:", because a name with a colon looks like the address of a page
         container = av.open(f"file:{path}", metadata_errors="replace", options=OPTIONS)
     except (av.FFmpegError, OSError) as error:
-        raise VideoError(path, faults.of_opening(path, error)) from error
+        raise VideoError(path, faults.of_opening(path)) from error
     with container:
         # The cover picture of a piece of music counts as a video stream.
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
@@ -146,11 +160,15 @@ def timed_frames(container: InputContainer, stream: VideoStream) -> Iterator[tup
     origin, tick = stream.start_time or 0, float(stream.time_base)
     rate = float(stream.average_rate or 30)
     counted = container.format.name == "avi"  # its time stamps follow the order of decoding, not of showing
-    shift, stamp, moment, step = 0.0, None, float("-inf"), min(1.0, 1 / rate)
+    shift, stamp, stamped, moment, step = 0.0, None, False, float("-inf"), min(1.0, 1 / rate)
     for count, frame in enumerate(_frames(container, stream)):
-        if frame.pts is None and not counted:
-            rate = stated_rate(container, stream)
-        before, stamp = stamp, count / rate if counted or frame.pts is None else (frame.pts - origin) * tick
+        before = stamp
+        if frame.pts is not None and not counted:
+            stamp, stamped = (frame.pts - origin) * tick, True
+        elif stamped:  # one without, among others
+            stamp += step
+        else:
+            stamp = count / (rate if counted else stated_rate(container, stream))
         if before is not None and not 0 <= stamp - before <= GAP:
             shift = moment + step - stamp
         last, moment = moment, max(stamp + shift, moment + 1e-4)
@@ -175,8 +193,8 @@ def check_whole(container: InputContainer, stream: VideoStream, seconds: float) 
     """Raises VideoError for a file whose time stamps end after `seconds`, well before the end that its header promises."""
     promised = float((stream.duration or 0) * stream.time_base)
     if not promised and len(container.streams) == 1:
-        # Matroska has one duration for all; sound may go on after the picture
-        promised = (container.duration or 0) / av.time_base
+        # Matroska has one duration for all, counted from 0 and not from its first frame; sound may go on after the picture
+        promised = ((container.duration or 0) - (container.start_time or 0)) / av.time_base
     if seconds < 0.95 * promised - 0.5:
         raise VideoError(path_of(container), f"cut short: {seconds:.2f} s of {promised:.2f} s are there")
 

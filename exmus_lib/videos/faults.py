@@ -65,13 +65,14 @@ def of_system(error: OSError) -> str:
     return f"cannot be opened: {os.strerror(error.errno) if error.errno else error}"
 
 
-def of_opening(path: str | Path, error: Exception) -> str:
+def of_opening(path: str | Path) -> str:
     """Why FFmpeg finds no video in a file: told by how the file begins, and in MP4 by its outermost boxes."""
-    if isinstance(error, OSError):
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4096)
+            boxes, _ = _boxes(file, start)
+    except OSError as error:
         return of_system(error)
-    with open(path, "rb") as file:
-        start = file.read(4096)
-        boxes = _boxes(file) if start[4:8] in (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip") else []
     for beginning, words in BEGINNINGS.items():
         if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(beginning):
             return words
@@ -86,6 +87,17 @@ def of_opening(path: str | Path, error: Exception) -> str:
     return "not a video that is known here, or damaged where it begins"
 
 
+def of_size(path: str | Path) -> str | None:
+    """What is missing of an MP4, by the sizes that its outermost boxes give; None where nothing is."""
+    try:
+        with open(path, "rb") as file:
+            _, end = _boxes(file, file.read(16))
+            size = file.seek(0, os.SEEK_END)
+    except OSError:
+        return None
+    return f"cut short: {size / 1e6:.1f} MB of {end / 1e6:.1f} MB are there" if end > size else None
+
+
 def of_decoding(error: Exception, moment: float | None = None) -> str:
     """Why reading or decoding ended, once a video had been found in the file, and at what second."""
     if isinstance(error, MemoryError):
@@ -94,9 +106,10 @@ def of_decoding(error: Exception, moment: float | None = None) -> str:
         return "is of a kind that FFmpeg cannot decode yet"
     if isinstance(error, av.EOFError):
         return "cut short: it ends within a frame"
+    where = "" if moment is None else f" at {moment:.2f} s"
     if isinstance(error, OSError):
-        return of_system(error)
-    return f"damaged{'' if moment is None else f' at {moment:.2f} s'}: a frame cannot be decoded"
+        return f"damaged{where}, or its disk fails: {os.strerror(error.errno) if error.errno else error}"
+    return f"damaged{where}: a frame cannot be decoded"
 
 
 def of_end(code: int, seconds: int) -> str:
@@ -109,19 +122,24 @@ def of_end(code: int, seconds: int) -> str:
     return f"damaged: the decoder crashed on it ({name})"
 
 
-def _boxes(file) -> list[bytes]:
-    """The names of the outermost boxes of an MP4 (ISO/IEC 14496-12, 4.2), as far as they can be followed."""
+def _boxes(file, start: bytes) -> tuple[list[bytes], int]:
+    """The names of the outermost boxes of an MP4 (ISO/IEC 14496-12, 4.2), as far as they can be followed, and where the last one
+    ends. None for what does not begin as one; `start` are its first bytes."""
     names, place = [], 0
+    if start[4:8] not in (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip"):
+        return names, place
     while len(names) < 1000:
         file.seek(place)
         head = file.read(16)
-        if len(head) < 8:
+        if len(head) < 8 or not head[4:8].isalnum():
             break
         size, name = BOX.unpack_from(head)
         if size == 1 and len(head) == 16:
             size = struct.unpack_from(">Q", head, 8)[0]
-        names.append(name)
-        if size < 8:
+        if size and size < 8:
             break
+        names.append(name)
         place += size
-    return names
+        if not size:  # to the end of the file
+            break
+    return names, place
