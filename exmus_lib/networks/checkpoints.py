@@ -8,19 +8,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 
 
 def last(folder: Path, module: nn.Module) -> Path | None:
     """The checkpoint that a training of `module` goes on from; None where it begins anew.
 
     Where last.ckpt or best.ckpt is damaged, would run code, or is of another network, a printed line names it, it is set aside
-    (workspace.set_aside), and the training begins anew.
+    (storage.set_aside), and the training begins anew.
     """
     newest = folder / "last.ckpt"
     for path in (newest, folder / "best.ckpt") if newest.exists() else ():
         if problem := _problem(path, module):
-            print(f"{path} {problem}: the training begins anew. {workspace.set_aside(path)}")
+            print(f"{path} {problem}: the training begins anew. {storage.set_aside(path)}")
             remove(folder)
     return newest if newest.exists() else None
 

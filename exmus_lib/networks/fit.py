@@ -1,6 +1,5 @@
 """Training: a clip set and a recipe go in, a run folder comes out. An equal run is loaded, an interrupted one resumed."""
 
-import hashlib
 import logging
 import signal
 import warnings
@@ -11,7 +10,7 @@ from types import SimpleNamespace
 import pandas as pd
 import torch
 
-from exmus_lib import predictions, review, workspace
+from exmus_lib import predictions, review, storage, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.networks import checkpoints, compute, joints, predict, weights
 from exmus_lib.networks.build import build
@@ -93,6 +92,15 @@ def train(
     return run
 
 
+def _whole(run: workspace.Run) -> bool:
+    """Whether a run is complete; where its predictions are damaged a printed line says so, and it is not."""
+    try:
+        return run.complete and len(predictions.read(run)) > 0
+    except storage.Damaged as error:
+        print(error)
+        return False
+
+
 def train_all(
     clip_set: ClipSet,
     networks: Sequence[str],
@@ -157,6 +165,7 @@ def _train(
     name, on_joints = parameters["network"], how.input != "pixels"
     code = {file: digits for file, digits in workspace.code_hashes(name).items() if on_joints or file in workspace.CODE}
     facts = {**parameters, **workspace.provenance(), "code": code, "device": compute.describe(name)}
+    facts["threads"] = torch.get_num_threads()  # of a CPU: another number changes the last bits
     facts |= {"views_an_epoch": joints.EPOCH[how.input]} if on_joints else {}
     run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
@@ -215,13 +224,13 @@ def _train(
         raise ValueError(f"{run.name}: {error}") from None
 
     module.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"])
-    weights.save(network, run.folder / "weights.safetensors")
+    weights.save(network, run.folder / weights.FILE)
     history = run.history()
     waiting = history["data_wait_share"].mean()
     print(f"{run.name}: {waiting:.1%} of the time of training steps went into waiting for data")
     run.write_facts({
         **facts,
-        "weights_sha256": hashlib.sha256((run.folder / "weights.safetensors").read_bytes()).hexdigest(),
+        "weights_sha256": weights.sha256(run.folder / weights.FILE),
         "epochs_run": len(history),
         "best_epoch": int(history["epoch"][history[monitor].idxmin()]),
         "wall_seconds": round(history["seconds"].sum(), 1),
