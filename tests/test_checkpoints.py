@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from exmus_lib import predictions, workspace
-from exmus_lib.networks import checkpoints, fit
-from exmus_lib.networks.training import History
+from exmus_lib.networks import fit
+from exmus_lib.networks.training import Checkpoints, History
 from exmus_lib.videos.prepare import prepare
 
 

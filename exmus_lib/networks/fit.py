@@ -83,7 +83,7 @@ def train(
     with workspace.alone(run.folder):
         if overwrite:
             run.remove()
-        if run.complete:
+        if _whole(run):
             facts = run.facts()
             checkpoints.remove(run.folder / "checkpoints")  # of a process that was killed just before the end
             print(f"loaded {run.name}, trained at commit {facts.get('commit')}", *filter(None, [run.changed_code()]))

@@ -1,6 +1,7 @@
 """Where a network's weights come from: Kinetics-400 through its library's own table, scratch, or an earlier run."""
 
 import hashlib
+import pickle
 import re
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from exmus_lib.recipes import NETWORKS
 
 FILE = "weights.safetensors"  # in a run's folder
 WAY_OUT = "Train the run again, with overwrite=True."
+DIGITS = re.compile(r"-([0-9a-f]{8,})$")  # how the name of a file ends that tells the first of its SHA-256
 
 
 def kinetics_url(network: str) -> str:
@@ -40,11 +42,13 @@ def load_kinetics(network: VideoNetwork, name: str) -> None:
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not path.exists():
         _download(name, url, path)
-    with storage.reading(
-        path, f"Run again to download it from {url}, or put a whole one there, or go on with init=scratch."
-    ):
+    way_out = f"Run again to download it from {url}, or put a whole one there, or go on with init=scratch."
+    with storage.reading(path, way_out):
         _check_digits(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:  # whose own words tell how to run it nonetheless
+            raise ValueError("it is not a checkpoint, or holds more than tensors and could run code") from None
         state = state.get("model_state", state)
         if not (state and all(isinstance(value, torch.Tensor) for value in state.values())):
             raise TypeError("no state dict")
@@ -68,7 +72,7 @@ def _check_digits(path: Path) -> None:
     """ValueError unless the file is the published one, where its name tells: torchvision's end in the first 8 digits of their
     SHA-256, as torch.hub has it. PyTorchVideo publishes no digits; of its files only what is in them can be looked at.
     """
-    digits = re.search(r"-([0-9a-f]{8,})$", path.stem)
+    digits = DIGITS.search(path.stem)
     if digits and not (present := sha256(path)).startswith(digits[1]):
         raise ValueError(f"SHA-256 {present[:8]}..., where its name says {digits[1]}")
 

@@ -19,7 +19,7 @@ from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import cache, windows
 from exmus_lib.videos.cache import ViewCache
-from exmus_lib.videos.cut import SIDE
+from exmus_lib.videos.encode import SIDE
 from exmus_lib.videos.read import read_all, read_frames
 
 MEAN, STD = 0.45, 0.225  # of Kinetics, for each channel, as the pretrained networks expect
