@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from exmus_lib.recipes import Recipe
-from exmus_lib.storage import reading
+from exmus_lib.storage import plain, reading
 
 WAY_OUT = "Run what made the run again: what is missing is made anew."
 EVERY_RUN = ("network", "preset", "split", "seed", "clip_set")  # trained, averaged, pooled or a baseline
@@ -46,10 +46,14 @@ def _problem(facts: dict) -> str:
     for name in LISTS:
         if not (isinstance(value := facts.get(name, ["x"]), list) and value and all(isinstance(v, str) for v in value)):
             return f'"{name}" is {_short(value)}, a list of runs is wanted'
+        for run in value:
+            plain(run)
     if not _whole(facts.get("seed", 0)):
         return f'"seed" is {_short(facts["seed"])}, a whole number is wanted'
     if facts.get("parent", "a/b/c").count("/") != 2:
         return f'"parent" is {_short(facts["parent"])}, <dataset>/<task>/<run> is wanted'
+    for part in facts.get("parent", "a/b/c").split("/"):
+        plain(part)
     weights = facts.get("weights", [])
     if not (isinstance(weights, list) and all(isinstance(w, int | float) and math.isfinite(w) for w in weights)):
         return f'"weights" is {_short(weights)}, a list of numbers is wanted'

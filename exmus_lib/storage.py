@@ -109,6 +109,13 @@ def set_aside(path: Path) -> str:
         return f"It cannot be renamed ({error.strerror}): remove it by hand."
 
 
+def plain(name: str) -> str:
+    """The name itself where it is that of one file or folder, so that it leads nowhere else; ValueError otherwise."""
+    if name in ("", "..") or "\0" in name or Path(name).name != name:
+        raise ValueError(f"{name!r} cannot be the name of a data set or run: it must not be a path, as a/b or .. are")
+    return name
+
+
 # File systems whose locks no server keeps: another machine that writes to the same place does not see them.
 LOCAL_LOCKS = ("fuse.drive", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse")
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)

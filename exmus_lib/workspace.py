@@ -19,7 +19,7 @@ import pandas as pd
 from exmus_lib import labels, runfile
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.recipes import NETWORKS
-from exmus_lib.storage import alone, atomic, reading, write_parquet  # noqa: F401  callers know them as workspace.atomic
+from exmus_lib.storage import alone, atomic, plain, reading, write_parquet  # noqa: F401  callers know them as workspace.atomic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATASETS = ("sample", "kaggle")  # built in: rendered here, and the paper's
@@ -44,13 +44,6 @@ def check_dataset(dataset: str) -> str:
 def raw_dir(dataset: str) -> Path:
     """The raw videos of a data set that the workbook made or downloaded."""
     return home() / "data" / "raw" / plain(dataset)
-
-
-def plain(name: str) -> str:
-    """The name itself where it is that of one file or folder, so that it leads nowhere else; ValueError otherwise."""
-    if name in ("", "..") or "\0" in name or Path(name).name != name:
-        raise ValueError(f"{name!r} cannot be the name of a data set or run: it must not be a path, as a/b or .. are")
-    return name
 
 
 def is_rendered(dataset: str) -> bool:
