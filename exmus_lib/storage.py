@@ -94,7 +94,7 @@ def reading(path: Path, way_out: str) -> Iterator[None]:
     except Damaged:
         raise
     except Exception as error:  # readers of damaged files fail in every way there is
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.filename is not None:
             raise
         words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise Damaged(f"{path} is damaged ({words}). {set_aside(path)} {way_out}") from error
@@ -114,6 +114,11 @@ def plain(name: str) -> str:
     if name in ("", "..") or "\0" in name or Path(name).name != name:
         raise ValueError(f"{name!r} cannot be the name of a data set or run: it must not be a path, as a/b or .. are")
     return name
+
+
+def short(name: str, most: int = 120) -> str:
+    """A name cut to so many bytes, that something can be added to: file systems take 255. What is no UTF-8 is left out."""
+    return os.fsencode(name)[:most].decode("utf-8", "ignore")
 
 
 # File systems whose locks no server keeps: another machine that writes to the same place does not see them.
