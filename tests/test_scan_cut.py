@@ -119,7 +119,7 @@ def test_a_folder_that_is_no_data_set_says_what_is_expected(tmp_path):
     with pytest.raises(ValueError, match='1 of its paths are no file of the data set, the first "squat/gone.mp4"'):
         scan(tmp_path, LABELS)
     (tmp_path / "MANIFEST.csv").write_text("file,source\n")
-    with pytest.raises(ValueError, match='MANIFEST.csv: needs the columns "path" and "group"; it has file, source'):
+    with pytest.raises(ValueError, match='MANIFEST.csv: no column path, group. Its first line is "file,source"'):
         scan(tmp_path, LABELS, progress=False)
 
 

@@ -8,19 +8,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from exmus_lib import workspace
+from exmus_lib import storage
 
 
 def last(folder: Path, module: nn.Module) -> Path | None:
     """The checkpoint that a training of `module` goes on from; None where it begins anew.
 
     Where last.ckpt or best.ckpt is damaged, would run code, or is of another network, a printed line names it, it is set aside
-    (workspace.set_aside), and the training begins anew.
+    (storage.set_aside), and the training begins anew.
     """
     newest = folder / "last.ckpt"
     for path in (newest, folder / "best.ckpt") if newest.exists() else ():
         if problem := _problem(path, module):
-            print(f"{path} {problem}: the training begins anew. {workspace.set_aside(path)}")
+            print(f"{path} {problem}: the training begins anew. {storage.set_aside(path)}")
             remove(folder)
     return newest if newest.exists() else None
 
@@ -44,16 +44,7 @@ def _problem(path: Path, module: nn.Module) -> str:
         return "is gone"
     except pickle.UnpicklingError:
         return "holds more than tensors and numbers, and could run code"
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        KeyError,
-        zipfile.BadZipFile,
-    ) as error:
+    except Exception as error:  # readers of damaged files fail in every way there is
         return f"is damaged ({type(error).__name__})"
     if damaged:
         return f"is damaged (in {damaged})"

@@ -1,6 +1,5 @@
 """Training: a clip set and a recipe go in, a run folder comes out. An equal run is loaded, an interrupted one resumed."""
 
-import hashlib
 import logging
 import signal
 import warnings
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from exmus_lib import review, workspace
+from exmus_lib import predictions, review, storage, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.networks import checkpoints, compute, joints, predict, ranks, weights
 from exmus_lib.networks.build import build
@@ -57,7 +56,7 @@ def train(
     with workspace.alone(run.folder) if leads else nullcontext():
         if overwrite and leads:
             run.remove()
-        if not ranks.agreed(run.complete):
+        if not ranks.agreed(leads and _whole(run)):
             _train(run, clip_set, task, how, parameters)
         elif leads:
             facts = run.facts()
@@ -103,6 +102,15 @@ def asked(
     return run, task, how, parameters
 
 
+def _whole(run: workspace.Run) -> bool:
+    """Whether a run is complete; where its predictions are damaged a printed line says so, and it is not."""
+    try:
+        return run.complete and len(predictions.read(run)) > 0
+    except storage.Damaged as error:
+        print(error)
+        return False
+
+
 def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
     """ValueError unless the child's network can start from the parent's weights, and the parent has not seen the child's test."""
     if not parent.complete:
@@ -125,6 +133,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
     name, on_joints = parameters["network"], how.input != "pixels"
     code = {file: digits for file, digits in workspace.code_hashes(name).items() if on_joints or file in workspace.CODE}
     facts = {**parameters, **workspace.provenance(), "code": code, "device": compute.describe(name)}
+    facts["threads"] = torch.get_num_threads()  # of a CPU: another number changes the last bits
     facts |= {"views_an_epoch": joints.EPOCH[how.input]} if on_joints else {}
     # `batch` of the recipe is that of all processes together.
     facts |= {"processes": ranks.count(), "batch_norm": "of all processes" if ranks.count() > 1 else "of one process"}
@@ -192,13 +201,13 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
         return
 
     module.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"])
-    weights.save(network, run.folder / "weights.safetensors")
+    weights.save(network, run.folder / weights.FILE)
     history = run.history()
     waiting = history["data_wait_share"].mean()
     print(f"{run.name}: {waiting:.1%} of the time of training steps went into waiting for data")
     run.write_facts({
         **facts,
-        "weights_sha256": hashlib.sha256((run.folder / "weights.safetensors").read_bytes()).hexdigest(),
+        "weights_sha256": weights.sha256(run.folder / weights.FILE),
         "epochs_run": len(history),
         "best_epoch": int(history["epoch"][history[monitor].idxmin()]),
         "wall_seconds": round(history["seconds"].sum(), 1),

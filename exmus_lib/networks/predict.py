@@ -18,7 +18,7 @@ from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.networks.loading import loader
 from exmus_lib.poses.estimate import estimate, estimate_clips
 from exmus_lib.poses.track import Track
-from exmus_lib.recipes import Recipe
+from exmus_lib.recipes import NETWORKS, Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import windows
 from exmus_lib.videos.cache import ViewCache
@@ -118,9 +118,11 @@ def restore(run: Run) -> tuple[VideoNetwork, Recipe]:
 @lru_cache(KEPT_NETWORKS)
 def _restored(run: Run, file: str, written: int) -> tuple[VideoNetwork, Recipe]:
     facts = run.facts()
+    if facts["network"] not in NETWORKS:
+        raise ValueError(f'{facts.path}: network "{facts["network"]}" is not one of: {", ".join(NETWORKS)}')
     recipe = Recipe(**facts["recipe"])
     network = build(facts["network"], len(predictions.task_of(run).names), recipe, softmax="head" in facts)
-    weights.load(network, Path(file))
+    weights.load(network, Path(file), facts.get("weights_sha256"))
     return compute.prepare(network), recipe
 
 

@@ -91,7 +91,7 @@ def _count(number: float) -> str:
     return "0"
 
 
-@mpl.rc_context(STYLE)
+@mpl.rc_context(STYLE | {"text.parse_math": True})  # of the logarithmic axis
 def expansion(table: pd.DataFrame) -> Figure:
     """From X2D to X3D, step by step (networks.describe.expansion): parameters, and GFLOPs on a logarithmic axis."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 0.32 * len(table) + 1), sharey=True)

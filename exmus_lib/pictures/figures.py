@@ -26,6 +26,7 @@ STYLE = {
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 9,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
     "legend.frameon": False, "legend.fontsize": 8.5,
+    "text.parse_math": False,  # an exercise, a muscle or a file may be called $x$
 }  # fmt: skip
 SHADES = ("#1b3a5c", "#3d85b8", "#b9d7ea")  # dark, middle, light
 # Jupyter's backend turns itself on with the first figure; inside rc_context that would be undone, and no later figure shown.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import labels, review, workspace
+from exmus_lib import labels, review, storage, workspace
 from exmus_lib.labels import FILE_NAME, Labels, nearest
 from exmus_lib.tasks import Task, task
 from exmus_lib.videos import classes, kaggle, scan
@@ -118,7 +118,7 @@ def dataset_name(dataset: str, preset: str = "quick") -> str:
     if dataset in workspace.DATASETS:
         return "sample-smoke" if (dataset, preset) == ("sample", "smoke") else dataset
     folder = Path(workspace.check_dataset(dataset)).expanduser().resolve()
-    return f"{folder.name}-{workspace.six_hex(folder.as_posix())}"
+    return f"{storage.short(folder.name)}-{workspace.six_hex(folder.as_posix())}"
 
 
 def _raw(dataset: str, name: str) -> Path:

@@ -15,7 +15,7 @@ import pandas as pd
 import scipy
 from tqdm.auto import tqdm
 
-from exmus_lib import workspace
+from exmus_lib import sheets
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.videos import container, faults, guard, limits
 from exmus_lib.videos.faults import VideoError
@@ -160,11 +160,10 @@ def _groups(folder: Path, videos: pd.DataFrame) -> pd.Series:
     groups = videos["video_id"].copy()
     manifest = folder / "MANIFEST.csv"
     if manifest.is_file():
-        table = workspace.read_csv(manifest)
-        if not {"path", "group"} <= set(table):
-            raise ValueError(f'{manifest}: needs the columns "path" and "group"; it has {", ".join(table)}')
-        paths, known = table["path"].map(_same_name), videos["path"].map(_same_name)
-        named = {path: group for path, group in zip(paths, table["group"].str.strip(), strict=True) if path and group}
+        table = sheets.table(manifest, "path", "group")
+        table = table.assign(path=table["path"].map(_same_name), group=table["group"].str.strip())
+        table = sheets.once(manifest, table[table["path"].ne("") & table["group"].ne("")], ["path"], "group")
+        named, known = table.set_index("path")["group"].to_dict(), videos["path"].map(_same_name)
         astray = sorted(named.keys() - set(known))
         if astray:
             raise ValueError(

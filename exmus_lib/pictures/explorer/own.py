@@ -11,7 +11,7 @@ import ipywidgets as ipw
 import pandas as pd
 from matplotlib.figure import Figure
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 from exmus_lib.pictures import body, timeline
 from exmus_lib.pictures.explorer import choice, joints, pixels, shown, still
 from exmus_lib.pictures.explorer.browse import BODY, LOOK, WRAP
@@ -166,7 +166,7 @@ class OwnVideo(ipw.VBox):
 
     def _work(self, video: Path, content: bytes | None, runs: pixels.Chosen | None, from_dataset: bool) -> None:
         try:
-            with workspace.scratch() as folder:
+            with storage.scratch() as folder:
                 if content is not None:
                     video = folder / "uploaded" / video.name
                     video.parent.mkdir()
@@ -222,7 +222,10 @@ class OwnVideo(ipw.VBox):
             self.player.marks, self.player.windows = result.turns, result.windows()
         self.stretches.value = result.html()
         # Of two videos with one name each keeps its files: they carry six digits of what is in it.
-        stem, folder = f"{Path(name).stem}-{sha256(videos[False]).hexdigest()[:6]}", workspace.outputs_dir("own")
+        stem, folder = (
+            f"{storage.short(Path(name).stem)}-{sha256(videos[False]).hexdigest()[:6]}",
+            workspace.outputs_dir("own"),
+        )
         links = []
         for end, content in {**result.files(), ".png": still.png(self.picture())}.items():
             file, kind = stem + end, "image/png" if end == ".png" else "text/csv"
