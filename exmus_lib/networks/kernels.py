@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 LANES, TAPS = 8, 27
-SLICES = 8  # of the rows, each summed alone, whatever the number of threads
+SLICES = 8  # of the rows, each summed alone whatever the number of threads, of which no more can help
 
 
 def weight_gradient(x: torch.Tensor, grad: torch.Tensor, stride: int) -> torch.Tensor:
@@ -65,18 +65,22 @@ def _lanes(channels: int) -> torch.Tensor:
 
 
 def _share(part: Callable[[int], None]) -> None:
-    """Run all slices on as many threads as torch uses."""
-    threads = torch.get_num_threads()
-    if threads == 1:
-        for k in range(SLICES):
+    """Run all slices on as many threads as torch uses, this one among them."""
+    threads = min(torch.get_num_threads(), SLICES)
+
+    def every(first: int) -> None:
+        for k in range(first, SLICES, threads):
             part(k)
-    else:
-        list(_pool(threads).map(part, range(SLICES)))
+
+    others = [_pool().submit(every, first) for first in range(1, threads)]
+    every(0)
+    for other in others:
+        other.result()
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "depthwise")
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(SLICES - 1, "depthwise")
 
 
 class Lanes(types.Type):
