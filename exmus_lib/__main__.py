@@ -1,4 +1,4 @@
-"""`python -m exmus_lib predict my.mp4`: what real people do in videos, in a terminal."""
+"""`python -m exmus_lib predict my.mp4`: what real people do in videos, in a terminal. `export`: a run for other programs."""
 
 import argparse
 import json
@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 where a video could not be read; what stops pretrain is raised. SystemExit 2 for a wrong call."""
+    """The exit code: 0, or 1 where a video could not be read or a run not exported; what stops pretrain is raised. SystemExit 2
+    for a wrong call."""
     parser = argparse.ArgumentParser("python -m exmus_lib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     predict = commands.add_parser("predict", help="what a person does in each video: exercises, repetitions, muscles")
@@ -21,8 +22,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form.add_argument("--json", action="store_true", help="everything, windows and repetitions too, as JSON")
     pretrain = commands.add_parser("pretrain", help="make the networks that come with ExMus again (20 to 60 minutes)")
     pretrain.add_argument("--to", type=Path, default=Path("pose_tcn.safetensors"), help="where to write them")
+    export = commands.add_parser("export", help="write a run's network as ONNX or OpenVINO, checked on its test clips")
+    export.add_argument("run", type=Path, metavar="outputs/runs/<dataset>/<task>/<run>")
+    form = export.add_mutually_exclusive_group(required=True)
+    form.add_argument("--onnx", action="store_const", dest="form", const="onnx")
+    form.add_argument("--openvino", action="store_const", dest="form", const="openvino")
+    export.add_argument("--int8", action="store_true", help="in 8 bits, calibrated on training clips")
+    export.add_argument("--to", type=Path, metavar="FOLDER", help="where to write it, if not to the run's folder")
     options = parser.parse_args(arguments)
+    if options.command == "export":
+        return _export(options)
     return _predict(options) if options.command == "predict" else _pretrain(options.to)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from exmus_lib.networks.export import export
+    from exmus_lib.workspace import Run
+
+    try:
+        print(export(Run.at(options.run), options.form, options.int8, options.to))
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _pretrain(file: Path) -> int:
