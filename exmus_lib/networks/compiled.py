@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from types import ModuleType
 from weakref import WeakKeyDictionary
@@ -14,7 +15,7 @@ from exmus_lib.networks import compute
 from exmus_lib.networks.build import VideoNetwork, build, channels_of
 from exmus_lib.recipes import Recipe
 
-# What it computes faster in float32 on one thread (docs/MEASURED.md). Video Swin's conversion from PyTorch crashes.
+# What it computes faster, in float32 and, where the processor multiplies it, in bfloat16 (docs/MEASURED.md).
 FASTER = ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101", "slow_r50", "i3d_r50", "r2plus1d_r50")
 # Conversion takes 4 to 8 s of a core. That is won back by so many clips with views of so many pixels, frames included, as the
 # paper's are; a view of `quick`, 4 to 8 frames of 64 px, is over in some hundredths of a second either way.
@@ -30,10 +31,7 @@ def package() -> ModuleType:
 
 
 def pays(network: str, recipe: Recipe, clips: int) -> bool:
-    """Whether OpenVINO is installed, and predicts so many clips sooner on this processor, its conversion included.
-
-    Not on one that multiplies bfloat16 in hardware: there PyTorch does, and is as fast.
-    """
+    """Whether OpenVINO is installed, and predicts so many clips sooner on this processor, its conversion included."""
     return (
         network in FASTER
         and clips >= MIN_CLIPS
@@ -41,7 +39,6 @@ def pays(network: str, recipe: Recipe, clips: int) -> bool:
         and find_spec("openvino") is not None
         and platform.machine() in ("x86_64", "AMD64")  # others were not measured
         and compute.device().type == "cpu"
-        and compute.precision(network, training=False) == "32-true"
     )
 
 
@@ -58,16 +55,20 @@ def blank(recipe: Recipe, batch: int) -> torch.Tensor:
     return torch.zeros(batch, channels_of(recipe), recipe.frames, recipe.side, recipe.side, dtype=kind)
 
 
+def load(model: object, precision: str = "f32") -> Callable[[np.ndarray], object]:
+    """A model of OpenVINO's, or its file, ready to run on the CPU."""
+    config = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    return package().Core().compile_model(model, "CPU", config)
+
+
 class Compiled:
-    """A network in OpenVINO, one clip at a time, in float32. Called as predict.forward, with views as a data set gives them:
-    logits (batch, labels) and embeddings (batch, D), float32."""
+    """A network in OpenVINO, one clip at a time, in the number format and on as many threads as our own prediction. Called as predict.forward, with views as a data set gives them: logits (batch, labels) and embeddings (batch, D), float32."""
 
     def __init__(self, network: VideoNetwork, name: str, recipe: Recipe):
         view = blank(recipe, 1)
         model = package().convert_model(_Embed(plain(network, name, recipe)), example_input=view, input=[view.shape])
-        # In the number format of our own prediction, on as many threads.
-        config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        self.model = package().Core().compile_model(model, "CPU", config)
+        hint = "bf16" if compute.precision(name, training=False) == "bf16-mixed" else "f32"
+        self.model = load(model, hint)
 
     def __call__(self, views: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         answers = [self.model(view[None].numpy()) for view in views]

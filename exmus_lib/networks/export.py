@@ -86,11 +86,10 @@ def export(run: Run, form: str, int8: bool = False, to: Path | None = None) -> E
     folder = to or run.folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as part:
-        write = _onnx if form == "onnx" else _openvino
         training = clips[clips["split"] == "train"]
         few = training.sample(min(CALIBRATION, len(training)), random_state=0) if int8 else None
         file = Path(part) / ("network-int8" if int8 else "network")
-        infer = write(compiled.plain(network, name, recipe), recipe, file, views(few) if int8 else None)
+        infer = WRITERS[form](compiled.plain(network, name, recipe), recipe, file, views(few) if int8 else None)
         made = _compare(run, network, views(test), infer, test, file)
         wrong = made.ours - made.theirs > MAX_LOSS if int8 else made.deviation > MAX_DEVIATION
         if wrong or np.isnan(made.deviation):
@@ -146,9 +145,11 @@ def _openvino(network: VideoNetwork, recipe: Recipe, file: Path, calibration: li
     if calibration is not None:
         model = _quantised(model, calibration, lambda views: views)
     openvino.save_model(model, path, compress_to_fp16=False)
-    config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    loaded = openvino.Core().compile_model(path, "CPU", config)
+    loaded = compiled.load(path)
     return lambda views: loaded(views)[0]
+
+
+WRITERS = {"onnx": _onnx, "openvino": _openvino}
 
 
 def _quantised(model: object, calibration: list[np.ndarray], given: Callable[[np.ndarray], object]) -> object:
