@@ -62,7 +62,8 @@ def load(model: object, precision: str = "f32") -> Callable[[np.ndarray], object
 
 
 class Compiled:
-    """A network in OpenVINO, one clip at a time, in the number format and on as many threads as our own prediction. Called as predict.forward, with views as a data set gives them: logits (batch, labels) and embeddings (batch, D), float32."""
+    """A network in OpenVINO, one clip at a time, in the number format and on as many threads as our own prediction. Called as
+    predict.forward, with views as a data set gives them: logits (batch, labels) and embeddings (batch, D), float32."""
 
     def __init__(self, network: VideoNetwork, name: str, recipe: Recipe):
         view = blank(recipe, 1)
@@ -71,7 +72,7 @@ class Compiled:
         self.model = load(model, hint)
 
     def __call__(self, views: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        answers = [self.model(view[None].numpy()) for view in views]
+        answers = [self.model(np.ascontiguousarray(view[None])) for view in views]
         logits, embeddings = ([answer[i] for answer in answers] for i in (0, 1))
         return np.concatenate(logits), np.concatenate(embeddings)
 
