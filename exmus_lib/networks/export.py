@@ -32,8 +32,6 @@ QUANTISATION = "nncf"  # Intel's: one call for both formats, which knows 3D conv
 MAX_DEVIATION = 1e-4  # of float32 logits, as a share of their range
 MAX_LOSS = 0.01  # of the task's headline metric, by 8 bits
 CALIBRATION = 128  # training clips that the ranges of 8 bits are measured on
-# Its attention ends OpenVINO's converter in a crash (2026.4); OpenVINO reads the ONNX file.
-NOT_CONVERTED = ("swin3d_t",)
 
 Infer = Callable[[np.ndarray], np.ndarray]
 
@@ -64,8 +62,8 @@ def export(run: Run, form: str, int8: bool = False, to: Path | None = None) -> E
 
     The file is loaded back and predicts the test clips of the run's data set; it appears only if it agrees: in float32 logits
     within MAX_DEVIATION of their range, in 8 bits, calibrated on training clips, no more than MAX_LOSS of the headline metric
-    lost. Raises ValueError for a run without a network of its own or on joints, for a network that cannot be converted and for a
-    file that does not agree, FileNotFoundError for one that is not complete or whose data set is gone, ModuleNotFoundError
+    lost. Raises ValueError for a run without a network of its own or on joints and for a file that
+    does not agree, FileNotFoundError for one that is not complete or whose data set is gone, ModuleNotFoundError
     naming the packages that are missing.
     """
     _check_installed((*PACKAGES[form], QUANTISATION) if int8 else PACKAGES[form])
@@ -73,8 +71,6 @@ def export(run: Run, form: str, int8: bool = False, to: Path | None = None) -> E
     name = run.facts()["network"]
     if recipe.input != "pixels":
         raise ValueError(f"{run.name} reads joints: an exported network takes pictures, and finds none in them")
-    if form == "openvino" and name in NOT_CONVERTED:
-        raise ValueError(f"{name} cannot be converted to OpenVINO; export --onnx, which OpenVINO reads too")
     clip_set = prepare.load(run.dataset)
     clips = clip_set.table(run.facts()["split"])
     test = clips[clips["split"] == "test"]
