@@ -1,4 +1,5 @@
-"""`python -m exmus_lib predict my.mp4`: what real people do in videos, in a terminal; and what takes long, without a notebook."""
+"""`python -m exmus_lib predict my.mp4`: what real people do in videos, in a terminal; and what takes long, or serves other
+programs, without a notebook."""
 
 import argparse
 import json
@@ -11,7 +12,8 @@ from tqdm import tqdm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 where a video could not be read; what stops pretrain is raised. SystemExit 2 for a wrong call."""
+    """The exit code: 0, or 1 where a video could not be read or a run not exported; what stops pretrain is raised. SystemExit 2
+    for a wrong call."""
     parser = argparse.ArgumentParser("python -m exmus_lib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     predict = commands.add_parser("predict", help="what a person does in each video: exercises, repetitions, muscles")
@@ -33,10 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grid.add_argument("--on", choices=("local", "slurm"), default="local", help="this machine, or a cluster")
     grid.add_argument("--set", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
                       help="of submitit's update_parameters: --set slurm_partition gpu --set timeout_min 600")  # fmt: skip
+    export = commands.add_parser("export", help="write a run's network as ONNX or OpenVINO, checked on its test clips")
+    export.add_argument("run", type=Path, metavar="outputs/runs/<dataset>/<task>/<run>")
+    form = export.add_mutually_exclusive_group(required=True)
+    form.add_argument("--onnx", action="store_const", dest="form", const="onnx")
+    form.add_argument("--openvino", action="store_const", dest="form", const="openvino")
+    export.add_argument("--int8", action="store_true", help="in 8 bits, calibrated on training clips")
+    export.add_argument("--to", type=Path, metavar="FOLDER", help="where to write it, if not to the run's folder")
     options = parser.parse_args(arguments)
-    if options.command == "predict":
-        return _predict(options)
-    return _grid(options) if options.command == "grid" else _pretrain(options.to)
+    work = {"predict": _predict, "pretrain": _pretrain, "grid": _grid, "export": _export}
+    return work[options.command](options)
 
 
 # What `grid` takes, with its defaults: the parameters of training notebooks, several tasks at once.
@@ -80,10 +88,22 @@ def _grid(options: argparse.Namespace) -> int:
     return 0
 
 
-def _pretrain(file: Path) -> int:
+def _export(options: argparse.Namespace) -> int:
+    from exmus_lib.networks.export import export
+    from exmus_lib.workspace import Run
+
+    try:
+        print(export(Run.at(options.run), options.form, options.int8, options.to))
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _pretrain(options: argparse.Namespace) -> int:
     from exmus_lib.networks.pretrain import pretrain
 
-    print(f"{file}: sha256 {pretrain(file)}")
+    print(f"{options.to}: sha256 {pretrain(options.to)}")
     return 0
 
 

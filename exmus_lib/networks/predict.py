@@ -4,7 +4,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import compute, joints, weights
 from exmus_lib.networks.build import VideoNetwork, build
+from exmus_lib.networks.compiled import compiled, pays
 from exmus_lib.networks.loading import loader
 from exmus_lib.poses.estimate import estimate, estimate_clips
 from exmus_lib.poses.track import Track
@@ -33,6 +34,7 @@ KEPT_NETWORKS = 4  # between calls of `predict`
 LOOKING = 0.8  # of the time that a video takes, where its joints must be found
 
 Clips = ClipDataset | joints.TrackDataset
+Predictor = Callable[[torch.Tensor], tuple[np.ndarray, np.ndarray]]
 
 
 def clip_views(
@@ -88,8 +90,9 @@ def several_views(run: Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
 
 def _all(run: Run, network: VideoNetwork, data: Clips) -> tuple[np.ndarray, np.ndarray]:
     """Logits (N, labels) and embeddings (N, D) of all clips, in their order."""
-    name, batches = run.facts()["network"], loader(data, data.recipe.batch, light=bool(data.cache))
-    pairs = [forward(network, view, name) for view, _ in tqdm(batches, "predicting", leave=False)]
+    batches = loader(data, data.recipe.batch, light=bool(data.cache))
+    predictor = predictor_of(network, run.facts()["network"], data.recipe, len(data))
+    pairs = [predictor(view) for view, _ in tqdm(batches, "predicting", leave=False)]
     logits, embeddings = zip(*pairs, strict=True)
     return np.concatenate(logits), np.concatenate(embeddings)
 
@@ -102,6 +105,11 @@ def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.nd
     with compute.autocast(name):
         out = network.embed(view.to(compute.device(), memory_format=compute.FORMAT, non_blocking=True))
     return tuple(x.float().cpu().numpy() for x in out)
+
+
+def predictor_of(network: VideoNetwork, name: str, recipe: Recipe, clips: int) -> Predictor:
+    """What predicts so many clips soonest: a function as `forward`, of views alone."""
+    return compiled(network, name, recipe) if pays(name, recipe, clips) else partial(forward, network, name=name)
 
 
 def restore(run: Run) -> tuple[VideoNetwork, Recipe]:
@@ -189,15 +197,18 @@ def over_windows(
     looks = any(recipe.input != "pixels" for _, recipe in networks.values())
     track = estimate(copy, lambda share: report(LOOKING * share)) if looks else None
     spans = windows.spans(video.seconds)
+    predictors = {
+        run: predictor_of(net, run.facts()["network"], how, len(spans)) for run, (net, how) in networks.items()
+    }
     for number, span in enumerate(spans, start=1):
         views, logits = {}, {}
-        for run, (network, recipe) in networks.items():
+        for run, (_, recipe) in networks.items():
             if recipe not in views and recipe.input != "pixels":
                 views[recipe] = joints.span_view(track, span, video, recipe)[None]
             elif recipe not in views:
                 times = windows.span_times(span, video, recipe)
                 views[recipe] = read_view(copy, times, recipe)[None]
-            logits[run] = forward(network, views[recipe], run.facts()["network"])[0][0]
+            logits[run] = predictors[run](views[recipe])[0][0]
         yield span, [sum(w * logits[run] for run, w in zip(m.runs, m.weights, strict=True)) for m in mixtures]
         report(1 - (1 - LOOKING * looks) * (1 - number / len(spans)))
 

@@ -1,0 +1,165 @@
+"""A run's network for other programs: files that answer as the run does, the command line, and what cannot be exported."""
+
+import os
+import sys
+from fractions import Fraction
+
+import helpers
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from exmus_lib import __main__ as cli
+from exmus_lib.networks import compiled, export, fit, predict
+from exmus_lib.networks.build import build
+from exmus_lib.recipes import NETWORKS, recipe
+from exmus_lib.scores import ensembles
+from exmus_lib.videos.prepare import prepare
+
+ORDINARY = ("x3d_s", "slowfast_r50")  # one pathway and two; the other rows take over a minute together
+ROWS = [row if row in ORDINARY else pytest.param(row, marks=pytest.mark.slow) for row in NETWORKS]
+FORMS = {"onnx": "network.onnx", "openvino": "network.xml"}
+
+
+def need(*packages: str) -> None:
+    for package in packages:
+        pytest.importorskip(package, reason=f"{package} is not installed: an optional extra")
+
+
+def fresh(name: str) -> tuple[nn.Module, torch.Tensor]:
+    """A network at the smoke view whose every layer counts, and three views of noise."""
+    view = recipe(name, "smoke")
+    torch.manual_seed(0)
+    network = build(name, 5, view).eval().requires_grad_(False)
+    for module in network.modules():  # a block's last gain starts at zero
+        if isinstance(module, nn.BatchNorm3d):
+            module.weight.data.uniform_(0.5, 1.0)
+    noise = torch.randint(0, 256, (3, *compiled.blank(view, 1).shape[1:]), generator=torch.Generator().manual_seed(1))
+    return network, noise.to(compiled.blank(view, 1).dtype)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of x3d_s at smoke, on ten videos of two exercises."""
+    place = tmp_path_factory.mktemp("home")
+    for i in range(10):
+        exercise = ("Squat", "Push-up")[i % 2]
+        helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXMUS_HOME", str(place))
+        yield fit.train(prepare(str(place / "gym")), "x3d_s", "exercise", "smoke")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ROWS)
+def test_a_file_answers_as_the_network_for_any_number_of_views(name, form, tmp_path):
+    need(*export.PACKAGES[form])
+    network, views = fresh(name)
+    infer = export.WRITERS[form](network, recipe(name, "smoke"), tmp_path / "network", None)
+    for batch in (views, views[:1]):
+        ours = network(batch).numpy()
+        assert np.abs(infer(batch.numpy()) - ours).max() < 1e-4 * np.ptp(ours)
+
+
+@pytest.mark.parametrize("name", [row for row in ROWS if row in ORDINARY or row.values[0] in compiled.FASTER])
+def test_openvino_gives_logits_and_embeddings_of_the_network(name, monkeypatch):
+    need("openvino")
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # float32
+    network, views = fresh(name)
+    fast = compiled.compiled(network, name, recipe(name, "smoke"))
+    assert compiled.compiled(network, name, recipe(name, "smoke")) is fast  # kept with the network
+    for ours, theirs in zip(network.embed(views), fast(views), strict=True):
+        assert theirs.dtype == np.float32
+        assert np.abs(theirs - ours.numpy()).max() < 1e-4 * np.ptp(ours.numpy())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_command_writes_a_file_that_others_can_load(run, form, tmp_path, capsys):
+    need(*export.PACKAGES[form])
+    assert cli.main(["export", str(run.folder), f"--{form}", "--to", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert str(tmp_path / FORMS[form]) in said and "100.0% have the same highest one" in said and "top1" in said
+    extra = {"network.bin"} if form == "openvino" else set()
+    assert {file.name for file in tmp_path.iterdir()} == {FORMS[form]} | extra  # and nothing hidden
+
+
+def test_eight_bits_make_a_smaller_file(run, tmp_path):
+    need("openvino", "nncf")
+    small, large = (export.export(run, "openvino", int8=int8, to=tmp_path) for int8 in (True, False))
+    assert small.path.name == "network-int8.xml" and small.size < large.size / 2 and small.same >= 0.5
+
+
+def test_a_file_that_does_not_agree_is_not_written(run, tmp_path, monkeypatch, capsys):
+    wrong = lambda *_: lambda views: np.zeros((len(views), 2), np.float32)  # noqa: E731
+    monkeypatch.setattr(export, "WRITERS", {"onnx": wrong})
+    monkeypatch.setattr(export, "PACKAGES", {"onnx": ()})
+    assert cli.main(["export", str(run.folder), "--onnx", "--to", str(tmp_path)]) == 1
+    assert "does not agree with the run (0.0001 is allowed)" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_exported_says_why(run, tmp_path, monkeypatch, capsys):
+    def error(folder, *options) -> str:
+        assert cli.main(["export", str(folder), "--onnx", *options]) == 1
+        return capsys.readouterr().err
+
+    monkeypatch.setattr(export, "find_spec", lambda package: None if package == "onnx" else True)
+    assert f"onnx must be installed for this: {sys.executable} -m pip install onnx\n" == error(run.folder)
+    monkeypatch.setattr(export, "find_spec", lambda package: True)
+    assert f"{tmp_path} is not the folder of a run" in error(tmp_path)
+    other = fit.train(prepare(str(os.environ["EXMUS_HOME"] + "/gym")), "x3d_s", "exercise", "smoke", seed=1)
+    both = ensembles.store([run, other], 0.5)
+    assert f"{both.name} has no network of its own: predict with" in error(both.folder)
+    facts = run.facts()
+    run.write_facts(facts | {"recipe": facts["recipe"] | {"input": "pose"}})
+    try:
+        predict._restored.cache_clear()
+        assert "reads joints: an exported network takes pictures" in error(run.folder)
+    finally:
+        run.write_facts(facts)
+        predict._restored.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"clips": 19},
+        {"network": "pose_tcn"},
+        {"preset": "quick"},
+        {"installed": False},
+        {"machine": "arm64"},
+    ],
+)
+def test_openvino_predicts_many_large_views_on_processors_where_it_was_faster(changed, monkeypatch):
+    def asked(network="x3d_m", preset="paper", clips=20, installed=True, machine="x86_64") -> bool:
+        monkeypatch.setattr(compiled, "find_spec", lambda _: installed or None)
+        monkeypatch.setattr(compiled.platform, "machine", lambda: machine)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        return compiled.pays(network, recipe(network, preset), clips)
+
+    assert asked() and not asked(**changed)
+
+
+def test_prediction_is_openvinos_where_that_pays_and_each_network_is_loaded_and_converted_once(run, monkeypatch):
+    made, loaded = [], []
+    monkeypatch.setattr(predict, "pays", lambda name, recipe, clips: True)
+    monkeypatch.setattr(
+        compiled, "Compiled", lambda *_: made.append(1) or (lambda views: (np.tile([3.0, 1.0], (len(views), 1)), 0))
+    )
+    monkeypatch.setattr(predict, "build", lambda *args, **how: loaded.append(1) or build(*args, **how))
+    predict._restored.cache_clear()
+    clip_set = prepare(os.environ["EXMUS_HOME"] + "/gym")
+    videos = [clip_set.path(clip) for clip in clip_set.clips.head(2).itertuples()]
+    for video in videos:
+        answer = predict.predict(video, run)
+        assert np.log(answer.iloc[0] / answer.iloc[1]) == pytest.approx(2)
+    predict.restore(run)
+    assert len(made) == len(loaded) == 1
+
+
+def test_openvino_is_never_asked_for_statistics():
+    need("openvino")
+    compiled.package()
+    with pytest.raises(ImportError):
+        import openvino_telemetry  # noqa: F401
