@@ -15,8 +15,13 @@ SLOW = (
     *("lightning", "torchmetrics", "torchvision", "pytorchvideo", "torch._dynamo"),
     *("sklearn", "seaborn", "numba", "scipy.stats", "scipy.signal", "scipy.optimize", "scipy.sparse"),
 )
-# Only imported by those who train, render, or compare all videos.
-MAY_BE_SLOW = ("exmus_lib.networks.training", "exmus_lib.sample.", "exmus_lib.videos.hashes")
+# Only imported by those who train, render, compare all videos or split them.
+MAY_BE_SLOW = (
+    "exmus_lib.networks.training",
+    "exmus_lib.sample.",
+    "exmus_lib.videos.hashes",
+    "exmus_lib.videos.dealing",
+)
 
 
 def slow_after(script: str) -> set[str]:
