@@ -1,5 +1,5 @@
 # ExMus: one command each; `make help` says what they do. Works with GNU make 3.81 and later on Linux and macOS.
-.PHONY: help predict demo workbook test bench lint lab app lock clean
+.PHONY: help predict demo workbook test test-hard bench lint lab app lock clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -20,6 +20,7 @@ help:
 	@echo "make workbook  every notebook with all its networks, on the sample data"
 	@echo "make test      lint, then the tests; every notebook is among them"
 	@echo "make bench     ours against the stock PyTorchVideo recipe on this machine, about a quarter of an hour"
+	@echo "make test-hard damaged and odd videos and other hard cases, a line for each family"
 	@echo "make lint      ruff, and no outputs stored in notebooks"
 	@echo "make lab       open the notebooks in JupyterLab, on this machine only"
 	@echo "make app       the explorer as a page of its own, on this machine only"
@@ -41,6 +42,9 @@ test: lint
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --page
+
+test-hard: $(READY)
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/hard.py
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""`make test-hard`: families of hard cases; a line for each: cases, as expected, wrong.
+"""`make test-hard`: families of hard cases; a line for each: cases, as expected, wrong, seconds.
 
 A family is a function that takes an empty folder and returns what is wrong with each of its cases, "" where it is as expected.
 """

@@ -34,7 +34,7 @@ def pieces(file: Path, seconds: float, fps: float, count: int, clips: dict[int, 
     written = set()
     with opened(file) as (container, stream):
         decoded = Counted(timed_frames(container, stream))
-        for piece, part in itertools.groupby(held(decoded, seconds, fps), piece_of):
+        for piece, part in itertools.groupby(held(file, decoded, seconds, fps), piece_of):
             if piece in clips:
                 for _ in write(
                     part, stream.sample_aspect_ratio, round(fps / limits.frame_step(fps)), *clips[piece], SIDE
@@ -51,7 +51,7 @@ def copy(file: Path, path: Path, origin: str, side: int) -> Iterator[float]:
     limits.check_length(file, facts.seconds)
     with opened(file) as (container, stream):
         decoded = Counted(timed_frames(container, stream))
-        frames, fps = held(decoded, facts.seconds, facts.fps), round(facts.fps / limits.frame_step(facts.fps))
+        frames, fps = held(file, decoded, facts.seconds, facts.fps), round(facts.fps / limits.frame_step(facts.fps))
         for moment in write(frames, stream.sample_aspect_ratio, fps, path, origin, side):
             yield min(1.0, moment / facts.seconds)
     limits.check_decoded(file, decoded.count, facts.frames)
@@ -72,11 +72,13 @@ class Counted:
         return item
 
 
-def held(decoded: Counted, seconds: float, fps: float) -> Iterator[tuple[float, VideoFrame]]:
+def held(file: Path, decoded: Counted, seconds: float, fps: float) -> Iterator[tuple[float, VideoFrame]]:
     """No more than limits.MAX_FPS of the frames; one that is shown for long comes again every HELD seconds, also at the end
-    of the video unless frames are lost."""
+    of the video unless frames are lost. VideoError for frames well behind the end."""
     shown, before = None, 0.0
     for moment, frame in itertools.islice(decoded, 0, None, limits.frame_step(fps)):
+        if moment > 1.05 * seconds + 0.5:
+            raise VideoError(file, "damaged: the time stamps of its pictures contradict those of its packets")
         yield from _repeated(shown, before, moment)
         yield moment, frame
         before, shown = moment, frame

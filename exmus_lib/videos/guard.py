@@ -22,7 +22,7 @@ from exmus_lib.videos.faults import VideoError
 
 SECONDS = 20  # without progress
 MEMORY = 4 << 30  # bytes: 8K video in 16 threads takes 3 GB
-START = "import sys; from exmus_lib.videos import guard; guard.serve(int(sys.argv[1]))"
+START = "import sys; from exmus_lib.videos import guard; guard.serve(*map(int, sys.argv[1:]))"
 GUARDED = os.name == "posix"
 _parent = 0  # the process served, in those that serve() runs in
 
@@ -106,7 +106,7 @@ class _Worker:
         self.gone = False
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, str(theirs.fileno())],
+                [sys.executable, "-P", "-c", START, str(theirs.fileno()), str(os.getpid())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -143,11 +143,11 @@ class _Worker:
         self.errors.close()
 
 
-def serve(descriptor: int) -> None:
-    """Run in a guarded process: do what is asked for on a connection until nobody is left to ask."""
+def serve(descriptor: int, parent: int) -> None:
+    """Run in a guarded process: do what is asked for on a connection, until the process that asks is gone."""
     global _parent
     _limit()
-    connection, _parent = Connection(descriptor), os.getppid()
+    connection, _parent = Connection(descriptor), parent
     while True:
         try:
             job = connection.recv_bytes()

@@ -166,21 +166,26 @@ CASES = [
         for what, change in PARTS.items()
     ),
     *(
-        Case(named(kind, f"frame {number} wrong"), changed(kind, wrong_frame(kind, number)), reason="^damaged")
-        for kind in ("h264.mp4", "h264.mkv", "h264.avi", "hevc.mp4", "prores.mov")
-        for number in (1, 60, 124)
+        Case(named(kind, "frame 60 wrong"), changed(kind, wrong_frame(kind, 60)), reason="^damaged at 2")
+        for kind in ("h264.mp4", "h264.mkv", "h264.avi", "prores.mov")
+    ),
+    # Nothing comes behind that could not be decoded without it, or the decoder fills in, and does not say so.
+    *(
+        Case(named(kind, f"frame {number} wrong"), changed(kind, wrong_frame(kind, number)), 2, "^damaged")
+        for kind in ("h264.mp4", "h264.mkv", "hevc.mp4", "mpeg4.avi")
+        for number in (1, 124)
     ),
     Case(
         "Squat/moov and mdat swapped.mp4", changed("h264.mp4", lambda data: swapped(data, b"moov", b"mdat")), reason=ANY
     ),
     Case(
         "Squat/head of one, body of another.mp4",
-        lambda path: path.write_bytes(film("h264.mp4")[:9000] + film("hevc.mp4")[9000:]),
+        changed("h264.mp4", lambda data: data[:9000] + film("hevc.mp4")[9000:]),
         2,
         ANY,
     ),
-    Case("Squat/twice.mp4", lambda path: path.write_bytes(film("h264.mp4") * 2), 2),
-    Case("Squat/rubbish behind.mp4", lambda path: path.write_bytes(film("h264.mp4") + bytes(range(256)) * 400), 2),
-    Case("Squat/rubbish before.mp4", lambda path: path.write_bytes(bytes(range(256)) * 400 + film("h264.mp4")), 2, ANY),
+    Case("Squat/twice.mp4", changed("h264.mp4", lambda data: data * 2), 2),
+    Case("Squat/rubbish behind.mp4", changed("h264.mp4", lambda data: data + bytes(range(256)) * 400), 2),
+    Case("Squat/rubbish before.mp4", changed("h264.mp4", lambda data: bytes(range(256)) * 400 + data), 2, ANY),
     *(Case(f"Squat/{what}.mp4", changed("h264.mp4", number_in_box(*field)), 2, ANY) for what, field in FIELDS.items()),
 ]

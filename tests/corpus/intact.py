@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from helpers import loops, still_stamps, write_video
+from helpers import loops, picture, still_stamps, write_video
 
 from corpus import Case
 
@@ -27,13 +27,37 @@ def codec(name: str, pixels: str = "yuv420p", size=SMALL, fps=25, **options):
 def matrix(*abcd: int):
     """What writes a film with the display matrix (a, b, c, d)."""
 
+    return lambda path: set_matrix(write_video(path, 125, 25, SMALL), *abcd)
+
+
+def set_matrix(path: Path, *abcd: int) -> None:
+    data = bytearray(path.read_bytes())
+    box = data.index(b"tkhd") + 4
+    place = box + (52 if data[box] else 40)
+    a, b, c, d = (value << 16 for value in abcd)
+    struct.pack_into(">9i", data, place, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+
+
+def stored_for(a: int, b: int, c: int, d: int):
+    """What writes a numbered film that stands upright once its matrix (a, b, c, d), a turn and perhaps a mirror, is obeyed."""
+
     def make(path: Path) -> None:
-        data = bytearray(write_video(path, 125, 25, SMALL).read_bytes())
-        box = data.index(b"tkhd") + 4
-        place = box + (52 if data[box] else 40)
-        a, b, c, d = (value << 16 for value in abcd)
-        struct.pack_into(">9i", data, place, a, b, 0, c, d, 0, 0, 0, 1 << 30)
-        path.write_bytes(data)
+        width, height = 128, 96
+        upright = np.stack([picture(number, *((height, width) if b else (width, height))) for number in range(125)])
+        rows, columns = np.mgrid[:height, :width] - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
+        # A point (x, y) of what is stored is shown at (ax + cy, bx + dy), from the middle.
+        x, y = a * columns + c * rows, b * columns + d * rows
+        stored = upright[:, (y + (upright.shape[1] - 1) / 2).astype(int), (x + (upright.shape[2] - 1) / 2).astype(int)]
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25, options=X264)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for number, image in enumerate(stored):
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
+                frame.pts = number
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        set_matrix(path, a, b, c, d)
 
     return make
 
