@@ -77,17 +77,18 @@ class VideoNetwork(nn.Module):
             view = normalise(view)
         if self.gain is not None:
             view = view * self.gain + self.shift
-        if self.slow_every is None:
-            logits = self.net(view)
-        else:
-            frames = view.shape[2]
-            kept = torch.linspace(0, frames - 1, frames // self.slow_every, device=view.device).long()
-            logits = self.net([view.index_select(2, kept), view])
+        logits = self.net(view if self.slow_every is None else self.pathways(view))
         if not self.softmax:
             return logits
         itself = torch.eye(logits.shape[1], dtype=torch.bool, device=logits.device)
         others = logits[:, None].masked_fill(itself, -torch.inf).logsumexp(dim=2)
         return logits - others  # log p - log (1 - p)
+
+    def pathways(self, view: torch.Tensor) -> list[torch.Tensor]:
+        """What SlowFast's Slow and Fast pathway see of a view: every `slow_every`-th frame, and all."""
+        frames = view.shape[2]
+        kept = torch.linspace(0, frames - 1, frames // self.slow_every, device=view.device).long()
+        return [view.index_select(2, kept), view]
 
     def embed(self, view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (batch, labels) and the embedding that the head sees (batch, Network.embedding), its grid averaged."""

@@ -191,6 +191,13 @@ def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
     return figure
 
 
+def by_label(table: pd.DataFrame, clips: pd.DataFrame, task: Task, title: str = "") -> Axes:
+    """What a predictions table gets right and wrong on the test split: confusion_matrix of exercises, label_bars of muscles."""
+    rows, truth, logits = predictions.with_truth(table, clips, task)
+    draw = label_bars if task.multilabel else confusion_matrix
+    return draw(truth, task.probabilities(logits), predictions.names_of(rows), title=title)
+
+
 @mpl.rc_context(STYLE)
 def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, names: Sequence[str], title: str = "") -> Axes:
     """Which of L exercises (N,) was taken for which, going by the highest of the probabilities (N, L); `names` are theirs.
