@@ -11,7 +11,7 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -181,14 +181,21 @@ def measure(sizes: Sequence[int] = SIZES, steps: Sequence[str] = tuple(STEPS)) -
     return table.sort_values("step", key=lambda s: s.map(list(STEPS).index), kind="stable", ignore_index=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> pd.DataFrame:
+def scale() -> Iterator[dict]:
+    """Rows for benchmarks/bench.py: seconds and peak memory of each step at the largest size, and its ratio to a tenth of it."""
+    for row in measure().query("clips == @SIZES[-1]").itertuples():
+        what = f"{row.step}, {row.clips:,} clips ({row.ratio:.1f} times a tenth of them)"
+        yield {"what": what, "unit": "CPU s", "ours": row.seconds}
+        yield {"what": f"{row.step}, peak memory", "unit": "GB", "ours": row.gigabytes}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clips", type=int, nargs="+", default=SIZES, help="sizes, the smallest first")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
     options = parser.parse_args(arguments)
     table = measure(options.clips, options.steps)
     print(table.pivot(index="step", columns="clips").reindex(options.steps).round(2).to_string())
-    return table
 
 
 if __name__ == "__main__":

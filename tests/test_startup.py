@@ -16,12 +16,8 @@ SLOW = (
     *("sklearn", "seaborn", "numba", "scipy.stats", "scipy.signal", "scipy.optimize", "scipy.sparse"),
 )
 # Only imported by those who train, render, compare all videos or split them.
-MAY_BE_SLOW = (
-    "exmus_lib.networks.training",
-    "exmus_lib.sample.",
-    "exmus_lib.videos.hashes",
-    "exmus_lib.videos.dealing",
-)
+COMPILED = ("exmus_lib.networks.kernels", "exmus_lib.videos.hashes", "exmus_lib.videos.dealing")
+MAY_BE_SLOW = (*COMPILED, "exmus_lib.networks.training", "exmus_lib.sample.")
 
 
 def slow_after(script: str) -> set[str]:
