@@ -194,7 +194,7 @@ class Run:
         path = self.folder / "history.csv"
         with reading(path, runfile.WAY_OUT):
             history = pd.read_csv(path)
-            epochs = history["epoch"].eq(range(len(history))).all()
+            epochs = list(history["epoch"]) == list(range(len(history)))
             if not (epochs and {"train_loss", "seconds"} <= set(history)):
                 raise ValueError("a row for each epoch is wanted")
         return history

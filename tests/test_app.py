@@ -11,12 +11,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import psutil
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
@@ -26,7 +27,26 @@ from exmus_lib import app, workspace
 CELL = "import ipywidgets; ipywidgets.Button(description='shown by the kernel')"
 
 
-def start(notebook: Path, log: Path, **environment: str) -> tuple[subprocess.Popen, str]:
+# As OwnVideo does with an upload, for as long as a video takes.
+WORK = """
+import threading, time
+from exmus_lib import storage
+
+def work():
+    with storage.scratch() as folder:
+        (folder / "uploaded.mp4").write_bytes(b"somebody's video")
+        time.sleep(600)
+
+threading.Thread(target=work, daemon=True).start()
+"""
+
+
+def write(notebook: Path, cell: str) -> None:
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)], metadata=kernel), notebook)
+
+
+def start(notebook: Path, log: Path, *more: str, **environment: str) -> tuple[subprocess.Popen, str]:
     """`make app` with another notebook, and the link that it prints."""
     making = ["make", "-n", "--no-print-directory", "-o", ".venv/ready", "app"]
     words = subprocess.check_output(making, cwd=workspace.REPOSITORY, text=True).split()
@@ -35,7 +55,7 @@ def start(notebook: Path, log: Path, **environment: str) -> tuple[subprocess.Pop
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, *words[1:], str(notebook), "--no-browser", f"--port={port}"], cwd=notebook.parent,
+        [sys.executable, *words[1:], str(notebook), "--no-browser", f"--port={port}", *more], cwd=notebook.parent,
         env={**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": str(workspace.REPOSITORY), **environment},
         stdout=log.open("w"), stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
@@ -51,10 +71,7 @@ def start(notebook: Path, log: Path, **environment: str) -> tuple[subprocess.Pop
 @pytest.fixture(scope="module")
 def link(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("app")
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)], metadata=kernel), folder / "a.ipynb"
-    )
+    write(folder / "a.ipynb", CELL)
     (folder / "beside.png").write_bytes(b"a picture of somebody")
     server, address = start(folder / "a.ipynb", folder / "log")
     yield address
@@ -121,3 +138,28 @@ def test_the_browser_is_opened_with_the_token_which_no_other_user_can_read(monke
     assert "url=http://127.0.0.1:8866/?token=abc&amp;x" in file.read_text() and "abc" not in address
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.unlink()
+
+
+def test_a_page_that_is_closed_leaves_no_upload_in_memory_or_on_disk(tmp_path):
+    settings = app.SETTINGS["MappingKernelManager"]
+    assert settings["cull_idle_timeout"] + settings["cull_interval"] <= 180
+    write(tmp_path / "a.ipynb", WORK)
+    (tmp_path / "scratch").mkdir()
+    soon = [f"--MappingKernelManager.{name}=1" for name in settings]
+    server, link = start(tmp_path / "a.ipynb", tmp_path / "log", *soon, TMPDIR=str(tmp_path / "scratch"))
+    try:
+        assert get(link)[0] == 200  # asked for, and never connected to
+        (uploaded,) = wait_until(lambda: list((tmp_path / "scratch").glob(".exmus-*/uploaded.mp4")))
+        kernels = psutil.Process(server.pid).children()
+        wait_until(lambda: not any(kernel.is_running() and kernel.status() != "zombie" for kernel in kernels))
+        assert kernels and not uploaded.exists()
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+def wait_until(true: Callable[[], object]) -> object:
+    deadline = time.monotonic() + 120
+    while not (value := true()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return value

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from exmus_lib import predictions, runfile, storage, workspace
 from exmus_lib.networks import weights
 from exmus_lib.poses.track import Track
-from exmus_lib.videos import prepare
+from exmus_lib.videos import cache, prepare
 
 NET = torch.nn.Linear(2, 3)
 
@@ -82,6 +82,27 @@ def test_a_planted_track_runs_no_code(tmp_path):
     with pytest.raises(ValueError):
         Track.load(tmp_path / "track.npz")
     assert not (tmp_path / "marker").exists()
+
+
+def test_damaged_views_are_set_aside_and_decoded_anew(tmp_path, capsys):
+    clips, place = pd.DataFrame({"clip_id": ["a", "b"]}), tmp_path / "views" / "4x4-abcdef"
+
+    def views() -> np.ndarray:
+        def decode(clip) -> tuple[np.ndarray, np.ndarray]:
+            return np.full((3, 4, 4, 3), ord(clip.clip_id), np.uint8), np.arange(3) / 10
+
+        return np.array(cache.kept(place, clips, decode, 1).frames)
+
+    whole = views()
+    planted = np.array([Bomb(tmp_path / "marker")], object)
+    for damage in (
+        lambda: os.truncate(place / cache.FRAMES, 4 * 4 * 3),
+        lambda: np.savez(place / cache.INDEX, clip_id=planted, start=planted, times=planted, side=planted),
+        lambda: (place / cache.INDEX).unlink(),
+    ):
+        damage()
+        assert np.array_equal(views(), whole) and f"{place} is damaged" in capsys.readouterr().out
+    assert len(list(place.parent.glob("*.damaged*"))) == 1 and not (tmp_path / "marker").exists()
 
 
 @pytest.mark.parametrize("file", ["predictions.parquet", "embeddings.npz", weights.FILE, "run.json"])
