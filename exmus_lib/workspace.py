@@ -57,7 +57,7 @@ def clips_dir(dataset: str) -> Path:
 
 
 def outputs_dir(kind: str) -> Path:
-    """outputs/<kind>, made when missing; kind is one of executed, figures, tables, report, own."""
+    """outputs/<kind>, made when missing; kind is one of executed, figures, tables, report, own, jobs."""
     folder = home() / "outputs" / kind
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -20,18 +20,21 @@ COLUMNS = "clip_id video_id group exercise path start_sec seconds fps".split()
 UNFINISHED = ".unfinished"  # folder beside the clips, while they are cut
 
 
-def cut(videos: pd.DataFrame, raw: Path, out: Path, progress: bool = True) -> pd.DataFrame:
+def cut(
+    videos: pd.DataFrame, raw: Path, out: Path, progress: bool = True, unfinished: str = UNFINISHED
+) -> pd.DataFrame:
     """Cut every video whose status is "ok" into floor(t / 2) equal pieces and return one row per clip.
 
     Paths are relative to `out`. A clip that is there already is kept. A video that proves damaged gives no clip, and
     the reason becomes its status (in `videos` itself). Each is read in a guarded process; OSError where clips cannot be written.
+    Several that cut other videos at the same time need other folders `unfinished`.
     """
-    unfinished = out / "clips" / UNFINISHED
+    unfinished = out / "clips" / unfinished
     shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
     unfinished.mkdir(parents=True)
     good = videos[videos["status"] == "ok"]
     tables = {video.Index: _clips(video) for video in good.itertuples()}
-    jobs = {video.Index: _job(video, tables[video.Index], raw, out) for video in good.itertuples()}
+    jobs = {video.Index: _job(video, tables[video.Index], raw, out, unfinished) for video in good.itertuples()}
     order = [index for index, job in jobs.items() if job[-1]]
     bar = tqdm(desc="cut", total=len(good), initial=len(good) - len(order), unit="video", disable=not progress)
     try:
@@ -64,12 +67,12 @@ def _clips(video) -> list[dict[str, object]]:
     ]
 
 
-def _job(video, clips: list[dict[str, object]], raw: Path, out: Path) -> tuple:
+def _job(video, clips: list[dict[str, object]], raw: Path, out: Path, unfinished: Path) -> tuple:
     """What encode.pieces needs to write those of a video's clips that are missing."""
     # Each clip says what it was cut from, so that neither half a clip nor one of an earlier file of that name is kept.
     origins = [f"{video.sha256} {clip['start_sec']} {clip['seconds']}" for clip in clips]
     missing = {i: clip for i, clip in enumerate(clips) if _origin(out / clip["path"]) != origins[i]}
-    parts = {i: (out / "clips" / UNFINISHED / Path(clip["path"]).name, origins[i]) for i, clip in missing.items()}
+    parts = {i: (unfinished / Path(clip["path"]).name, origins[i]) for i, clip in missing.items()}
     return scan.on_disk(raw, video.path), float(video.seconds), float(video.fps), len(clips), parts
 
 
