@@ -54,7 +54,13 @@ PLANS = {
         (Step("01_data_prep"),),
         (*both("03_slowfast"), *both("02_x3d")),
         (Step("07_beta_ablation"), Step("06_transfer"), *both("04_baselines")),
-        (*both("08_tsne"), *both("05_ensembles"), Step("11_protocol_audit"), Step("09_explore")),
+        (
+            *both("08_tsne"),
+            *both("05_ensembles"),
+            Step("11_protocol_audit"),
+            Step("14_honest_numbers"),
+            Step("09_explore"),
+        ),
         (Step("12_real_people"), Step("10_report")),
     ),
 }

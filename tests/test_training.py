@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from exmus_lib import labels, predictions, review, workspace
-from exmus_lib.networks import fit, sweep
+from exmus_lib import labels, predictions, recipes, review, workspace
+from exmus_lib.networks import fit, predict, sweep
 from exmus_lib.networks.training import Patience, label_weights
 from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
@@ -36,6 +36,14 @@ def home(tmp_path_factory):
     os.environ.pop("EXMUS_HOME")
     if before:
         os.environ["EXMUS_HOME"] = before
+
+
+def test_before_its_first_step_a_network_says_the_same_for_equal_seeds(home):
+    clip_set = prepare(str(home / "gym"))
+    clips, task, how = clip_set.table(), clip_set.task("exercise"), recipes.recipe("x3d_s", "smoke")
+    test = clips[clips["split"] == "test"]
+    first, again, other = (predict.untrained(clip_set, test, "x3d_s", how, task, seed) for seed in (0, 0, 1))
+    assert first.equals(again) and not first.equals(other) and list(first["clip_id"]) == list(test["clip_id"])
 
 
 OPTIONS = dict(learning_rate=3e-4, batch=4, augment=False, freeze="backbone", balance="classes")
