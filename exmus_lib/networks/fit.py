@@ -157,7 +157,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
         with ranks.first():
             known = estimate_clips(clip_set)
         seen = joints.training_views(train, clip_set.name, known, how, task, parameters["seed"])
-        train_loader = training_loader(seen, None, parameters["seed"], light=how.input == "joints")
+        train_loader = training_loader(seen, None, parameters["seed"], light=False)
     else:
         # A CPU takes so long for a view of many frames that decoding it anew costs nothing beside, and no disk.
         keep = how.seconds is None or compute.device().type == "cuda"

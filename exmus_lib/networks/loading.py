@@ -115,8 +115,8 @@ def collate(items: list[tuple[torch.Tensor, ...]]) -> list[torch.Tensor]:
 
 def _how(light: bool, collated: bool) -> dict[str, object]:
     """The loader processes. A GPU waits for its data: as many as the process has cores. A CPU computes for seconds where one of
-    them decodes for a few hundredths, so a quarter of them; and `light` views (cached, or joints as numbers) are made in the
-    training process, as handing them over would cost more."""
+    them decodes for a few hundredths, so a quarter of them; and `light` views (cached, or of tracks) are made in the process
+    itself, as handing them over would cost more."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpu = torch.cuda.is_available()
     workers = min(MAX_WORKERS, cores if gpu else 0 if light else max(1, cores // 4))
