@@ -24,6 +24,7 @@ import pandas as pd
 import torch
 
 from exmus_lib import workspace
+from exmus_lib.networks import compute
 
 PARTS = {"data": "speed", "train": "speed", "predict": "speed", "tables": "scoring", "scale": "scale", "poses": "poses",
          "explorer": "explorer"}  # fmt: skip
@@ -33,13 +34,9 @@ AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE
 PAGE = workspace.REPOSITORY / "docs" / "PERFORMANCE.md"
 
 
-def amx() -> bool:
-    return torch.cpu._is_amx_tile_supported()
-
-
 def settings(part: str) -> Iterator[tuple[str, int, dict[str, str]]]:
     """The settings that a part is run in: name, threads and environment."""
-    kinds = {"AMX": {}, "AVX2": AVX2} if amx() else {"": {}}
+    kinds = {"AMX": {}, "AVX2": AVX2} if compute.amx() else {"": {}}
     if part not in ON_CORES:
         yield "", 1, {}
         return
@@ -62,8 +59,6 @@ def run(part: str, threads: int, environment: dict[str, str]) -> Iterator[dict]:
 
 def child(part: str) -> None:
     """Print each row of a part as a line of JSON."""
-    if os.environ.get("ONEDNN_MAX_CPU_ISA") == "AVX2":
-        torch.cpu._is_amx_tile_supported = lambda: False  # it asks the processor, which oneDNN may not use fully
     module = import_module(PARTS[part])
     for row in getattr(module, part)():
         print(json.dumps(row), flush=True)
@@ -73,7 +68,10 @@ def machine() -> str:
     """The kind of machine in words: processor, cores, what it multiplies in hardware."""
     info = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else [platform.processor()]
-    return f"{names[0]}, {torch.get_num_threads()} cores, {torch.backends.cpu.get_cpu_capability()}" + ", AMX" * amx()
+    return (
+        f"{names[0]}, {torch.get_num_threads()} cores, {torch.backends.cpu.get_cpu_capability()}"
+        + ", AMX" * compute.amx()
+    )
 
 
 def page(rows: pd.DataFrame, facts: dict[str, str]) -> str:

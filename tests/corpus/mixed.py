@@ -1,4 +1,4 @@
-"""Folders of 40 videos, 12 of them damaged in ways drawn at random: 01, a training and 10 go through, and nothing good is lost."""
+"""Folders of 40 videos, 12 of them damaged in ways drawn at random: 01, a training and 10 go through, nothing good is lost."""
 
 import os
 import subprocess
