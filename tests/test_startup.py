@@ -52,5 +52,5 @@ def test_slow_imports_are_seen(package):
 
 def test_notebooks_import_nothing_slow():
     notebooks = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
-    assert len(notebooks) == 12
+    assert notebooks
     assert slow_after("\n".join(map(imports_of, notebooks))) == set()
