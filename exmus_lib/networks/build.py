@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from pytorchvideo.models.r2plus1d import create_r2plus1d
 from pytorchvideo.models.resnet import create_resnet
@@ -85,9 +86,11 @@ class VideoNetwork(nn.Module):
         if self.slow_every is None:
             logits = self.net(view)
         else:
-            frames = view.shape[2]
-            kept = torch.linspace(0, frames - 1, frames // self.slow_every, device=view.device).long()
-            logits = self.net([view.index_select(2, kept), view])
+            frames = int(
+                view.shape[2]
+            )  # a number, where an exporter traces shapes: its own linspace of one step is undefined
+            kept = np.linspace(0, frames - 1, frames // self.slow_every).astype(int)
+            logits = self.net([view[:, :, kept.tolist()], view])
         if not self.softmax:
             return logits
         itself = torch.eye(logits.shape[1], dtype=torch.bool, device=logits.device)
