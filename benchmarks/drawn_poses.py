@@ -23,7 +23,7 @@ from exmus_lib.poses.track import RATE, Track
 from exmus_lib.scores import ensembles
 from exmus_lib.tasks import Muscles
 from exmus_lib.videos import prepare, scan, windows
-from exmus_lib.videos.read import VideoInfo
+from exmus_lib.videos.container import VideoInfo
 from exmus_lib.workspace import Run
 
 

@@ -1,7 +1,7 @@
-"""The explorer on much: `python benchmarks/explorer.py` prints times and memory; wants the networks of `make demo`.
+"""The explorer on much, for bench.py: times and memory, with the networks of `make demo` where they are there.
 
 2,112 clips, as many as the paper has: the time to the first page of the gallery, to turn it, and to move the weight. A video of
-five minutes and one of 30 s at 1080p, made of sample clips: time and peak memory of the hybrid of both tasks, each in a process
+two minutes and one of 30 s at 1080p, made of sample clips: time and peak memory of the hybrid of both tasks, each in a process
 of its own; and how long cancel takes.
 """
 
@@ -12,6 +12,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,26 +21,32 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import predictions, workspace
+from exmus_lib.networks import fit
 from exmus_lib.videos import prepare
 
-CLIPS, LONG, SHORT = 2112, 300, 30  # clips, seconds, seconds
+CLIPS, LONG, SHORT = 2112, 120, 30  # clips, seconds, seconds
 
 
-def main() -> None:
-    for work, arguments in (
-        (gallery, ()), (long_video, (SHORT,)), (long_video, (LONG,)), (cancel, ()),
-    ):  # fmt: skip
-        process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
-        process.start()
-        process.join()
-        if process.exitcode:
-            raise SystemExit(f"{work.__name__} failed")
+def explorer() -> Iterator[dict]:
+    """Rows of each piece of work, made by a process of its own, so that its memory is its own."""
+    for work, seconds in ((gallery, None), (long_video, SHORT), (long_video, LONG), (cancel, None)):
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            yield from pool.submit(work, *([seconds] if seconds else [])).result()
 
 
-def gallery() -> None:
+def pair() -> list[workspace.Run]:
+    """A run of each network on the sample: those of the demo, or at `smoke` where there are none."""
+    clips = prepare.prepare("sample")
+    if not workspace.find_runs("sample", "exercise"):
+        for network in ("x3d_m", "slowfast_r50"):
+            fit.train(clips, network, "exercise", "smoke")
+    return workspace.find_runs("sample", "exercise")
+
+
+def gallery() -> list[dict]:
     """A clip set of 2,112 clips, each a link to one of the sample's, with two runs of made-up predictions."""
     sample = prepare.load("sample")
-    runs = [workspace.find_runs("sample", "exercise")[0].facts() | {"network": n} for n in ("x3d_m", "slowfast_r50")]
+    runs = [pair()[0].facts() | {"network": n} for n in ("x3d_m", "slowfast_r50")]
     with tempfile.TemporaryDirectory() as home:
         os.environ["EXMUS_HOME"] = home
         clips = pd.concat([sample.clips.assign(copy=i) for i in range(-(-CLIPS // len(sample.clips)))])[:CLIPS]
@@ -52,37 +60,40 @@ def gallery() -> None:
         clips.drop(columns=["copy", "unusable"]).to_parquet(folder / "clips.parquet")
         sample.videos.to_parquet(folder / "videos.parquet")
         many, random = prepare.load("many"), np.random.default_rng(0)
+        names = many.task("exercise").names
         for facts in runs:
             run = workspace.Run("many", "exercise", f"{facts['network']}-made-up")
             run.write_facts(facts | {"clip_set": many.hash(), "preset": "quick"})
-            table = predictions.table(many.table(), random.normal(size=(CLIPS, 16)), "exercise")
-            predictions.write(predictions.path(run), table, "exercise")
+            table = predictions.table(many.table(), random.normal(size=(CLIPS, len(names))), names)
+            predictions.write(predictions.path(run), table, names)
         from exmus_lib.pictures.explorer.browse import Browser
 
         start = time.perf_counter()
         browser = Browser("many")
-        print(f"{CLIPS} clips, first page of the gallery          {time.perf_counter() - start:6.2f} s")
+        first = time.perf_counter() - start
         browser.split.value = "train"
         start = time.perf_counter()
         browser.gallery.page = 1
-        print(f"the next page, pictures made                      {time.perf_counter() - start:6.2f} s")
+        turned = time.perf_counter() - start
         browser.split.value = "test"
-        took, shown, filtered = [], [], browser._filter
-        browser._filter = lambda: (shown.append(time.perf_counter()), filtered())  # the gallery comes last
+        took = []
         for x in np.arange(0.02, 1, 0.02):
             start = time.perf_counter()
             browser.x.value = x
-            took.append((1000 * (shown[-1] - start), 1000 * (time.perf_counter() - start)))
-        for what, some in zip(("scores, matrix, labels", "and the gallery"), np.transpose(took), strict=True):
-            print(f"another weight, 442 clips: {what:25} {np.median(some):4.0f} ms, {max(some):.0f} ms at most")
-        print(f"kernel memory at most                             {peak():6.0f} MB", flush=True)
+            took.append(time.perf_counter() - start)
+        return [
+            {"what": f"{CLIPS:,} clips: first page of the gallery", "unit": "s", "ours": first},
+            {"what": "the next page, pictures made", "unit": "s", "ours": turned},
+            {"what": "another weight, 442 clips", "unit": "ms", "ours": 1000 * float(np.median(took))},
+            {"what": f"{CLIPS:,} clips: memory of the kernel", "unit": "MB", "ours": peak()},
+        ]
 
 
 def video_of(seconds: int, path: Path) -> Path:
     """A 1080p video of so many seconds, of sample clips one after the other, scaled up."""
     import av
 
-    from exmus_lib.videos import read
+    from exmus_lib.videos import container as videos
 
     sample = prepare.load("sample")
     with av.open(str(path), "w") as container:
@@ -90,8 +101,8 @@ def video_of(seconds: int, path: Path) -> Path:
         stream.width, stream.height, stream.pix_fmt, count = 1920, 1080, "yuv420p", 0
         while count < 30 * seconds:
             for clip in sample.clips.itertuples():
-                with read.opened(sample.folder / clip.path) as (source, video):
-                    for _, frame in read.timed_frames(source, video):
+                with videos.opened(sample.folder / clip.path) as (source, video):
+                    for _, frame in videos.timed_frames(source, video):
                         large = frame.reformat(1920, 1080, "yuv420p")
                         large.pts, large.time_base, large.pict_type = count, Fraction(1, 30), 0
                         container.mux(stream.encode(large))
@@ -112,8 +123,8 @@ def made(seconds: int) -> Path:
     return path
 
 
-def long_video(seconds: int) -> None:
-    video = made(seconds)
+def long_video(seconds: int) -> list[dict]:
+    runs, video = pair(), made(seconds)
     from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 
     own = OwnVideo("sample")
@@ -121,17 +132,18 @@ def long_video(seconds: int) -> None:
     start = time.perf_counter()
     own.start()
     own.wait()
-    print(
-        f"{seconds:3} s of 1080p: {len(own.table)} windows in {time.perf_counter() - start:.0f} s, {peak():.0f} MB at most",
-        flush=True,
-    )
+    what = f"{seconds} s of 1080p by {len(runs)} runs"
+    return [
+        {"what": what, "unit": "s", "ours": time.perf_counter() - start},
+        {"what": f"{what}: memory", "unit": "MB", "ours": peak()},
+    ]
 
 
-def cancel() -> None:
-    video = made(LONG)
+def cancel() -> list[dict]:
+    video, rows = made(LONG), []
     from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 
-    for share in (0.1, 0.5):  # while reading, and while recognising
+    for doing, share in (("reading", 0.1), ("recognising", 0.5)):
         own, heard = OwnVideo("sample"), threading.Event()
         own.networks.value, own.path.value = RUNS, str(video)
         own.progress.observe(lambda change, share=share, heard=heard: change["new"] > share and heard.set(), "value")
@@ -140,15 +152,9 @@ def cancel() -> None:
         start = time.perf_counter()
         own.cancel.click()
         own.wait()
-        print(
-            f"cancel at {share:.0%} is obeyed after {time.perf_counter() - start:.2f} s: {own.message.value}",
-            flush=True,
-        )
+        rows.append({"what": f"cancel while {doing} is obeyed after", "unit": "s", "ours": time.perf_counter() - start})
+    return rows
 
 
 def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from exmus_lib.poses.blazepose import BlazePose, Pose
 from exmus_lib.poses.estimate import estimate
 from exmus_lib.poses.files import files
 from exmus_lib.poses.pictures import pictures
+from exmus_lib.videos import prepare
 from exmus_lib.videos.scan import find
 
 VIDEOS, SAMPLES = 20, 10
@@ -79,6 +81,28 @@ def compare(python: Path, frames: dict[str, np.ndarray]) -> None:
     )
 
 
+def poses() -> Iterator[dict]:
+    """On rendered people, for bench.py: CPU milliseconds of a picture and of a sample of a video."""
+    clips = prepare.prepare("sample")
+    videos = [clips.path(clip) for clip in clips.clips.sample(6, random_state=0).itertuples()]
+    picture, sample, _ = timed(videos, [middle(video) for video in videos])
+    yield {"what": "one person, the detector once in ten pictures", "unit": "CPU ms a picture", "ours": picture}
+    yield {"what": "estimate(), decoding and all", "unit": "CPU ms a sample", "ours": sample}
+
+
+def timed(videos: list[Path], frames: list[np.ndarray]) -> tuple[float, float, float]:
+    """Milliseconds: CPU of one picture in which one person is followed, CPU and wall of one sample of `estimate`."""
+    network = BlazePose(*files())
+    started = time.process_time()
+    for each in frames:
+        alone(network, each)
+    picture = (time.process_time() - started) / sum(map(len, frames))
+    started, cpu = time.perf_counter(), time.process_time()
+    samples = sum(len(estimate(video, network=network)) for video in videos)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - started
+    return 1000 * picture, 1000 * cpu / samples, 1000 * wall / samples
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -89,20 +113,9 @@ def main() -> None:
     frames = {f"video{i}": middle(given.folder / name) for i, name in enumerate(names)}
     if given.mediapipe:
         compare(given.mediapipe, frames)
-    network = BlazePose(*files())
-    count = sum(len(each) for each in frames.values())
-    started = time.process_time()
-    for each in frames.values():
-        alone(network, each)
-    print(
-        f"one person: {1000 * (time.process_time() - started) / count:.1f} CPU ms a picture, the detector once in {SAMPLES}"
-    )
-    started, cpu = time.perf_counter(), time.process_time()
-    samples = sum(len(estimate(given.folder / name, network=network)) for name in names)
-    wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    print(
-        f"estimate(), decoding and all: {1000 * cpu / samples:.1f} CPU ms and {1000 * wall / samples:.1f} ms a sample"
-    )
+    picture, cpu, wall = timed([given.folder / name for name in names], list(frames.values()))
+    print(f"one person: {picture:.1f} CPU ms a picture, the detector once in {SAMPLES}")
+    print(f"estimate(), decoding and all: {cpu:.1f} CPU ms and {wall:.1f} ms a sample")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import binomtest
 from tqdm import tqdm
 
-from exmus_lib import labels, workspace
+from exmus_lib import labels, sheets
 from exmus_lib.networks import recognise
 from exmus_lib.poses.estimate import estimate
 from exmus_lib.poses.track import BODY, Track
@@ -24,7 +24,7 @@ from exmus_lib.videos import scan
 def groups_of(folder: Path) -> dict[str, str]:
     """path -> group, by MANIFEST.csv; none without one."""
     file = folder / "MANIFEST.csv"
-    return workspace.read_csv(file).set_index("path")["group"].to_dict() if file.exists() else {}
+    return sheets.table(file, "path", "group").set_index("path")["group"].to_dict() if file.exists() else {}
 
 
 def answers(folder: Path, keep: Path | None) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def view_of(track: Track) -> str:
 
 def idle_stretches(file: Path, folder: Path, keep: Path | None) -> pd.DataFrame:
     """Stretches in which nobody exercises, as a person saw; `grey`: whether at least half of their windows are."""
-    stretches = workspace.read_csv(file).astype({"start": float, "end": float})
+    stretches = sheets.table(file, "start", "end").astype({"start": float, "end": float})
     tables = {path: recognise.of_track(track_of(folder / path, keep)).table for path in stretches["path"].unique()}
     grey = []
     for row in stretches.itertuples():

@@ -1,10 +1,10 @@
-"""How long scoring takes without a network: `python benchmarks/scoring.py`. Random logits of 442 clips, the paper's test split.
+"""How long scoring takes without a network, for bench.py. Random logits of 442 clips, the paper's test split.
 
 All metrics of one run, ours and scikit-learn's, and the ensembles of 05: three weights and the curve of 101, with all metrics.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def by_scikit_learn(truth: np.ndarray, probabilities: np.ndarray) -> None:
     sk.average_precision_score(present, probabilities, average=None)
 
 
-def main() -> None:
+def tables() -> Iterator[dict]:
     random, known = np.random.default_rng(0), labels.read()
     clips = pd.DataFrame({
         "clip_id": [f"c{i}" for i in range(CLIPS)], "video_id": "v", "split": "test",
@@ -44,21 +44,21 @@ def main() -> None:
     })  # fmt: skip
     for task in (tasks.task(name, known) for name in tasks.TASKS):
         shape = (CLIPS, len(task.names))
-        tables = [predictions.table(clips, random.normal(size=shape), task.names) for _ in range(2)]
-        _, truth, logits = predictions.with_truth(tables[0], clips, task)
+        pair = [predictions.table(clips, random.normal(size=shape), task.names) for _ in range(2)]
+        _, truth, logits = predictions.with_truth(pair[0], clips, task)
         probabilities = task.probabilities(logits)
-        ours = seconds(lambda t=tables[0], k=task: metrics.score(t, clips, k))
+        ours = seconds(lambda t=pair[0], k=task: metrics.score(t, clips, k))
         theirs = seconds(lambda t=truth, p=probabilities: by_scikit_learn(t, p))
         curve = seconds(
-            lambda t=tables, k=task: [
+            lambda t=pair, k=task: [
                 ensembles.curve(t, clips, k, "test", steps) for steps in (ensembles.WEIGHTS, ensembles.STEPS)
             ]
         )
-        print(
-            f"{task.name:9} one run: {1000 * ours:5.1f} ms, scikit-learn {1000 * theirs:5.1f} ms, {theirs / ours:4.1f} times"
-        )
-        print(f"{task.name:9} ensembles of two runs, 3 weights and the curve of 101, all metrics: {curve:.2f} s")
-
-
-if __name__ == "__main__":
-    main()
+        what = f"{task.name}, {CLIPS} clips"
+        yield {
+            "what": f"{what}: all metrics, stock scikit-learn",
+            "unit": "ms",
+            "stock": 1000 * theirs,
+            "ours": 1000 * ours,
+        }
+        yield {"what": f"{what}: 3 ensembles and the curve of 101", "unit": "ms", "ours": 1000 * curve}

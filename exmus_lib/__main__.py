@@ -1,4 +1,5 @@
-"""`python -m exmus_lib predict my.mp4`: what real people do in videos, in a terminal. `export`: a run for other programs."""
+"""`python -m exmus_lib predict my.mp4`: what real people do in videos, in a terminal; and what takes long, or serves other
+programs, without a notebook."""
 
 import argparse
 import json
@@ -22,6 +23,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form.add_argument("--json", action="store_true", help="everything, windows and repetitions too, as JSON")
     pretrain = commands.add_parser("pretrain", help="make the networks that come with ExMus again (20 to 60 minutes)")
     pretrain.add_argument("--to", type=Path, default=Path("pose_tcn.safetensors"), help="where to write them")
+    grid = commands.add_parser(
+        "grid", help="networks x tasks x seeds x folds trained by jobs; notebooks then load the runs"
+    )
+    for name, default in GRID.items():
+        grid.add_argument("--" + name.replace("_", "-"), type=_typed, default=default, help="as in 04_baselines")
+    grid.add_argument(
+        "--workers", type=_typed, help="jobs at once; 1 here, on a cluster as many as there are trainings"
+    )
+    grid.add_argument("--nodes", type=_typed, default=1, help="machines of a job, each with so many devices")
+    grid.add_argument("--on", choices=("local", "slurm"), default="local", help="this machine, or a cluster")
+    grid.add_argument("--set", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+                      help="of submitit's update_parameters: --set slurm_partition gpu --set timeout_min 600")  # fmt: skip
     export = commands.add_parser("export", help="write a run's network as ONNX or OpenVINO, checked on its test clips")
     export.add_argument("run", type=Path, metavar="outputs/runs/<dataset>/<task>/<run>")
     form = export.add_mutually_exclusive_group(required=True)
@@ -30,9 +43,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_argument("--int8", action="store_true", help="in 8 bits, calibrated on training clips")
     export.add_argument("--to", type=Path, metavar="FOLDER", help="where to write it, if not to the run's folder")
     options = parser.parse_args(arguments)
-    if options.command == "export":
-        return _export(options)
-    return _predict(options) if options.command == "predict" else _pretrain(options.to)
+    work = {"predict": _predict, "pretrain": _pretrain, "grid": _grid, "export": _export}
+    return work[options.command](options)
+
+
+# What `grid` takes, with its defaults: the parameters of training notebooks, several tasks at once.
+GRID = {
+    "dataset": "sample",
+    "tasks": "exercise,mgap",
+    "networks": "x3d_m,slowfast_r50",
+    "preset": "quick",
+    "split": "video",
+}
+GRID |= {"seed": 0, "devices": 1} | dict.fromkeys(("seeds", "folds", "init", "input", "tag"))
+GRID |= dict.fromkeys(("epochs", "frames", "side", "fit", "learning_rate", "batch", "augment", "freeze", "balance"))
+
+
+def _typed(text: str) -> object:
+    """As papermill reads what stands after -p."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def _grid(options: argparse.Namespace) -> int:
+    from exmus_lib import cluster, parameters
+    from exmus_lib.networks import sweep
+
+    p = parameters.check(vars(options), *GRID, "workers", "nodes")
+    how = {"on": options.on, **{name: _typed(value) for name, value in options.set}}
+    clips = cluster.prepared(p.dataset, p.preset, workers=p.workers or 1, **how)
+    p.overwrite = False
+    wanted = [one for task in p.tasks for one in sweep.trainings(clips, p.networks, task, p)]
+    print(sweep.plan(wanted).to_string(index=False))
+    missing = [one for one in wanted if not sweep.run_of(one).complete]
+    workers = p.workers or (len(missing) if options.on == "slurm" else 1)
+    cluster.train(missing, workers=workers, devices=p.devices, nodes=p.nodes, **how)
+    p.devices = 1  # all are there now
+    for task in p.tasks:
+        sweep.train_all(clips, p.networks, task, p)
+    return 0
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -47,10 +100,10 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _pretrain(file: Path) -> int:
+def _pretrain(options: argparse.Namespace) -> int:
     from exmus_lib.networks.pretrain import pretrain
 
-    print(f"{file}: sha256 {pretrain(file)}")
+    print(f"{options.to}: sha256 {pretrain(options.to)}")
     return 0
 
 

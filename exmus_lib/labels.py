@@ -14,6 +14,8 @@ from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
+from exmus_lib import sheets
+
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "data" / "labels" / "exercises.csv"
 FILE_NAME = "exercises.csv"  # in a data set's folder
 COLUMNS = ("folder", "exercise", "muscles")
@@ -69,34 +71,17 @@ def same(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip().casefold()
 
 
-def delimiter(text: str) -> str:
-    """What separates the cells of a CSV file, by its first line: a comma, a semicolon or a tab."""
-    return max(",;\t", key=text.partition("\n")[0].count)
-
-
 def read(path: Path = DEFAULT_FILE) -> Labels:
     """The labels of a CSV file with the columns folder, exercise and muscles, as spreadsheets save it.
 
     UTF-8 with or without a byte order mark, separated by commas, semicolons or tabs; muscles of any name, separated by semicolons
     (or commas). An empty exercise means that the folder has no label. Raises ValueError naming the line and what is wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8 and try again.") from None
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=delimiter(text))]
-    names = [name.lower() for name in rows[0]] if rows else []
-    while names and not names[-1]:
-        names.pop()  # Excel makes all rows as long as the longest
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        present = f'is "{text.splitlines()[0]}" and ' if rows else ""
-        raise ValueError(f"{path}: no column {', '.join(missing)}. Its first line {present}must be {','.join(COLUMNS)}")
+    names, rows = sheets.rows(path, COLUMNS)
     last = len(names) - 1
     folders, muscles_of, spelled = {}, {}, {muscle: muscle for muscle in PAPER_MUSCLES}
-    for line, row in enumerate(rows[1:], start=2):
-        if not any(row):
-            continue
+    for line, row in rows:
+        row = [cell.strip() for cell in row]
         # Muscles that are separated as the cells are make a row too long.
         cell = dict(zip_longest(names, [*row[:last], ";".join(row[last:])], fillvalue=""))
         folder, exercise = cell["folder"], cell["exercise"]

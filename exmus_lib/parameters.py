@@ -16,7 +16,7 @@ from exmus_lib.tasks import TASKS
 COMMON = ("dataset", "task", "preset", "split", "seed", "overwrite")
 # What replaces values of a network's recipe; None leaves those of the recipe.
 RECIPE = ("epochs", "frames", "side", "fit", "learning_rate", "batch", "augment", "freeze", "balance")
-TRAINING = (*COMMON, *RECIPE, "seeds", "folds", "tag")
+TRAINING = (*COMMON, *RECIPE, "seeds", "folds", "tag", "devices")
 
 
 def check(notebook: MutableMapping[str, object], *names: str, **narrower: tuple) -> SimpleNamespace:
@@ -122,9 +122,10 @@ KINDS: dict[str, Callable[..., object]] = {
                      kind=lambda text: int(text.removeprefix("1-"))),
     "tag": partial(_text, pattern=r"[A-Za-z0-9_]{1,40}",
                    wanted="a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
+    "tasks": partial(_some_of, valid=tuple(TASKS)), "devices": _whole(1), "nodes": _whole(1), "workers": _whole(1),
     "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video, "real": _folder, "steps": _whole(1),
 }  # fmt: skip
-OPTIONAL = ("init", *RECIPE, "input", "seeds", "folds", "tag", "runs", "steps")
+OPTIONAL = ("init", *RECIPE, "input", "seeds", "folds", "tag", "runs", "steps", "workers")
 
 
 def figures_folder(p: SimpleNamespace, dataset: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from exmus_lib import workspace
+from exmus_lib import runfile, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.tasks import Task, task
 
@@ -66,7 +66,9 @@ def read(run: workspace.Run, views: int = 1) -> pd.DataFrame:
             f'no complete run "{run.name}" for {run.dataset}/{run.task}.{nearest(run.name, known)}'
             f" Complete runs: {known or 'none; train one with 02_x3d.ipynb or 03_slowfast.ipynb'}"
         )
-    return check(pd.read_parquet(file), task_of(run).names, str(file))
+    with workspace.reading(file, runfile.WAY_OUT):
+        table = pd.read_parquet(file)
+    return check(table, task_of(run).names, str(file))
 
 
 def task_of(run: workspace.Run) -> Task:

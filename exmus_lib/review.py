@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import workspace
+from exmus_lib import sheets, workspace
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.tasks import Task
 
@@ -77,7 +77,9 @@ def outdated(run: workspace.Run, clip_set) -> str:
 
 
 def _read() -> pd.DataFrame:
-    return workspace.read_csv(path()) if path().exists() else pd.DataFrame(columns=COLUMNS, dtype=str)
+    if not path().exists():
+        return pd.DataFrame(columns=COLUMNS, dtype=str)
+    return sheets.once(path(), sheets.table(path(), *COLUMNS), ["dataset", "clip_id"], "mark")[COLUMNS]
 
 
 def _check(marks: Iterable[str], labels: Labels) -> None:

@@ -1,4 +1,5 @@
-"""Runs notebooks with papermill, two at a time: `python -m exmus_lib.workbook demo` (or `workbook`), which `make` calls.
+"""Runs notebooks with papermill, two at a time: `python -m exmus_lib.workbook demo` (or `workbook`), which `make` calls; and
+`repeat`s a finished training.
 
 A notebook keeps one core busy while its kernel starts, reads and draws, and all cores while it trains; two of them, each on half
 of the cores, leave none idle.
@@ -7,6 +8,7 @@ of the cores, leave none idle.
 import argparse
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -52,7 +54,13 @@ PLANS = {
         (Step("01_data_prep"),),
         (*both("03_slowfast"), *both("02_x3d")),
         (Step("07_beta_ablation"), Step("06_transfer"), *both("04_baselines")),
-        (*both("08_tsne"), *both("05_ensembles"), Step("11_protocol_audit"), Step("09_explore")),
+        (
+            *both("08_tsne"),
+            *both("05_ensembles"),
+            Step("11_protocol_audit"),
+            Step("14_honest_numbers"),
+            Step("09_explore"),
+        ),
         (Step("12_real_people"), Step("10_report")),
     ),
 }
@@ -98,7 +106,32 @@ def execute(step: Step, folder: Path, preset: str) -> None:
     tqdm.write(f"{step.name:20} {time.perf_counter() - started:4.0f} s")
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0; of `repeat` 1 where the run is not equal, 2 where it cannot be repeated. What stops a plan is raised."""
+    parser = argparse.ArgumentParser("python -m exmus_lib.workbook", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for plan in PLANS:
+        commands.add_parser(plan, help=f"run the notebooks of `make {plan}`")
+    again = commands.add_parser(
+        "repeat",
+        help="train a finished run again from its run.json, and compare bit for bit",
+        description="Trains the run of a folder again, from its run.json alone: clips, labels, recipe, seed, parent, threads."
+        " Weights, history and predictions are compared bit for bit, which the same kind of processor and the same versions"
+        " keep equal. Exit code 0: all are equal, and the second run is removed; 1: it stays, with the tag `repeat`.",
+    )
+    again.add_argument("run", type=Path, metavar="outputs/runs/<dataset>/<task>/<run>")
+    options = parser.parse_args(arguments)
+    if options.command != "repeat":
+        run(PLANS[options.command])
+        return 0
+    from exmus_lib.networks.repeat import repeat  # torch takes seconds, and the plans need none
+
+    try:
+        return int(not repeat(options.run))
+    except (ValueError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("plan", choices=PLANS)
-    run(PLANS[parser.parse_args().plan])
+    sys.exit(main())

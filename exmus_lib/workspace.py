@@ -1,4 +1,4 @@
-"""Where things lie: data and outputs, run folders, files that are whole or absent, and what made a result."""
+"""Where things lie: data and outputs, run folders, and what made a result. How files are written and locked is in storage.py."""
 
 import ast
 import hashlib
@@ -8,20 +8,18 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 
-from exmus_lib import labels
+from exmus_lib import labels, runfile
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.recipes import NETWORKS
+from exmus_lib.storage import alone, atomic, plain, reading, write_parquet  # noqa: F401  callers know them as workspace.atomic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATASETS = ("sample", "kaggle")  # built in: rendered here, and the paper's
@@ -45,7 +43,7 @@ def check_dataset(dataset: str) -> str:
 
 def raw_dir(dataset: str) -> Path:
     """The raw videos of a data set that the workbook made or downloaded."""
-    return home() / "data" / "raw" / dataset
+    return home() / "data" / "raw" / plain(dataset)
 
 
 def is_rendered(dataset: str) -> bool:
@@ -55,54 +53,14 @@ def is_rendered(dataset: str) -> bool:
 
 def clips_dir(dataset: str) -> Path:
     """videos.parquet, clips.parquet and the clips of a data set."""
-    return home() / "data" / "clips" / dataset
+    return home() / "data" / "clips" / plain(dataset)
 
 
 def outputs_dir(kind: str) -> Path:
-    """outputs/<kind>, made when missing; kind is one of executed, figures, tables, report, own."""
+    """outputs/<kind>, made when missing; kind is one of executed, figures, tables, report, own, jobs."""
     folder = home() / "outputs" / kind
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem[:80]}-{uuid4().hex[:8]}{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """While one process makes `folder`, any other that wants to waits, and then finds it made; a killed one holds nobody up."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.parent / f".{folder.name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for another process that makes {folder}")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Write a table without its index, whole or not at all."""
-    with atomic(path) as part:
-        table.to_parquet(part, index=False)
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """A table of text that people edit, as spreadsheets save it: commas, semicolons or tabs, with or without byte order mark."""
-    separator = labels.delimiter(path.read_text(encoding="utf-8-sig"))
-    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 
 def six_hex(*parts: object) -> str:
@@ -111,11 +69,11 @@ def six_hex(*parts: object) -> str:
 
 
 # The modules whose code changes the numbers of a training.
-CODE = ("recipes.py", "tasks.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
-    f"networks/{name}.py" for name in ("build", "compute", "weights", "loading", "training", "fit", "predict")
+CODE = ("recipes.py", "tasks.py", "videos/container.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
+    f"networks/{name}.py" for name in ("build", "compute", "weights", "loading", "ranks", "training", "fit", "predict")
 ))  # fmt: skip
 # And those of a training on joints, drawn or as numbers, besides.
-POSE_CODE = ("networks/joints.py", "networks/pose.py", *(
+POSE_CODE = ("networks/joints.py", "networks/pose.py", "videos/evenly.py", *(
     f"poses/{name}.py" for name in ("blazepose", "draw", "estimate", "features", "people", "pictures", "project", "virtual")
 ))  # fmt: skip
 
@@ -175,6 +133,10 @@ class Run:
     name: str
     runs: Path | None = None  # where <dataset>/<task>/<name> lies, if not in outputs/runs
 
+    def __post_init__(self):
+        for name in (self.dataset, self.task, self.name):
+            plain(name)
+
     @classmethod
     def at(cls, folder: str | Path) -> "Run":
         """The run whose folder <dataset>/<task>/<name> this is, wherever it was copied; FileNotFoundError if it is none."""
@@ -189,14 +151,11 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        return (self.folder / "predictions.parquet").exists()
+        return all((self.folder / file).exists() for file in ("predictions.parquet", "run.json"))
 
-    def facts(self) -> dict[str, object]:
-        """run.json: every parameter, the seed, versions, commit, clip-set hash, device and wall time."""
-        facts = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        if "least_epochs" in facts.get("recipe", {}):  # as runs called min_epochs before 0.2
-            facts["recipe"]["min_epochs"] = facts["recipe"].pop("least_epochs")
-        return facts
+    def facts(self) -> runfile.Facts:
+        """run.json: every parameter, the seed, versions, commit, clip-set hash, device and wall time. Raises as runfile.read."""
+        return runfile.read(self.folder / "run.json")
 
     def labels(self) -> Labels:
         """The labels that the run was made with; the paper's for a run of before they were kept."""
@@ -232,15 +191,36 @@ class Run:
 
     def history(self) -> pd.DataFrame:
         """history.csv: one row per epoch (epoch, train_loss, val_loss, val_<metric>, learning_rate, seconds, data_wait_share)."""
-        return pd.read_csv(self.folder / "history.csv")
+        path = self.folder / "history.csv"
+        with reading(path, runfile.WAY_OUT):
+            history = pd.read_csv(path)
+            epochs = list(history["epoch"]) == list(range(len(history)))
+            if not (epochs and {"train_loss", "seconds"} <= set(history)):
+                raise ValueError("a row for each epoch is wanted")
+        return history
 
     def embeddings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """embeddings.npz: clip_id (N,), split (N,), penultimate embedding (N, D) float32."""
-        with np.load(self.folder / "embeddings.npz") as file:
-            return file["clip_id"], file["split"], file["embedding"]
+        path = self.folder / "embeddings.npz"
+        with reading(path, "Train the run again, with overwrite=True."), np.load(path, allow_pickle=False) as file:
+            ids, splits, embedding = file["clip_id"], file["split"], file["embedding"]
+            if not (len(ids) == len(splits) == len(embedding) and np.isfinite(embedding).all()):
+                raise ValueError(f"{len(ids)} clips, {len(splits)} splits, embeddings {embedding.shape}, or no numbers")
+        return ids, splits, embedding
 
 
 def find_runs(dataset: str, task: str) -> list[Run]:
-    """The complete runs of a data set and task, oldest first."""
-    files = (home() / "outputs" / "runs" / dataset / task).glob("*/predictions.parquet")
-    return [Run(dataset, task, file.parent.name) for file in sorted(files, key=lambda file: file.stat().st_mtime)]
+    """The complete runs of a data set and task, oldest first; one whose run.json cannot be read is named and left out."""
+    files = (home() / "outputs" / "runs" / plain(dataset) / plain(task)).glob("*/predictions.parquet")
+    runs = [Run(dataset, task, file.parent.name) for file in sorted(files, key=lambda file: file.stat().st_mtime)]
+    return [run for run in runs if run.complete and _is_told(run)]
+
+
+def _is_told(run: Run) -> bool:
+    """Whether run.json can be read and has what every run has; a printed line where not."""
+    try:
+        facts = run.facts()
+        return all(facts[name] is not None for name in runfile.EVERY_RUN)
+    except ValueError as error:
+        print(f"left out: {error}")
+        return False

@@ -42,21 +42,24 @@ def write_video(
     codec: str = "libx264",
     audio: bool = False,
     aspect: Fraction | None = None,
+    pixels: str = "yuv420p",
+    format: str | None = None,
     **options: str,
 ) -> Path:
     """A video of numbered frames: so many at `fps`, or one at each of the times given, in seconds.
 
     It stands upright when turned `turned` degrees clockwise, which its display matrix says. `size` is as stored.
-    `options` go to the encoder; x264 uses three B-frames and key frames 12 apart unless they say otherwise.
+    `pixels` and `format` are FFmpeg's names of a pixel format and a container. `options` go to the
+    encoder; x264 uses three B-frames and key frames 12 apart unless they say otherwise.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     times = [i / Fraction(fps) for i in range(frames)] if isinstance(frames, int) else frames
     upright = size[::-1] if turned % 180 else size
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+    with av.open(f"file:{path}", "w", format, options={"movflags": options.pop("movflags", "faststart")}) as container:
         if codec == "libx264":
             options = {"preset": "ultrafast", "bf": "3", "g": "12", **options}
         stream = container.add_stream(codec, rate=fps, options=options)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, pixels
         tick = 1 / Fraction(fps) if isinstance(frames, int) else Fraction(1, 90000)
         stream.codec_context.time_base = tick
         if aspect:

@@ -134,7 +134,7 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
             "--LabApp.expose_app_in_browser=True",
             "--IdentityProvider.token=",
         ],
-        "app": ["voila", str(folder / "09.ipynb"), *words[2:]],
+        "app": [*words[2:], str(folder / "09.ipynb")],  # behind python -m
     }[request.param]
     environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTER_PREFER_ENV_PATH": "1"}
     server = subprocess.Popen(
@@ -147,7 +147,8 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
         opened.set_default_timeout(120 * SECONDS)
         opened.scripts = []
         opened.on("request", lambda r: opened.scripts.append(r.url) if r.resource_type == "script" else None)
-        opened.goto(f"http://127.0.0.1:{port}/" + ("lab/tree/09.ipynb" if request.param == "lab" else ""))
+        printed = re.search(rf"http://127\.0\.0\.1:{port}/\?token=\w+", (folder / "log").read_text())
+        opened.goto(f"http://127.0.0.1:{port}/lab/tree/09.ipynb" if request.param == "lab" else printed.group())
         if request.param == "lab":
             opened.locator(".jp-Notebook-cell").first.wait_for()
             opened.wait_for_function("window.jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel")

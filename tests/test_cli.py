@@ -11,7 +11,7 @@ from tracks import Told, filmed, nobody, times_there_and_back
 from exmus_lib.__main__ import main
 from exmus_lib.networks import recognise
 from exmus_lib.poses import estimate as poses
-from exmus_lib.videos.read import VideoError
+from exmus_lib.videos.faults import VideoError
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_what_is_no_video_is_named_with_the_reason(tmp_path, monkeypatch, capsys
     assert printed.out == "" and len(reasons) == 4
     for reason, file in zip(reasons, (text, empty, sound, folder), strict=True):
         assert str(file) in reason
-    assert "cannot be decoded" in reasons[0] and "cannot be decoded" in reasons[1]
+    assert reasons[0].endswith("text, not a video") and reasons[1].endswith("empty file")
     assert reasons[2].endswith("no video stream") and "is a folder" in reasons[3]
 
 

@@ -22,6 +22,20 @@ def test_weight_curves_are_in_percent_and_show_the_chosen_weight():
     assert axes[1].get_lines()[0].get_ydata().tolist() == [20, 40] and axes[1].get_lines()[-1].get_xdata() == [0.3, 0.3]
 
 
+def test_weight_curves_draw_three_metrics_and_name_each_where_it_ends():
+    ends = {"top1": 0.5, "top5": 0.9, "auc": 0.505, "precision": 0.1, "recall": 0.2, "f1": 0.4}
+    curve = pd.DataFrame({name: [0.3, end] for name, end in ends.items()}, index=[0.0, 1.0])
+    (ax,) = comparisons.weight_curves({"test": curve}, None, "A", "B").axes
+    assert [line.get_label() for line in ax.get_lines()] == ["top1", "auc", "f1"]
+    assert len({(line.get_color(), line.get_linestyle()) for line in ax.get_lines()}) == 3
+    named = {text.get_text(): text for text in ax.texts}
+    assert {name: text.get_color() for name, text in named.items()} == {
+        title: line.get_color() for title, line in zip(("top-1", "AUC", "F1"), ax.get_lines(), strict=True)
+    }
+    heights = [named[name].xy[1] for name in ("F1", "top-1", "AUC")]  # from low to high, none upon another
+    assert (np.diff(heights) > 0.0599).all()
+
+
 def test_bars_name_every_row_and_give_percent():
     scores = pd.DataFrame({"f1": [0.5, 0.25], "map": [1.0, 0.0]}, index=["x3d_m-scratch-s0", "prevalence"])
     first, second = comparisons.bars(scores).axes
@@ -86,4 +100,4 @@ def test_coverage_has_a_row_for_each_metric_and_a_mark_for_each_way():
 def test_without_validation_no_weight_is_marked():
     curve = pd.DataFrame({"top1": np.linspace(0, 1, 101)}, index=np.linspace(0, 1, 101))
     (ax,) = comparisons.weight_curves({"test": curve}, None, "a", "b").axes
-    assert len(ax.get_lines()) == 1 and not texts(ax)
+    assert len(ax.get_lines()) == 1 and texts(ax) == ["top-1"]

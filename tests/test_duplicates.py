@@ -10,6 +10,7 @@ import pytest
 
 from exmus_lib.sample.make import make
 from exmus_lib.videos import duplicates
+from exmus_lib.videos.hashes import BLOCK
 from exmus_lib.videos.prepare import prepare
 from exmus_lib.videos.scan import joined
 
@@ -79,13 +80,40 @@ def test_no_two_rendered_people_are_taken_for_one(tmp_path, monkeypatch):
     assert duplicates.near_duplicates(prepare("sample", "smoke")).empty
 
 
-def test_blocks_of_videos_give_what_all_at_once_do(monkeypatch):
-    random = np.random.default_rng(0)
-    hashes = [random.choice([-1.0, 1.0], (n, 9)).astype(np.float32) for n in (2, 8, 1, 4, 6, 2, 3)]
-    expected = [[np.mean([min(np.mean(f != g) for g in b) for f in a]) for b in hashes] for a in hashes]
-    for block in (1, 3, 7, 100):
-        monkeypatch.setattr(duplicates, "BLOCK", block)
-        np.testing.assert_allclose(duplicates._distances(hashes), expected, atol=1e-6)
+def all_distances(hashes: list[np.ndarray]) -> np.ndarray:
+    """The distance of every two videos as it was computed once: matrix products of signs, and a table of all pairs."""
+    signs, starts = np.where(np.concatenate(hashes), 1.0, -1.0), np.cumsum([0, *map(len, hashes)])
+    alike = np.maximum.reduceat(signs @ signs.T, starts[:-1], axis=1)
+    mean = np.add.reduceat(alike, starts[:-1], axis=0) / np.diff(starts)[:, None]
+    distances = (1 - mean / signs.shape[1]) / 2
+    return np.minimum(distances, distances.T)
+
+
+@pytest.mark.parametrize("bits", [9, 64, 143])
+@pytest.mark.parametrize("max_distance", [0.0, 0.25, 0.4])
+def test_pairs_are_those_of_a_table_of_all_distances(bits, max_distance):
+    random = np.random.default_rng(bits)
+    scenes = random.random((12, bits)) < 0.5
+    hashes = [scenes[random.integers(12, size=n)] ^ (random.random((n, bits)) < 0.1) for n in random.integers(1, 9, 60)]
+    hashes += [hashes[7], hashes[3][:1]]  # a copy and a cut-out
+    expected = all_distances(hashes)
+    one, other = np.nonzero(np.triu(expected <= max_distance + 1e-9, 1))
+    found = duplicates.pairs_of(hashes, max_distance)
+    assert len(one) and [*zip(*found[:2], strict=True)] == [*zip(one, other, strict=True)]
+    np.testing.assert_allclose(found[2], expected[one, other], atol=1e-9)
+
+
+def test_copies_are_found_among_more_videos_than_are_compared_at_once():
+    hashes = list(np.random.default_rng(0).random((2 * BLOCK, 1, 143)) < 0.5)
+    hashes[-1], hashes[BLOCK + 6], hashes[5] = hashes[0], hashes[5], hashes[5]
+    one, other, distance = duplicates.pairs_of(hashes, 0.1)
+    assert [*one, *other, *distance] == [0, 5, 2 * BLOCK - 1, BLOCK + 6, 0, 0]
+
+
+def test_no_pair_where_all_videos_differ():
+    assert [
+        len(part) for part in duplicates.pairs_of([np.eye(8, dtype=bool)[:2], np.eye(8, dtype=bool)[4:6]], 0.1)
+    ] == [0, 0, 0]
 
 
 def test_groups_are_joined_along_the_chain_and_in_time_that_grows_with_their_number():

@@ -260,6 +260,18 @@ def test_stages_draw_both_pathways_and_what_goes_between_them():
     assert len(upright) == 1
 
 
+def test_a_block_is_as_high_as_it_has_channels():
+    table = pd.DataFrame({
+        "purpose": ["widen", "look around"], "kernel": ["1 × 1 × 1", "3 × 3 × 3"], "inputs": [10, 40], "outputs": [40, 20],
+        "each_channel_alone": [False, True], "parameters": [400, 1080],
+    })  # fmt: skip
+    ax = architecture.block(table, "a block")
+    wide, look = ax.patches
+    assert (wide.get_height() - 0.25) / (look.get_height() - 0.25) == pytest.approx(2)
+    assert wide.get_facecolor() != look.get_facecolor()
+    assert "look around\n3 × 3 × 3" in texts(ax) and "40 → 20 channels\n1,080 parameters" in texts(ax)
+
+
 def test_expansion_shows_each_step():
     table = pd.DataFrame({"parameters_m": [1.63, 3.79], "gflops": [0.02, 4.73]}, index=["X2D", "X3D-M"])
     parameters, gflops = architecture.expansion(table).axes

@@ -9,11 +9,18 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 # Ground floor first: a module imports only from its own floor or from one listed before it.
 FLOORS = (
-    *("labels", "tasks", "recipes", "workspace", "review", "predictions", "parameters"),
-    *("sample", "videos", "poses", "networks", "scores", "pictures", "workbook", "__main__"),
+    *("storage", "sheets", "labels", "tasks", "recipes", "runfile", "workspace", "review", "predictions", "parameters"),
+    *("sample", "videos", "poses", "networks", "scores", "pictures", "cluster", "workbook", "app", "__main__"),
 )
 # Only these may import torch, or a package that does.
-WITH_TORCH = ("exmus_lib.videos.dataset", "exmus_lib.networks", "exmus_lib.pictures.explorer", "exmus_lib.__main__")
+WITH_TORCH = (
+    "exmus_lib.videos.dataset",
+    "exmus_lib.networks",
+    "exmus_lib.pictures.explorer",
+    "exmus_lib.cluster",
+    "exmus_lib.workbook",
+    "exmus_lib.__main__",
+)
 TORCH = {"torch", "torchvision", "torchmetrics", "pytorchvideo", "lightning", "pytorch_lightning"}
 LONGEST = 300
 

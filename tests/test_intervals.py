@@ -69,10 +69,10 @@ def test_a_run_is_worse_only_where_the_interval_of_the_difference_excludes_zero(
     table = intervals.compare({n: right_on(clips, r) for n, r in given.items()}, clips, EXERCISE, "top1")
     assert table.index.tolist() == ["good", "nearly", "half"]
     assert table["verdict"].tolist() == ["reference", "not told apart", "worse"]
-    assert table.loc["good", ["behind", "p"]].isna().all()
-    assert table.loc["half", "behind_low"] > 0 >= table.loc["nearly", "behind_low"]
+    assert table.loc["good", ["ahead", "p"]].isna().all()
+    assert table.loc["half", "ahead_high"] < 0 <= table.loc["nearly", "ahead_high"]
     # its own interval and that of the best one overlap: only the pairing shows that the two are one clip apart
-    assert table.loc["nearly", "behind_high"] < table.loc["good", "high"] - table.loc["good", "low"]
+    assert -table.loc["nearly", "ahead_low"] < table.loc["good", "high"] - table.loc["good", "low"]
     alone = intervals.compare({n: right_on(clips, given[n]) for n in ("good", "half")}, clips, EXERCISE, "top1")
     assert table.loc["half", "p"] >= alone.loc["half", "p"]  # more comparisons, less certainty in each
     same = intervals.compare({n: right_on(clips, good) for n in "ab"}, clips, EXERCISE, "top1")
@@ -87,7 +87,14 @@ def test_the_reference_is_chosen_on_validation_and_can_be_beaten(clips):
     steady = right_on(clips, ~test | (np.arange(len(clips)) % 2 == 0))
     table = intervals.compare({"lucky": lucky, "steady": steady}, clips, EXERCISE, "top1")
     assert table["verdict"].to_dict() == {"lucky": "better", "steady": "reference"}
-    assert table.loc["lucky", "behind"] < 0 and table.loc["lucky", "behind_high"] < 0
+    assert table.loc["lucky", "ahead"] > 0 and table.loc["lucky", "ahead_low"] > 0
+
+
+def test_differences_are_read_with_their_sign():
+    rows = [[0.5, 0.25, 0.75, -0.125, -0.2, -0.05, 0.01, "worse"], [0.625, 0.5, 0.75, *[np.nan] * 4, "reference"]]
+    shown = intervals.readable(pd.DataFrame(rows, index=["a", "b"], columns=intervals.COMPARED))
+    assert shown.loc["a"].tolist() == [50.0, "[25.0 to 75.0]", "-12.5", "[-20.0 to -5.0]", "0.010", "worse"]
+    assert shown.loc["b"].tolist() == [62.5, "[50.0 to 75.0]", "", "", "", "reference"]
 
 
 def test_resamples_in_blocks_are_the_resamples_at_once(clips, monkeypatch):

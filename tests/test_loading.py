@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from exmus_lib import labels, predictions, tasks
 from exmus_lib.networks import fit, loading
+from exmus_lib.networks.training import Training
 from exmus_lib.recipes import Recipe
 from exmus_lib.videos import dataset
 from exmus_lib.videos.prepare import prepare
@@ -128,9 +129,9 @@ def test_the_number_of_loader_processes_and_an_interruption_change_no_bit(tmp_pa
         })  # fmt: skip
         options = dict(network="x3d_s", task="exercise", preset="smoke", epochs=3)
         if stop_in is not None:
-            begin = fit.Training.on_train_epoch_start
+            begin = Training.on_train_epoch_start
             with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-                patch.setattr(fit.Training, "on_train_epoch_start", lambda self: (
+                patch.setattr(Training, "on_train_epoch_start", lambda self: (
                     stop() if self.current_epoch == stop_in else begin(self)
                 ))  # fmt: skip
                 fit.train(clip_set, **options, overwrite=True)

@@ -170,6 +170,13 @@ def test_the_slow_pathway_sees_the_frames_that_pytorchvideo_packs():
     assert [view[0, 0, :, 0, 0].tolist() for view in pathways] == [[0, 7], [0, 1, 2, 3, 4, 5, 6, 7]]
 
 
+def test_a_block_of_x3d_widens_looks_around_channel_by_channel_and_narrows():
+    block = describe.block("x3d_m", 16, recipe("x3d_m", "smoke")).set_index("purpose")
+    assert list(block.index) == ["widen", "look around", "squeeze", "excite", "narrow"]
+    assert block["parameters"].tolist() == [24 * 54, 27 * 54, 54 * 8 + 8, 8 * 54 + 54, 54 * 24]
+    assert block.index[block["each_channel_alone"]].tolist() == ["look around"]
+
+
 def test_stages_add_up_to_the_whole_network():
     view = recipe("slowfast_r50", "paper")
     stages = describe.stages("slowfast_r50", 16, view)

@@ -28,7 +28,13 @@ STAGES = (
         Step("05_ensembles"),
         Step("08_tsne", {"networks": "x3d_m,slowfast_r50"}),
     ),
-    (Step("11_protocol_audit", {"epochs": 1}), Step("12_real_people"), Step("10_report"), Step("09_explore")),
+    (
+        Step("11_protocol_audit", {"epochs": 1}),
+        Step("14_honest_numbers"),
+        Step("12_real_people"),
+        Step("10_report"),
+        Step("09_explore"),
+    ),
 )
 
 
@@ -140,11 +146,15 @@ def test_08_keeps_nothing_and_takes_overwrite_all_the_same(home):
 
 
 def test_11_leaves_its_figures_and_a_network_that_ends_in_a_softmax(home):
-    assert {"11_perfect", "11_simulated", "11_intervals", "11_reliability"} <= figures(home)
+    assert {"11_perfect", "11_one-predictor", "11_simulated", "11_dropped", "11_checkpoint"} <= figures(home)
     (run,) = runs_of(home, "mgap", "x3d_m-exercise-softmax-s0")
     table = predictions.check(pd.read_parquet(run / "predictions.parquet"), LABELS.muscles)
     total = expit(predictions.logits(table)).sum(axis=1)
     assert total == pytest.approx(1, abs=1e-3)  # at most one muscle can pass one half
+
+
+def test_14_leaves_its_figures(home):
+    assert {"14_bootstrap", "14_coverage", "14_intervals", "14_reliability"} <= figures(home)
 
 
 def test_12_leaves_its_figures_and_joints_beside_the_clips(home):

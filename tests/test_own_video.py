@@ -11,8 +11,8 @@ from exmus_lib import labels, predictions, workspace
 from exmus_lib.pictures import timeline
 from exmus_lib.pictures.explorer import choice, own, pixels
 from exmus_lib.scores import calibration
-from exmus_lib.videos import cut, prepare, windows
-from exmus_lib.videos.read import VideoInfo
+from exmus_lib.videos import cut, encode, prepare, windows
+from exmus_lib.videos.container import VideoInfo
 
 PAPER = labels.paper()
 EXERCISES = PAPER.exercises
@@ -34,7 +34,7 @@ def gym(monkeypatch, tmp_path):
 def made_up(monkeypatch):
     """Videos of 6 s of which every network says the second exercise with 90 %; sure begins at 50 %."""
 
-    def small_copy(video, copy, report, side=cut.SIDE):
+    def small_copy(video, copy, report, side=encode.SIDE):
         copy.write_bytes(video.read_bytes())
         return VideoInfo(**dict.fromkeys(VideoInfo.__dataclass_fields__, 0))
 

@@ -51,6 +51,30 @@ def test_the_pages_numbers_are_those_of_the_cells(clip_set):
             assert [[re.sub(r"†\d*", "†", cell) for cell in line] for line in lines] == expected
 
 
+def test_a_run_stands_beside_the_papers_row_and_its_protocol_is_folded(clip_set):
+    run = runs.write_run(clip_set, wrong=8)
+    shown = BeautifulSoup(page.beside_html(tables.beside_paper([run], clip_set)), "html.parser")
+    folded = shown.find("details").extract()
+    rows = [[cell.get_text(strip=True) for cell in row.find_all("td")] for row in shown.find("tbody").find_all("tr")]
+    assert [row[0] for row in rows if row] == ["ours †", "paper, scratch (Table 7)", "paper, pretrained (Table 2)"]
+    assert (
+        rows[1][1] == "75.00"
+        and "not the paper's set-up: data sample; preset quick" in shown.find("th", scope="rowgroup").text
+    )
+    assert folded.summary.a["href"] == "11_protocol_audit.ipynb" and "difference" not in folded.text
+    assert "ours by Table 7's protocol, 10 workers" in folded.text
+
+
+def test_a_difference_has_its_sign_and_a_run_that_the_paper_lacks_folds_nothing(clip_set):
+    kaggle = runs.to_disk("kaggle", clip_set.videos, clip_set.clips)
+    same = runs.write_run(kaggle, "kaggle", wrong=8, preset="paper", init="scratch", epochs=30)
+    table = tables.beside_paper([same], kaggle)
+    row = BeautifulSoup(page.beside_html(table), "html.parser").find("details").find("td", string="difference").parent
+    assert row.find_all("td")[1].text == f"{table.loc[(same.name, 'difference'), 'top1']:+.2f}"
+    alone = table.loc[[(same.name, "ours")]]
+    assert "<details>" not in page.beside_html(alone)
+
+
 def as_read(row: pd.DataFrame) -> list[list[str]]:
     """The lines of a row of the paper and of ours below it, as a reader sees them."""
     paper_line = ["paper", *(f"{value:.2f}" for value in row["paper"])]

@@ -12,7 +12,7 @@ from exmus_lib.parameters import banner, check, finished_run
 GIVEN = {"dataset": "sample", "task": "exercise", "preset": "quick", "split": "video", "seed": 0, "overwrite": False}
 GIVEN |= {"networks": "x3d_s, x3d_m", "init": None, "epochs": None, "frames": None, "side": None, "fit": None}
 GIVEN |= {"learning_rate": None, "batch": None, "augment": None, "freeze": None, "balance": None}
-GIVEN |= {"seeds": None, "folds": None, "tag": None}
+GIVEN |= {"seeds": None, "folds": None, "tag": None, "devices": 1}
 NAMES = tuple(GIVEN)
 
 
@@ -73,6 +73,7 @@ def test_what_is_given_twice_counts_once_and_one_is_yes():
         ({"seeds": "0;1"}, ["seeds = '0;1'", "as in 0,1,2"]),
         ({"folds": "2-5"}, ["folds = '2-5'", "1-5 for five folds"]),
         ({"folds": "1-5", "split": "clip"}, ["folds = 1-5", "split = 'video' only"]),
+        ({"devices": 0}, ["devices = 0", "at least 1"]),
         ({"tag": "../x"}, ["tag = '../x'", "letters, digits and underscores"]),
     ],
 )

@@ -18,8 +18,8 @@ from exmus_lib.poses.people import People, chosen, most_at_once
 from exmus_lib.poses.pictures import SIDE, Cuts, pictures
 from exmus_lib.poses.track import BODY
 from exmus_lib.sample.film import Take, shoot
+from exmus_lib.videos.faults import VideoError
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.videos.read import VideoError
 
 
 class Gym:
@@ -218,7 +218,9 @@ def test_a_track_has_even_times_and_the_share_done_is_reported(tmp_path, stub):
 
 def test_at_a_cut_the_next_shot_begins_and_the_person_is_looked_for_anew(stub, monkeypatch):
     shown = [scene(0)] * 12 + [scene(1)] * 12
-    monkeypatch.setattr(module, "pictures", lambda video: ((i / 24, picture) for i, picture in enumerate(shown)))
+    monkeypatch.setattr(
+        module, "guarded_pictures", lambda video: ((i / 24, picture) for i, picture in enumerate(shown))
+    )
     track = estimate("1.mp4")
     assert track.shot.tolist() == [0] * 12 + [1] * 12 and track.found.all()
     assert stub[0].looks == 4  # at 0, 1, 1.2 and 2.2 seconds

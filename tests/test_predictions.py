@@ -17,7 +17,7 @@ RUN = workspace.Run("sample", "mgap", "x3d_m-scratch-s0-000000")
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    RUN.write_facts({})
+    RUN.write_facts(dict.fromkeys(("network", "preset", "split", "clip_set"), "any") | {"seed": 0})
     return tmp_path
 
 

@@ -115,6 +115,16 @@ def test_table_7_follows_from_its_accuracy_alone(top1, workers, precision, recal
     assert found[["precision", "recall", "f1"]].tolist() == pytest.approx([precision, recall, f1], abs=1.5)
 
 
+def test_made_up_classifiers_stand_beside_the_row_for_each_number_of_workers_it_may_have_had():
+    truth, rows = EXERCISE.truth(protocol.authors_test_clips()), paper_rows(7)
+    row = rows.query("model == 'X3D-m' and variant == 'pretrained'")
+    found = simulation.beside(row, truth, draws=2)
+    assert found.index.tolist() == [("X3D-m, pretrained", 4), ("X3D-m, pretrained", 8)]
+    made_up = 100 * simulation.classifiers(truth, row["top1"].item() / 100, 8, draws=2)["f1"].mean()
+    assert found["f1"].iloc[1] == pytest.approx(made_up - row["f1"].item())
+    assert (found["top1"] == row["top1"].item()).all()
+
+
 @pytest.mark.parametrize(
     ("table", "model", "variant", "workers"),
     [

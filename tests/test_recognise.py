@@ -18,7 +18,7 @@ from exmus_lib.networks.recognise import IDLE, UNSURE, Recogniser, load, of_trac
 from exmus_lib.poses import features, virtual
 from exmus_lib.poses.project import Conditions
 from exmus_lib.sample.movements import MOVEMENTS
-from exmus_lib.videos.read import VideoError
+from exmus_lib.videos.faults import VideoError
 
 SQUATS = filmed("squat", times_there_and_back(6))  # 14 s, which are 9 windows
 

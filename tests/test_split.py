@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exmus_lib.videos.split import PROPORTIONS, folds, shortages, sides, split
+from exmus_lib.videos.dealing import dealt
+from exmus_lib.videos.split import MISSING_COST, PROPORTIONS, folds, shortages, sides, split
 
 SIDES = list(PROPORTIONS)
 
@@ -124,3 +125,36 @@ def test_a_fold_beyond_the_last_is_no_split():
     assert set(sides(clips, "fold5of5")) == {"train", "val", "test"}
     with pytest.raises(ValueError, match='split = "fold7of5" is not one of video, clip, fold1of5, 5folds'):
         sides(clips, "fold7of5")
+
+
+def plainly_dealt(clips: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """What `dealt` gives, with the whole cost computed anew for each side of each unit, as it once was."""
+
+    def cost(sides: np.ndarray) -> np.ndarray:
+        lopsided = ((sides - target) ** 2 / (target * clips.sum(axis=0))).sum(axis=(-1, -2))
+        return lopsided + ((sides == 0).sum(axis=-1) * MISSING_COST).sum(axis=-1)
+
+    sides, side_of, changed = np.zeros_like(target), np.full(len(clips), -1), True
+    while changed:
+        changed = False
+        for unit in range(len(clips)):
+            without = sides - (np.arange(3) == side_of[unit])[:, None] * clips[unit]
+            moved = without + np.eye(3)[:, :, None] * clips[unit]
+            costs = cost(moved)
+            best = int(costs.argmin())
+            if side_of[unit] < 0 or costs[best] < costs[side_of[unit]] - 1e-9:
+                side_of[unit], sides, changed = best, moved[best], True
+    return side_of
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_units_go_where_the_whole_cost_says(seed):
+    # units of one clip, of several, and of several exercises, a few of an exercise or many
+    rng = np.random.default_rng(seed)
+    units, exercises = int(rng.choice([5, 40, 400])), int(rng.choice([1, 3, 16]))
+    clips = np.zeros((units, exercises))
+    for _ in range(1 + seed % 3):
+        clips[np.arange(units), rng.integers(exercises, size=units)] += rng.integers(1, 2 + 4 * (seed % 2), units)
+    clips = clips[:, clips.any(axis=0)]
+    target = np.array([1227, 443, 442])[:, None] / 2112 * clips.sum(axis=0)
+    assert dealt(clips, target, MISSING_COST).tolist() == plainly_dealt(clips, target).tolist()

@@ -171,8 +171,8 @@ def test_a_run_is_called_better_only_where_the_interval_excludes_zero(clip_set):
     assert table["name"].tolist() == [good.name, same.name, bad.name]
     assert table["verdict"].tolist() == ["reference", "not told apart", "worse"]
     assert (
-        table["behind"].tolist()[1:] == [100 / 32, 100 * 20 / 32]
-        and table["behind_low"][2] > 0 >= table["behind_low"][1]
+        table["ahead"].tolist()[1:] == [-100 / 32, -100 * 20 / 32]
+        and table["ahead_high"][2] < 0 <= table["ahead_high"][1]
     )
     assert tables.ranking(clip_set, "quick", MGAP).empty
 

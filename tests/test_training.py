@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from exmus_lib import labels, predictions, review, workspace
-from exmus_lib.networks import fit
+from exmus_lib import labels, predictions, recipes, review, workspace
+from exmus_lib.networks import fit, predict, sweep
 from exmus_lib.networks.training import Patience, label_weights
 from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
@@ -36,6 +36,14 @@ def home(tmp_path_factory):
     os.environ.pop("EXMUS_HOME")
     if before:
         os.environ["EXMUS_HOME"] = before
+
+
+def test_before_its_first_step_a_network_says_the_same_for_equal_seeds(home):
+    clip_set = prepare(str(home / "gym"))
+    clips, task, how = clip_set.table(), clip_set.task("exercise"), recipes.recipe("x3d_s", "smoke")
+    test = clips[clips["split"] == "test"]
+    first, again, other = (predict.untrained(clip_set, test, "x3d_s", how, task, seed) for seed in (0, 0, 1))
+    assert first.equals(again) and not first.equals(other) and list(first["clip_id"]) == list(test["clip_id"])
 
 
 OPTIONS = dict(learning_rate=3e-4, batch=4, augment=False, freeze="backbone", balance="classes")
@@ -212,8 +220,9 @@ def test_the_papers_recipe_trains_with_adam_random_windows_workers_and_patience(
 def test_seeds_and_folds_rest_on_all_clips_each_predicted_by_a_network_that_did_not_see_it(home):
     clip_set = prepare(str(home / "gym"))
     p = SimpleNamespace(preset="smoke", init=None, overwrite=False, tag=None, changes={}, seeds=[0, 1], folds=3)
+    p.devices = 1
     p.splits, p.scored = [f"fold{n}of3" for n in (1, 2, 3)], "3folds"
-    parents = fit.train_all(clip_set, ["x3d_s"], "exercise", p)
+    parents = sweep.train_all(clip_set, ["x3d_s"], "exercise", p)
     assert [run.facts()["seed"] for run in parents["x3d_s"]] == [0, 1]
     run = parents["x3d_s"][0]
     table = predictions.read(run).set_index("clip_id")
@@ -226,7 +235,7 @@ def test_seeds_and_folds_rest_on_all_clips_each_predicted_by_a_network_that_did_
         pd.testing.assert_frame_equal(table.loc[mine.index], mine)
     assert 0 <= score(run, clip_set.table("3folds"), clip_set.task("exercise"))["top1"] <= 1
     # Fine-tuning starts, fold by fold, from the parent that has not seen the fold's test clips.
-    children = fit.train_all(clip_set, ["x3d_s"], "mgap", p, parents)
+    children = sweep.train_all(clip_set, ["x3d_s"], "mgap", p, parents)
     for child, parent in zip(children["x3d_s"], parents["x3d_s"], strict=True):
         starts = [member.facts()["parent"].split("/")[-1] for member in child.members()]
         assert starts == [member.name for member in parent.members()]

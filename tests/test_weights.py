@@ -1,9 +1,11 @@
 """The Kinetics loader against a server on loopback: it loads, caches, and refuses what is damaged or another network's."""
 
 import http.server
+import shutil
 import threading
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from torchvision.models import video
 from exmus_lib.networks import weights
 from exmus_lib.networks.build import build
 from exmus_lib.recipes import HUB, NETWORKS, recipe
+from exmus_lib.storage import Damaged
 from exmus_lib.videos.dataset import MEAN, STD
 
 
@@ -104,7 +107,7 @@ def test_a_file_placed_by_hand_may_be_a_plain_state_dict_and_is_never_deleted(se
     stem = "blocks.0.conv.conv_t.weight"
     assert torch.equal(net.net.state_dict()[stem], state[stem])
     torch.save({"epoch": 3}, cache / "X3D_M.pyth")
-    with pytest.raises(RuntimeError, match=r"damaged.*renamed to X3D_M.pyth.damaged\..*init=scratch"):
+    with pytest.raises(Damaged, match=r"damaged.*renamed to X3D_M.pyth.damaged\..*init=scratch"):
         weights.load_kinetics(fresh(), "x3d_m")
     assert torch.load(cache / "X3D_M.pyth.damaged") == {"epoch": 3} and not (cache / "X3D_M.pyth").exists()
 
@@ -114,7 +117,7 @@ def test_truncated_file_is_refused_set_aside_and_fetched_again(server):
     checkpoint(folder / "X3D_M.pyth")
     whole = (folder / "X3D_M.pyth").read_bytes()
     (folder / "X3D_M.pyth").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RuntimeError, match="damaged.*renamed.*init=scratch"):
+    with pytest.raises(Damaged, match="damaged.*renamed.*init=scratch"):
         weights.load_kinetics(fresh(), "x3d_m")
     (folder / "X3D_M.pyth").write_bytes(whole)
     weights.load_kinetics(fresh(), "x3d_m")
@@ -128,16 +131,37 @@ def test_wrong_shape_is_refused_by_name(server):
         weights.load_kinetics(fresh(), "x3d_m")
 
 
-def test_code_in_a_checkpoint_is_not_run(server):
+def test_code_in_a_checkpoint_is_not_run(server, tmp_path):
     folder, _ = server
+    marker = tmp_path / "marker"
 
     class Bomb:
         def __reduce__(self):
-            return (print, ("never",))
+            return (Path.touch, (marker,))
 
     torch.save({"model_state": Bomb()}, folder / "X3D_M.pyth")
-    with pytest.raises(RuntimeError, match="not a checkpoint"):
+    with pytest.raises(Damaged, match="could run code.*renamed.*init=scratch"):
         weights.load_kinetics(fresh(), "x3d_m")
+    assert not marker.exists()
+
+
+def test_a_file_whose_name_tells_its_digits_must_have_them(server, monkeypatch):
+    folder, _ = server
+    checkpoint(folder / "X3D_M.pyth")
+    digits = weights.sha256(folder / "X3D_M.pyth")[:8]
+    address = zoo.checkpoint_paths["x3d_m"].rsplit("/", 1)[0]
+    for name in (f"X3D_M-{digits}.pyth", "X3D_M-00000000.pyth"):
+        shutil.copy(folder / "X3D_M.pyth", folder / name)
+    monkeypatch.setitem(zoo.checkpoint_paths, "x3d_m", f"{address}/X3D_M-{digits}.pyth")
+    weights.load_kinetics(fresh(), "x3d_m")
+    monkeypatch.setitem(zoo.checkpoint_paths, "x3d_m", f"{address}/X3D_M-00000000.pyth")
+    with pytest.raises(Damaged, match=f"SHA-256 {digits}..., where its name says 00000000"):
+        weights.load_kinetics(fresh(), "x3d_m")
+
+
+def test_torchvisions_checkpoints_tell_their_digits():
+    rows = [name for name, row in NETWORKS.items() if "torchvision" in row.weights]
+    assert rows and all(weights.DIGITS.search(Path(weights.kinetics_url(name)).stem) for name in rows)
 
 
 def test_without_a_server_it_says_where_the_file_belongs(monkeypatch, tmp_path):

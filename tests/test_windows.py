@@ -10,9 +10,11 @@ from scipy.special import expit, logit, softmax
 
 from exmus_lib.networks import predict
 from exmus_lib.recipes import Recipe
-from exmus_lib.videos import windows
+from exmus_lib.videos import limits, windows
+from exmus_lib.videos.container import VideoInfo, info
 from exmus_lib.videos.cut import small_copy
-from exmus_lib.videos.read import VideoError, VideoInfo, info, read_frames
+from exmus_lib.videos.faults import VideoError
+from exmus_lib.videos.read import read_frames
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ def test_windows_overlap_and_end_where_the_video_does(seconds, expected):
 
 
 def test_frames_beyond_thirty_a_second_are_thinned_out():
-    assert [windows.frame_step(fps) for fps in (15, 24, 29.97, 30, 33, 50, 59.94, 60, 120)] == [
+    assert [limits.frame_step(fps) for fps in (15, 24, 29.97, 30, 33, 50, 59.94, 60, 120)] == [
         1,
         1,
         1,
@@ -49,12 +51,12 @@ def test_times_lie_inside_the_video_and_begin_at_a_frame():
 
 
 def test_too_short_and_too_damaged_videos_are_refused_with_the_figure():
-    windows.check_length("v.mp4", 2.0)
-    windows.check_decoded("v.mp4", 80, 100)
+    limits.check_length("v.mp4", 2.0)
+    limits.check_decoded("v.mp4", 80, 100)
     with pytest.raises(VideoError, match=r"v.mp4: shorter than 2 s \(1.99 s\)"):
-        windows.check_length("v.mp4", 1.99)
+        limits.check_length("v.mp4", 1.99)
     with pytest.raises(VideoError, match="v.mp4: damaged: only 79 of 100 frames can be decoded"):
-        windows.check_decoded("v.mp4", 79, 100)
+        limits.check_decoded("v.mp4", 79, 100)
 
 
 def test_a_small_copy_holds_the_whole_video_as_clips_are_cut(tmp_path):

@@ -4,13 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from pytorchvideo.models.r2plus1d import create_r2plus1d
-from pytorchvideo.models.resnet import create_resnet
-from pytorchvideo.models.slowfast import FuseFastToSlow, create_slowfast
-from pytorchvideo.models.x3d import create_x3d
 from torch import nn
 from torch.nn import functional
-from torchvision.models import video
 
 from exmus_lib.networks.pose import PoseTCN
 from exmus_lib.poses import features
@@ -83,19 +78,18 @@ class VideoNetwork(nn.Module):
             view = normalise(view)
         if self.gain is not None:
             view = view * self.gain + self.shift
-        if self.slow_every is None:
-            logits = self.net(view)
-        else:
-            frames = int(
-                view.shape[2]
-            )  # a number, where an exporter traces shapes: its own linspace of one step is undefined
-            kept = np.linspace(0, frames - 1, frames // self.slow_every).astype(int)
-            logits = self.net([view[:, :, kept.tolist()], view])
+        logits = self.net(view if self.slow_every is None else self.pathways(view))
         if not self.softmax:
             return logits
         itself = torch.eye(logits.shape[1], dtype=torch.bool, device=logits.device)
         others = logits[:, None].masked_fill(itself, -torch.inf).logsumexp(dim=2)
         return logits - others  # log p - log (1 - p)
+
+    def pathways(self, view: torch.Tensor) -> list[torch.Tensor]:
+        """What SlowFast's Slow and Fast pathway see of a view: every `slow_every`-th frame, and all."""
+        frames = int(view.shape[2])  # a number: ONNX's linspace of a single step is undefined
+        kept = np.linspace(0, frames - 1, frames // self.slow_every).astype(int)
+        return [view[:, :, kept.tolist()], view]
 
     def embed(self, view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (batch, labels) and the embedding that the head sees (batch, Network.embedding), its grid averaged."""
@@ -135,6 +129,8 @@ def x3d(labels: int, recipe: Recipe, width: float = 1.0, depth: float = 2.2, bot
     X3D-S and X3D-M share the default factors; all three at 1 with a single frame is X2D, the net that they grew from
     (paper, IV.C; Feichtenhofer 2020, Table 1). PyTorchVideo counts width from 12 channels, X3D's authors from 24.
     """
+    from pytorchvideo.models.x3d import create_x3d
+
     return create_x3d(
         input_clip_length=recipe.frames,
         input_crop_size=_pooled_side(recipe),
@@ -153,6 +149,8 @@ def slowfast(labels: int, recipe: Recipe, depth: int, lateral: int) -> nn.Module
     2 * (channels // inverse_beta), its stages expect 2 * channels // inverse_beta; the two differ for 10, so the connections
     are built here.
     """
+    from pytorchvideo.models.slowfast import FuseFastToSlow, create_slowfast
+
     inverse_beta, grid = recipe.inverse_beta, _grid(recipe)
 
     def fusion(fusion_dim_in: int, stage_idx: int) -> nn.Module:
@@ -175,12 +173,16 @@ def slowfast(labels: int, recipe: Recipe, depth: int, lateral: int) -> nn.Module
 
 def slow(labels: int, recipe: Recipe) -> nn.Module:
     """SlowFast's Slow pathway alone."""
+    from pytorchvideo.models.resnet import create_resnet
+
     pool = (recipe.frames, *_grid(recipe))
     return create_resnet(model_num_class=labels, stem_conv_kernel_size=(1, 7, 7), head_pool_kernel_size=pool)
 
 
 def i3d(labels: int, recipe: Recipe) -> nn.Module:
     """I3D with a ResNet, as the model zoo builds it; its first pooling halves the number of frames."""
+    from pytorchvideo.models.resnet import create_resnet
+
     every_second = [(3, 1, 1), (1, 1, 1)]
     return create_resnet(
         model_num_class=labels,
@@ -193,12 +195,16 @@ def i3d(labels: int, recipe: Recipe) -> nn.Module:
 
 def r2plus1d(labels: int, recipe: Recipe) -> nn.Module:
     """R(2+1)D with a ResNet; a quarter of the frames reaches its head."""
+    from pytorchvideo.models.r2plus1d import create_r2plus1d
+
     pool = (-(-recipe.frames // 4), *_grid(recipe))
     return create_r2plus1d(model_num_class=labels, head_activation=None, head_pool_kernel_size=pool)
 
 
 def torchvision(labels: int, recipe: Recipe, function: str) -> nn.Module:
     """A network of torchvision.models.video by its function's name, made fit for views of any size."""
+    from torchvision.models import video
+
     net = getattr(video, function)(num_classes=labels)
     # MViTv2's relative positions are interpolated, so weights of one view serve at another.
     if isinstance(net, video.MViT):

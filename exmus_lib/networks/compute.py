@@ -4,7 +4,13 @@ Measured on two cores: no one setting wins. bfloat16 pays where the processor mu
 whose depthwise convolutions have no fast bfloat16 gradient; channels last always pays.
 """
 
+import ctypes
+import os
+import sys
+import warnings
 from contextlib import AbstractContextManager
+from functools import cache
+from types import ModuleType
 
 import torch
 from torch import nn
@@ -13,6 +19,7 @@ from torch.nn import functional
 from exmus_lib.recipes import NETWORKS
 
 FORMAT = torch.channels_last_3d
+WIDE = 256  # channels from which a matrix product is faster than a convolution over time
 
 
 def device() -> torch.device:
@@ -20,12 +27,18 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def amx() -> bool:
+    """Whether oneDNN multiplies bfloat16 in the processor's tiles; ONEDNN_MAX_CPU_ISA=AVX2 in the environment forbids it."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
+    supported = torch.cpu._is_amx_tile_supported()  # no public name for it up to torch 2.15
+    return supported and (limit == "DEFAULT" or "AMX" in limit)
+
+
 def precision(network: str, training: bool) -> str:
     """Lightning's name of the number format to compute in: bf16-mixed, 16-mixed or 32-true."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
-    amx = torch.cpu._is_amx_tile_supported()  # no public name for it up to torch 2.15
-    return "32-true" if not amx or (training and NETWORKS[network].float32_training) else "bf16-mixed"
+    return "32-true" if not amx() or (training and NETWORKS[network].float32_training) else "bf16-mixed"
 
 
 def autocast(network: str) -> AbstractContextManager:
@@ -43,25 +56,44 @@ def describe(network: str) -> str:
 def prepare(net: nn.Module) -> nn.Module:
     """The network on its device, channels last; on a CPU its convolutions become the faster ones below (same weights)."""
     if device().type == "cpu":
+        _keep_memory()
         for module in net.modules():
             if type(module) is nn.Conv3d:
                 module.__class__ = _faster(module)
     return net.to(device(), memory_format=FORMAT)
 
 
+@cache
+def _keep_memory() -> None:
+    """Let the process keep the memory that tensors leave, up to 1 GB at the top of its heap.
+
+    Linux's glibc would map every large tensor afresh: a fifth of the time of X3D's forward went into clearing pages. Other C
+    libraries are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        return
+    trim_threshold, top_pad, mmap_threshold, mmap_max = -1, -2, -3, -4  # malloc.h
+    mallopt(trim_threshold, 1 << 30)
+    mallopt(top_pad, 64 << 20)
+    if not mallopt(mmap_threshold, 1 << 30):  # older ones take 32 MB at most
+        mallopt(mmap_max, 0)
+
+
 def _faster(conv: nn.Conv3d) -> type[nn.Conv3d]:
     """The class that computes the same as this convolution; nn.Conv3d where none does, as for an even kernel, which cannot be
     centred on a frame or pixel."""
     centred = all(k % 2 for k in conv.kernel_size) and conv.padding == tuple(k // 2 for k in conv.kernel_size)
-    plain = conv.bias is None and conv.dilation == (1, 1, 1) and conv.padding_mode == "zeros" and conv.stride[0] == 1
-    if not (centred and plain):
+    plain = conv.bias is None and conv.dilation == (1, 1, 1) and conv.padding_mode == "zeros"
+    depthwise = conv.groups == conv.in_channels == conv.out_channels >= 8
+    if not (centred and plain and (depthwise or conv.groups == 1)):
         return nn.Conv3d
-    if conv.groups == conv.in_channels == conv.out_channels > 1:
-        return DepthwiseConv3d
-    if conv.groups == 1 and conv.kernel_size == (1, 1, 1):
-        return PointwiseConv3d
-    if conv.groups == 1 and conv.kernel_size == (3, 1, 1) and conv.stride == (1, 1, 1) and conv.in_channels >= 256:
+    if conv.kernel_size[0] > 1 and conv.kernel_size[1:] == conv.stride[1:] == (1, 1):
         return TemporalConv3d
+    if depthwise and conv.kernel_size == (3, 3, 3) and conv.stride[0] == 1 and conv.stride[1] == conv.stride[2]:
+        return DepthwiseConv3d
+    if conv.groups == 1 and conv.kernel_size == (1, 1, 1) and conv.stride[0] == 1:
+        return PointwiseConv3d
     return nn.Conv3d
 
 
@@ -69,53 +101,86 @@ class PointwiseConv3d(nn.Conv3d):
     """A 1 x 1 x 1 convolution as what it is, a matrix product over channels: its gradient skips oneDNN's reordering."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.is_autocast_enabled(x.device.type) and not torch.is_grad_enabled():
+            return super().forward(x)  # without a gradient, in bfloat16, it takes half the time
         x = x[:, :, :, :: self.stride[1], :: self.stride[2]]
         return _channels_first(functional.linear(_channels_last(x), self.weight.flatten(1)))
 
 
 class TemporalConv3d(nn.Conv3d):
-    """A 3 x 1 x 1 convolution as one matrix product over three neighbouring frames; pays from 256 channels on."""
+    """A convolution over time alone, of all channels or of each: PyTorch's 3D one is 2 to 15 times as slow in float32.
+
+    From WIDE channels on it is one matrix product over neighbouring frames, else a 2D convolution over (time, height * width).
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        time = x.shape[2]
-        padded = functional.pad(_channels_last(x), (0, 0, 0, 0, 0, 0, 1, 1))
-        neighbours = torch.cat([padded[:, k : k + time] for k in range(3)], dim=-1)
-        return _channels_first(functional.linear(neighbours, self.weight.flatten(2).transpose(1, 2).flatten(1)))
+        if torch.is_autocast_enabled(x.device.type):
+            return super().forward(x)  # in bfloat16 it is the fastest
+        batch, channels, time, height, width = x.shape
+        if self.groups == self.stride[0] == 1 and channels >= WIDE:
+            around = self.padding[0]
+            padded = functional.pad(_channels_last(x), (0, 0, 0, 0, 0, 0, around, around))
+            neighbours = torch.cat([padded[:, k : k + time] for k in range(self.kernel_size[0])], dim=-1)
+            return _channels_first(functional.linear(neighbours, self.weight.flatten(2).transpose(1, 2).flatten(1)))
+        frame = height * width
+        # Strides written out, so that a batch of one is seen to be channels last too.
+        strides = (time * frame * channels, 1, frame * channels, channels)
+        flat = _channels_last(x).contiguous().as_strided((batch, channels, time, frame), strides)
+        y = functional.conv2d(flat, self.weight.flatten(3), None, self.stride[:2], self.padding[:2], 1, self.groups)
+        return y.unflatten(3, (height, width))
 
 
 class DepthwiseConv3d(nn.Conv3d):
-    """A depthwise convolution whose input gradient is itself a forward convolution, ten times oneDNN's speed for it."""
+    """A depthwise 3 x 3 x 3 convolution with faster gradients: kernels' own, and a forward convolution for a stride of 1."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight, device = self.weight, x.device.type
-        if torch.is_autocast_enabled(device) and x.dtype != torch.float64:  # as autocast does for its own convolutions
-            x, weight = (tensor.to(torch.get_autocast_dtype(device)) for tensor in (x, weight))
-        return _Depthwise.apply(x, weight, self.stride, self.padding)
+        return _Depthwise.apply(*_autocast(x, self.weight), self.stride)
+
+
+def _autocast(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Tensors in autocast's format where it is on, as it does for its own convolutions."""
+    device = tensors[0].device.type
+    if torch.is_autocast_enabled(device) and tensors[0].dtype != torch.float64:
+        return tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors)
+    return tensors
+
+
+@cache
+def _kernels() -> ModuleType | None:
+    """The compiled kernels, or None, with a warning, where numba is missing or finds no way to compile or keep them."""
+    try:
+        from exmus_lib.networks import kernels
+
+        kernels.weight_gradient(torch.zeros(1, 8, 1, 1, 1), torch.zeros(1, 8, 1, 1, 1), 1)
+        kernels.input_gradient(torch.zeros(1, 8, 1, 1, 1), torch.zeros(8, 1, 3, 3, 3), torch.Size([1, 8, 1, 2, 2]), 2)
+    except Exception as error:  # numba raises whatever its parts do; training goes on without
+        warnings.warn(f"Training X3D is slower here: numba cannot compile its gradients ({error!r}).", stacklevel=2)
+        return None
+    return kernels
 
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weight, stride, padding):
+    def forward(ctx, x, weight, stride):
         ctx.save_for_backward(x, weight)
-        ctx.stride, ctx.padding = stride, padding
-        return functional.conv3d(x, weight, None, stride, padding, 1, len(weight))
+        ctx.stride = stride
+        return functional.conv3d(x, weight, None, stride, 1, 1, len(weight))
 
     @staticmethod
     def backward(ctx, grad):
         x, weight = ctx.saved_tensors
-        groups = len(weight)
-        if ctx.stride != (1, 1, 1):  # a stride only skips outputs: give the skipped ones a gradient of zero
-            full = torch.empty_like(x, memory_format=FORMAT).zero_()
-            full[:, :, :, :: ctx.stride[1], :: ctx.stride[2]] = grad
-            grad = full
+        stride, need_x = ctx.stride[1], ctx.needs_input_grad[0]
         grad = grad.contiguous(memory_format=FORMAT)
-        grad_x = functional.conv3d(grad, weight.flip(2, 3, 4), None, 1, ctx.padding, 1, groups)
-        ones = [1, 1, 1]
-        only_weight = [False, True, False]
-        grad_weight = torch.ops.aten.convolution_backward(
-            grad, x, weight, None, ones, ctx.padding, ones, False, [0, 0, 0], groups, only_weight
-        )[1]
-        return grad_x, grad_weight, None, None
+        if x.dtype not in (torch.float32, torch.float64) or _kernels() is None:
+            ones, mask = [1, 1, 1], [need_x, True, False]
+            options = (ctx.stride, ones, ones, False, [0, 0, 0], len(weight), mask)
+            return *torch.ops.aten.convolution_backward(grad, x, weight, None, *options)[:2], None
+        grad_x = None
+        if need_x and stride == 1:
+            grad_x = functional.conv3d(grad, weight.flip(2, 3, 4), None, 1, 1, 1, len(weight))
+        elif need_x:
+            grad_x = _kernels().input_gradient(grad, weight, x.shape, stride)
+        return grad_x, _kernels().weight_gradient(x, grad, stride), None
 
 
 def _channels_last(x: torch.Tensor) -> torch.Tensor:

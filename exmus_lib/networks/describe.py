@@ -5,7 +5,6 @@ from math import sqrt
 import pandas as pd
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from exmus_lib.networks.build import VideoNetwork, build, channels_of, x3d
 from exmus_lib.recipes import NETWORKS, Recipe
@@ -47,6 +46,36 @@ def stages(network: str, labels: int, recipe: Recipe) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+# What each convolution of an X3D block is there for (Feichtenhofer 2020, section 3.1), by its name in PyTorchVideo.
+PURPOSES = {
+    "conv_a": "widen", "conv_b": "look around", "norm_b.1.block.0": "squeeze", "norm_b.1.block.2": "excite",
+    "conv_c": "narrow",
+}  # fmt: skip
+
+
+def block(network: str, labels: int, recipe: Recipe) -> pd.DataFrame:
+    """The convolutions of the first residual block of an X3D, one row each in the order of computation.
+
+    Columns: purpose, kernel (time x height x width), inputs and outputs (channels), each_channel_alone (depthwise),
+    parameters.
+    """
+    with torch.device("meta"):
+        branch = build(network, labels, recipe).net.blocks[1].res_blocks[0].branch2
+    layers = [(PURPOSES[name], branch.get_submodule(name)) for name in PURPOSES]
+    rows = [
+        {
+            "purpose": purpose,
+            "kernel": " × ".join(map(str, layer.kernel_size)),
+            "inputs": layer.in_channels,
+            "outputs": layer.out_channels,
+            "each_channel_alone": layer.groups == layer.in_channels,
+            "parameters": sum(p.numel() for p in layer.parameters()),
+        }
+        for purpose, layer in layers
+    ]
+    return pd.DataFrame(rows)
+
+
 def _modules(net: VideoNetwork) -> dict[tuple[str, str], nn.Module]:
     """The module of each stage and pathway, in the order of computation."""
     blocks, modules = net.net.blocks, {}
@@ -60,8 +89,10 @@ def _modules(net: VideoNetwork) -> dict[tuple[str, str], nn.Module]:
     return modules | {("head", ""): blocks[-1]}
 
 
-def _flops(net: nn.Module, view: tuple[int, int, int], channels: int = 3) -> FlopCounterMode:
-    """The counter after one view (time, height, width) went through a network on the meta device."""
+def _flops(net: nn.Module, view: tuple[int, int, int], channels: int = 3):
+    """PyTorch's FlopCounterMode after one view (time, height, width) went through a network on the meta device."""
+    from torch.utils.flop_counter import FlopCounterMode
+
     with torch.device("meta"), FlopCounterMode(display=False) as flops:
         net.eval()(torch.empty(1, channels, *view))
     return flops

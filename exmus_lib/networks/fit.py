@@ -1,26 +1,18 @@
 """Training: a clip set and a recipe go in, a run folder comes out. An equal run is loaded, an interrupted one resumed."""
 
-import hashlib
 import logging
-import shutil
 import signal
 import warnings
-from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
-import lightning
-import pandas as pd
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
 
-from exmus_lib import predictions, review, workspace
+from exmus_lib import predictions, review, storage, workspace
 from exmus_lib.labels import nearest
-from exmus_lib.networks import compute, joints, predict, weights
+from exmus_lib.networks import checkpoints, compute, joints, predict, ranks, weights
 from exmus_lib.networks.build import build
-from exmus_lib.networks.loading import loader, training_loader
-from exmus_lib.networks.training import History, NotANumber, Patience, Training, label_weights
+from exmus_lib.networks.loading import training_loader, validation_loader
 from exmus_lib.poses.estimate import estimate_clips
 from exmus_lib.recipes import INITS, Recipe, init_of, kept, recipe
 from exmus_lib.tasks import Task
@@ -57,6 +49,27 @@ def train(
     Everything that changes numbers is in the run's name or in the hash at its end: parameters, clips, split, the labels and marks
     of the clips that the training sees, a parent's weights. Code is not; a run of other code is loaded and called outdated.
     """
+    run, task, how, parameters = asked(clip_set, network, task, preset, init, split, seed, softmax, tag, **changes)
+    ranks.join()
+    leads = ranks.rank() == 0
+    # One process of a training waits for others that make the same run, and decides for all of its own.
+    with workspace.alone(run.folder) if leads else nullcontext():
+        if overwrite and leads:
+            run.remove()
+        if not ranks.agreed(leads and _whole(run)):
+            _train(run, clip_set, task, how, parameters)
+        elif leads:
+            facts = run.facts()
+            checkpoints.remove(run.folder / "checkpoints")  # of a process that was killed just before the end
+            print(f"loaded {run.name}, trained at commit {facts.get('commit')}", *filter(None, [run.changed_code()]))
+    return run
+
+
+def asked(
+    clip_set: ClipSet, network: str, task: str, preset: str = "quick", init: str | workspace.Run | None = None,
+    split: str = "video", seed: int = 0, softmax: bool = False, tag: str | None = None, **changes: object,
+) -> tuple[workspace.Run, Task, Recipe, dict[str, object]]:  # fmt: skip
+    """The run that `train` makes or loads, which may not be there yet, with its task, recipe and parameters."""
     how, task = recipe(network, preset, **changes), clip_set.task(task)
     clips = clip_set.table(split)
     parameters = {
@@ -86,55 +99,16 @@ def train(
     digest = workspace.six_hex({**parameters, "labels": task.names})
     parts = [network, parameters["init"], beta, "softmax" * softmax, tag, side, f"s{seed}", digest]
     run = workspace.Run(clip_set.name, task.name, "-".join(part for part in parts if part))
-    with workspace.alone(run.folder):
-        if overwrite:
-            run.remove()
-        if run.complete:
-            facts = run.facts()
-            print(f"loaded {run.name}, trained at commit {facts.get('commit')}", *filter(None, [run.changed_code()]))
-        else:
-            _train(run, clip_set, clips, task, how, parameters)
-    return run
+    return run, task, how, parameters
 
 
-def train_all(
-    clip_set: ClipSet,
-    networks: Sequence[str],
-    task: str,
-    p: SimpleNamespace,
-    parents: Mapping[str, Sequence[workspace.Run]] | None = None,
-    **other: object,
-) -> dict[str, list[workspace.Run]]:
-    """What a training notebook asks for (parameters.check): network -> a run for each of its seeds.
-
-    With `p.folds` each of them stands for the trainings of all folds (`pooled`). `parents` are earlier results of this
-    function to start from, seed by seed and fold by fold; `other` are keywords of `train` that replace those of `p`.
-    """
-    options = {"preset": p.preset, "init": p.init, "overwrite": p.overwrite, "tag": p.tag, **p.changes, **other}
-    made = {}
-    for network in networks:
-        made[network] = []
-        for place, seed in enumerate(p.seeds):
-            known = parents[network][place].members() if parents else [None] * (p.folds or 1)
-            runs = [
-                train(clip_set, network, task, split=split, seed=seed, **options | ({"init": parent} if parent else {}))
-                for split, parent in zip(p.splits, known, strict=True)
-            ]
-            made[network].append(pooled(clip_set, runs) if p.folds else runs[0])
-    return made
-
-
-def pooled(clip_set: ClipSet, runs: Sequence[workspace.Run]) -> workspace.Run:
-    """Trainings of all folds as one run, in which each clip has the logits of the network that did not see it."""
-    tables, facts = [predictions.read(run) for run in runs], runs[0].facts()
-    table = pd.concat([table[table["split"] == "test"] for table in tables]).sort_values("clip_id")
-    split = f"{len(runs)}folds"
-    shared = ("network", "preset", "init", "seed", "recipe", "head", "tag")
-    made_from = {name: facts[name] for name in shared if name in facts}
-    made_from |= {"split": split, "clip_set": clip_set.hash(split), "folds": [run.name for run in runs]}
-    name = "-".join([facts["network"], facts["init"], *filter(None, [facts.get("tag")]), split, f"s{facts['seed']}"])
-    task = clip_set.task(runs[0].task)
-    return predictions.store(clip_set.name, task, name, table.reset_index(drop=True), made_from)
+def _whole(run: workspace.Run) -> bool:
+    """Whether a run is complete; where its predictions are damaged a printed line says so, and it is not."""
+    try:
+        return run.complete and len(predictions.read(run)) > 0
+    except storage.Damaged as error:
+        print(error)
+        return False
 
 
 def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
@@ -149,53 +123,64 @@ def _check_parent(parent: workspace.Run, dataset: str, child: dict) -> None:
         raise ValueError(f"init: {parent.name} was {other}")
 
 
-def _train(
-    run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame, task: Task, how: Recipe, parameters: dict
-) -> None:
+def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, parameters: dict[str, object]) -> None:
+    import lightning
+    from lightning.pytorch.callbacks import ModelCheckpoint
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    from exmus_lib.networks.training import Checkpoints, History, NotANumber, Patience, Training, label_weights
+
     name, on_joints = parameters["network"], how.input != "pixels"
     code = {file: digits for file, digits in workspace.code_hashes(name).items() if on_joints or file in workspace.CODE}
     facts = {**parameters, **workspace.provenance(), "code": code, "device": compute.describe(name)}
+    facts["threads"] = torch.get_num_threads()  # of a CPU: another number changes the last bits
     facts |= {"views_an_epoch": joints.EPOCH[how.input]} if on_joints else {}
-    run.write_facts(facts)
+    # `batch` of the recipe is that of all processes together.
+    facts |= {"processes": ranks.count(), "batch_norm": "of all processes" if ranks.count() > 1 else "of one process"}
+    if ranks.rank() == 0:
+        run.write_facts(facts)
     lightning.seed_everything(parameters["seed"], workers=True, verbose=False)
     network = build(name, len(task.names), how, softmax="head" in parameters)
     if parameters["init"] == "kinetics400":
         weights.load_kinetics(network, name)
     elif "parent" in parameters:
         weights.load_parent(network, run.parent())
-    network = compute.prepare(network)
+    network = ranks.synchronised(compute.prepare(network))
 
+    clips = clip_set.table(parameters["split"])
     usable = review.usable(clips)
     train, val = (usable[usable["split"] == part] for part in ("train", "val"))
     if not len(train):
         side = f"no training clips in the {parameters['split']} split"
         raise ValueError(f"{clip_set.name}: {side}; see 01_data_prep.ipynb")
     if on_joints:
-        known = estimate_clips(clip_set)
+        with ranks.first():
+            known = estimate_clips(clip_set)
         seen = joints.training_views(train, clip_set.name, known, how, task, parameters["seed"])
-        train_loader = training_loader(seen, None, parameters["seed"], light=how.input == "joints")
+        train_loader = training_loader(seen, None, parameters["seed"], light=False)
     else:
         # A CPU takes so long for a view of many frames that decoding it anew costs nothing beside, and no disk.
         keep = how.seconds is None or compute.device().type == "cuda"
-        known = view_cache(clips, clip_set.folder, how, clip_set.hash("video")) if keep else None
+        with ranks.first():
+            known = view_cache(clips, clip_set.folder, how, clip_set.hash("video")) if keep else None
         seen = ClipDataset(train, clip_set.folder, how, task, train=True, cache=known, seed=parameters["seed"])
         train_loader = training_loader(seen, how.batch, parameters["seed"], light=bool(known))
     val_views = predict.clip_views(clip_set, val, how, task, known)
-    val_loader = loader(val_views, how.batch, light=bool(known)) if len(val) else None
+    val_loader = validation_loader(val_views, how.batch, light=bool(known)) if len(val) else None
     # Without validation clips (a tiny data set) training loss chooses the checkpoint, as nothing else can.
     monitor = "val_loss" if val_loader else "train_loss"
-    checkpoints = run.folder / "checkpoints"
-    best = ModelCheckpoint(checkpoints, "best", monitor, save_weights_only=True, enable_version_counter=False)
-    last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
+    folder = run.folder / "checkpoints"
+    best = ModelCheckpoint(folder, "best", monitor, save_weights_only=True, enable_version_counter=False)
+    last = ModelCheckpoint(folder, "last", enable_version_counter=False)
     # A trapezoid is planned to its end: stopping early would skip the annealing.
     patience = [Patience(monitor)] if how.schedule == "constant" else []
     trainer = lightning.Trainer(
         max_epochs=how.epochs,
         min_epochs=min(how.min_epochs, how.epochs),
         accelerator=compute.device().type,
-        devices=1,
         precision=compute.precision(name, training=True),
         callbacks=[History(run), best, last, *patience],
+        **ranks.lightning_options(Checkpoints(folder), unused=how.frozen_epochs > 0),
         logger=TensorBoardLogger(run.folder, name="", version="tensorboard"),
         enable_model_summary=False,
         enable_progress_bar=False,  # History shows one bar for the whole run
@@ -206,34 +191,40 @@ def _train(
     balance = label_weights(seen.targets.numpy(), len(task.names)) if how.balance == "classes" else None
     module = Training(network, task, how, how.epochs * len(train_loader), parameters["seed"], weights=balance)
     try:
-        _fit(trainer, module, train_loader, val_loader, checkpoints / "last.ckpt")
+        with ranks.first():
+            newest = checkpoints.last(folder, module)
+        _fit(trainer, module, train_loader, val_loader, newest)
     except NotANumber as error:
         run.remove()  # else the next try would resume into it
         raise ValueError(f"{run.name}: {error}") from None
+    if ranks.rank():
+        return
 
-    module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
-    weights.save(network, run.folder / "weights.safetensors")
+    module.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"])
+    weights.save(network, run.folder / weights.FILE)
     history = run.history()
     waiting = history["data_wait_share"].mean()
     print(f"{run.name}: {waiting:.1%} of the time of training steps went into waiting for data")
     run.write_facts({
         **facts,
-        "weights_sha256": hashlib.sha256((run.folder / "weights.safetensors").read_bytes()).hexdigest(),
+        "weights_sha256": weights.sha256(run.folder / weights.FILE),
         "epochs_run": len(history),
         "best_epoch": int(history["epoch"][history[monitor].idxmin()]),
         "wall_seconds": round(history["seconds"].sum(), 1),
         "data_wait_share": round(waiting, 4),
     })  # fmt: skip
     predict.predict_clips(run, network, clips, predict.clip_views(clip_set, clips, how, task, known))
-    shutil.rmtree(checkpoints)  # up to 400 MB of optimiser state that nothing needs any more
+    checkpoints.remove(folder)
 
 
-def _fit(trainer: lightning.Trainer, module: Training, train_loader, val_loader, last: Path) -> None:
+def _fit(trainer, module, train_loader, val_loader, last: Path | None) -> None:
     """Fit, from the last checkpoint where there is one. An interrupt stays an interrupt, in a notebook too, where Lightning
     would leave the kernel deaf to the next one and exit."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, train_loader, val_loader, ckpt_path=last if last.exists() else None, weights_only=False)
-    except SystemExit:
+        trainer.fit(module, train_loader, val_loader, ckpt_path=last, weights_only=True)
+    except SystemExit as stop:
+        if stop.code != 1:  # not Lightning's, but that of a job which goes on later (submitit)
+            raise
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt(f"stopped in epoch {trainer.current_epoch}; run again to go on from there") from None

@@ -22,8 +22,9 @@ from exmus_lib.poses.track import RATE, Track
 from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import windows
+from exmus_lib.videos.container import VideoInfo
 from exmus_lib.videos.dataset import view_of
-from exmus_lib.videos.read import VideoError, VideoInfo
+from exmus_lib.videos.faults import VideoError
 
 EPOCH = {"pose": 512, "joints": 2048}  # views; a network of drawn ones takes hundreds of times as long for each
 EACH = 8  # performances of each way to do an exercise, by other people

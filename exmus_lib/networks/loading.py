@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler, default_collate
+
+from exmus_lib.networks import ranks
 
 MAX_WORKERS = 8  # loader processes; each holds a few batches
 
@@ -60,12 +62,44 @@ def waiting_share(loader: TrainingLoader) -> float:
     return loader.waited / (loader.waited + loader.worked or 1.0)
 
 
+class Shares(BatchSampler):
+    """Of each batch this process's share, equally large in all: together they are what one process would see (networks.ranks).
+
+    A last batch that cannot be shared out evenly is filled up with its last item, which `size` does not count.
+    """
+
+    def __iter__(self) -> Iterator[list]:
+        for batch in super().__iter__():
+            each = -(-len(batch) // ranks.count())
+            batch += batch[-1:] * (each * ranks.count() - len(batch))
+            yield batch[ranks.rank() * each : (ranks.rank() + 1) * each]
+
+    def size(self, number: int) -> int:
+        """How many items a batch of all processes has."""
+        return min(self.batch_size, len(self.sampler) - number * self.batch_size)
+
+
 def training_loader(views: Dataset, batch: int | None, seed: int, light: bool) -> TrainingLoader:
-    """Batches of training views, other ones in each epoch; `batch` is None where an item is a batch. `light`: see `_how`."""
-    # Batch normalisation cannot learn from a last batch of one clip.
-    drop = batch is not None and len(views) >= batch
+    """Batches of training views, other ones in each epoch; `batch` is None where an item is a batch. `light`: see `_how`.
+
+    Raises ValueError for a batch that the processes of the training cannot share out evenly.
+    """
     order = Shuffled(len(views), seed)
-    return TrainingLoader(views, batch, sampler=order, drop_last=drop, **_how(light, collated=batch is not None))
+    if batch is None:
+        return TrainingLoader(views, None, sampler=order, collate_fn=ranks.mine, **_how(light, collated=False))
+    if min(batch, len(views)) % ranks.count():
+        raise ValueError(
+            f"a batch of {min(batch, len(views))} clips cannot be shared out evenly among {ranks.count()} processes: another"
+            f" batch (-p batch), a multiple of {ranks.count()}, or other devices"
+        )
+    # Batch normalisation cannot learn from a last batch of one clip.
+    shares = Shares(order, batch, drop_last=len(views) >= batch)
+    return TrainingLoader(views, batch_sampler=shares, **_how(light, collated=True))
+
+
+def validation_loader(views: Dataset, batch: int, light: bool) -> DataLoader:
+    """This process's share of batches of views in their order. `light`: see `_how`."""
+    return DataLoader(views, batch_sampler=Shares(SequentialSampler(views), batch, False), **_how(light, collated=True))
 
 
 def loader(views: Dataset, batch: int, light: bool) -> DataLoader:
@@ -81,8 +115,8 @@ def collate(items: list[tuple[torch.Tensor, ...]]) -> list[torch.Tensor]:
 
 def _how(light: bool, collated: bool) -> dict[str, object]:
     """The loader processes. A GPU waits for its data: as many as the process has cores. A CPU computes for seconds where one of
-    them decodes for a few hundredths, so a quarter of them; and `light` views (cached, or joints as numbers) are made in the
-    training process, as handing them over would cost more."""
+    them decodes for a few hundredths, so a quarter of them; and `light` views (cached, or of tracks) are made in the process
+    itself, as handing them over would cost more."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpu = torch.cuda.is_available()
     workers = min(MAX_WORKERS, cores if gpu else 0 if light else max(1, cores // 4))

@@ -19,14 +19,14 @@ from exmus_lib.networks.compiled import compiled, pays
 from exmus_lib.networks.loading import loader
 from exmus_lib.poses.estimate import estimate, estimate_clips
 from exmus_lib.poses.track import Track
-from exmus_lib.recipes import Recipe
+from exmus_lib.recipes import NETWORKS, Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import windows
 from exmus_lib.videos.cache import ViewCache
+from exmus_lib.videos.container import VideoInfo
 from exmus_lib.videos.cut import small_copy
-from exmus_lib.videos.dataset import ClipDataset, read_view
+from exmus_lib.videos.dataset import ClipDataset, read_view, view_cache
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.videos.read import VideoInfo
 from exmus_lib.workspace import Run
 
 MAX_SHARE = 0.8  # of a clip: the longest of several views of it
@@ -59,7 +59,7 @@ def predict_clips(run: Run, network: VideoNetwork, clips: pd.DataFrame, views: C
     """Write embeddings.npz and then predictions.parquet, last, for the clips of all three splits (column `split`) with their
     views in the same order."""
     task = predictions.task_of(run)
-    logits, embeddings = _all(run, network, views)
+    logits, embeddings = forward_all(network, views, run.facts()["network"])
     with workspace.atomic(run.folder / "embeddings.npz") as part:
         np.savez_compressed(
             part,
@@ -68,6 +68,19 @@ def predict_clips(run: Run, network: VideoNetwork, clips: pd.DataFrame, views: C
             embedding=embeddings,
         )
     predictions.write(run.folder / "predictions.parquet", predictions.table(clips, logits, task.names), task.names)
+
+
+def untrained(clip_set: ClipSet, clips: pd.DataFrame, name: str, recipe: Recipe, task: Task, seed: int) -> pd.DataFrame:
+    """The predictions table of a network of recipes.NETWORKS before its first step of training, for some of a set's clips."""
+    torch.manual_seed(seed)
+    network = compute.prepare(build(name, len(task.names), recipe))
+    known = (
+        view_cache(clip_set.clips, clip_set.folder, recipe, clip_set.hash("video"))
+        if recipe.input == "pixels"
+        else None
+    )
+    logits, _ = forward_all(network, clip_views(clip_set, clips, recipe, task, known), name)
+    return predictions.table(clips, logits, task.names)
 
 
 def several_views(run: Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
@@ -83,15 +96,15 @@ def several_views(run: Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
         tracks = None if recipe.input == "pixels" else estimate_clips(clip_set)
         for position in np.linspace(0, 1, views):
             data = clip_views(clip_set, clips, recipe, task, tracks, position=position, max_share=MAX_SHARE)
-            sums = sums + _all(run, network, data)[0]
+            sums = sums + forward_all(network, data, run.facts()["network"])[0]
         predictions.write(path, predictions.table(clips, sums / views, task.names), task.names)
     return predictions.read(run, views)
 
 
-def _all(run: Run, network: VideoNetwork, data: Clips) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, labels) and embeddings (N, D) of all clips, in their order."""
+def forward_all(network: VideoNetwork, data: Clips, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (N, labels) and embeddings (N, D) of all clips, in their order; `name` is the network's in recipes.NETWORKS."""
     batches = loader(data, data.recipe.batch, light=bool(data.cache))
-    predictor = predictor_of(network, run.facts()["network"], data.recipe, len(data))
+    predictor = predictor_of(network, name, data.recipe, len(data))
     pairs = [predictor(view) for view, _ in tqdm(batches, "predicting", leave=False)]
     logits, embeddings = zip(*pairs, strict=True)
     return np.concatenate(logits), np.concatenate(embeddings)
@@ -126,9 +139,11 @@ def restore(run: Run) -> tuple[VideoNetwork, Recipe]:
 @lru_cache(KEPT_NETWORKS)
 def _restored(run: Run, file: str, written: int) -> tuple[VideoNetwork, Recipe]:
     facts = run.facts()
+    if facts["network"] not in NETWORKS:
+        raise ValueError(f'{facts.path}: network "{facts["network"]}" is not one of: {", ".join(NETWORKS)}')
     recipe = Recipe(**facts["recipe"])
     network = build(facts["network"], len(predictions.task_of(run).names), recipe, softmax="head" in facts)
-    weights.load(network, Path(file))
+    weights.load(network, Path(file), facts.get("weights_sha256"))
     return compute.prepare(network), recipe
 
 

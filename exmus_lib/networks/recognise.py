@@ -22,7 +22,7 @@ from exmus_lib.poses.repetitions import Repetition, repetitions
 from exmus_lib.poses.track import RATE, Track
 from exmus_lib.tasks import Exercise, Muscles
 from exmus_lib.videos import windows
-from exmus_lib.videos.read import VideoError
+from exmus_lib.videos.faults import VideoError
 
 FILE = Path(__file__).parent / "pretrained" / "pose_tcn.safetensors"
 TRAINED_ON = "rendered people, by their joints"

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import lightning
 import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -17,6 +19,7 @@ from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
 from tqdm.auto import tqdm
 
 from exmus_lib import workspace
+from exmus_lib.networks import ranks
 from exmus_lib.networks.build import VideoNetwork
 from exmus_lib.networks.loading import waiting_share
 from exmus_lib.recipes import Recipe
@@ -83,20 +86,22 @@ class Training(lightning.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Freeze the backbone, or let it go, as the recipe says: its weights and its batch normalisation's statistics."""
         # So that dropout in a resumed run goes on as if nothing had happened.
-        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
+        chance = [self.seed, self.current_epoch, *[ranks.rank()] * (ranks.rank() > 0)]  # each process drops out others
+        torch.manual_seed(int(np.random.SeedSequence(chance).generate_state(1)[0]))
         self.network.freeze(self.current_epoch < self.recipe.frozen_epochs)
 
     def training_step(self, batch, _) -> torch.Tensor:
         view, target, *colours = batch
-        logits = self.network(normalise(view, *colours) if colours else view)
+        logits, target = ranks.whole(self.network(normalise(view, *colours) if colours else view)), ranks.whole(target)
         loss = self._checked(self.loss(logits, target))
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(view))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(target))
         return loss
 
-    def validation_step(self, batch, _) -> None:
+    def validation_step(self, batch, number: int) -> None:
         view, target = batch
-        logits = self.network(view)
-        self.log("val_loss", self._checked(self.loss(logits, target)), batch_size=len(view))
+        clips = self.trainer.val_dataloaders.batch_sampler.size(number)
+        logits, target = ranks.whole(self.network(view))[:clips], ranks.whole(target)[:clips]
+        self.log("val_loss", self._checked(self.loss(logits, target)), batch_size=clips)
         self.metric.update(self.objective.activation(logits), target.long())
         self.log(self.objective.metric_name, self.metric, on_step=False, on_epoch=True)
 
@@ -146,7 +151,10 @@ class History(Callback):
 
     def on_train_start(self, trainer, module) -> None:
         total = trainer.max_epochs * trainer.num_training_batches
-        self.bar = tqdm(total=total, initial=trainer.global_step, desc=self.run.name, unit="batch", mininterval=1)
+        self.bar = tqdm(
+            total=total, initial=trainer.global_step, desc=self.run.name, unit="batch", mininterval=1,
+            disable=not trainer.is_global_zero,
+        )  # fmt: skip
 
     def on_train_epoch_start(self, trainer, module) -> None:
         self.started = time.perf_counter()
@@ -155,6 +163,8 @@ class History(Callback):
         self.bar.update()
 
     def on_train_epoch_end(self, trainer, module) -> None:
+        if not trainer.is_global_zero:
+            return
         values = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(("train_", "val_"))}
         self.bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})
         row = {
@@ -177,3 +187,25 @@ class History(Callback):
     def on_exception(self, *_) -> None:
         if self.bar:  # else it failed before the first batch
             self.bar.close()
+
+
+class Checkpoints(TorchCheckpointIO):
+    """Reads and writes a trainer's checkpoints in `folder`, and in no other.
+
+    Lightning's own writes into the system's temporary folder and moves the file, which between two file systems may stop halfway.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
+        with workspace.atomic(Path(path)) as part:
+            torch.save(checkpoint, part)
+
+    def load_checkpoint(self, path: str | Path, map_location: object = "cpu", weights_only: bool | None = True) -> dict:
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        # The path may come out of a checkpoint, which somebody else may have written.
+        if Path(path).resolve().parent == self.folder.resolve():
+            Path(path).unlink(missing_ok=True)

@@ -1,17 +1,22 @@
 """Where a network's weights come from: Kinetics-400 through its library's own table, scratch, or an earlier run."""
 
+import hashlib
 import pickle
+import re
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 from urllib.error import URLError
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 from exmus_lib.networks.build import VideoNetwork
 from exmus_lib.recipes import NETWORKS
+
+FILE = "weights.safetensors"  # in a run's folder
+WAY_OUT = "Train the run again, with overwrite=True."
+DIGITS = re.compile(r"-([0-9a-f]{8,})$")  # how the name of a file ends that tells the first of its SHA-256
 
 
 def kinetics_url(network: str) -> str:
@@ -30,24 +35,23 @@ def load_kinetics(network: VideoNetwork, name: str) -> None:
     """Load Kinetics-400 weights into every layer but the head, from torch.hub's cache, downloading them once.
 
     The file holds a state dict, or one under "model_state". Raises RuntimeError saying where it belongs when it cannot be
-    downloaded, and when it is of another network or damaged (a damaged one is renamed, so that the next try downloads it anew).
+    downloaded, and when it is of another network; Damaged where it is not what was published, holds no tensors or would run code
+    (it is renamed, so that the next try downloads it anew).
     """
     url = kinetics_url(name)
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not path.exists():
         _download(name, url, path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+    way_out = f"Run again to download it from {url}, or put a whole one there, or go on with init=scratch."
+    with storage.reading(path, way_out):
+        _check_digits(path)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:  # whose own words tell how to run it nonetheless
+            raise ValueError("it is not a checkpoint, or holds more than tensors and could run code") from None
         state = state.get("model_state", state)
         if not (state and all(isinstance(value, torch.Tensor) for value in state.values())):
             raise TypeError("no state dict")
-    except (RuntimeError, EOFError, AttributeError, TypeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        names = (path.with_name(f"{path.name}.damaged{i or ''}") for i in count())
-        aside = path.rename(next(name for name in names if not name.exists()))
-        raise RuntimeError(
-            f"{path} is damaged or is not a checkpoint ({type(error).__name__}); it was renamed to {aside.name}."
-            f" Run again to download it from {url}, or put a whole one there, or go on with init=scratch."
-        ) from error
     load_all_but_head(network, {f"net.{key}": value for key, value in state.items()}, str(path))
 
 
@@ -62,6 +66,15 @@ def _download(name: str, url: str, path: Path) -> None:
             f"Kinetics-400 weights could not be downloaded ({error}).\n  from: {url}\n  to:   {path}\n"
             "Put the file there by hand and run again, or go on without it: init=scratch."
         ) from error
+
+
+def _check_digits(path: Path) -> None:
+    """ValueError unless the file is the published one, where its name tells: torchvision's end in the first 8 digits of their
+    SHA-256, as torch.hub has it. PyTorchVideo publishes no digits; of its files only what is in them can be looked at.
+    """
+    digits = DIGITS.search(path.stem)
+    if digits and not (present := sha256(path)).startswith(digits[1]):
+        raise ValueError(f"SHA-256 {present[:8]}..., where its name says {digits[1]}")
 
 
 def load_all_but_head(network: VideoNetwork, state: dict[str, torch.Tensor], source: str) -> None:
@@ -89,10 +102,34 @@ def save(network: VideoNetwork, path: Path) -> None:
 
 def load_parent(network: VideoNetwork, parent: workspace.Run) -> None:
     """Load the weights of an earlier run, of whatever task, into every layer but the head."""
-    path = parent.folder / "weights.safetensors"
-    load_all_but_head(network, load_file(path), str(path))
+    path = parent.folder / FILE
+    load_all_but_head(network, _read(path, parent.facts().get("weights_sha256")), str(path))
 
 
-def load(network: VideoNetwork, path: Path) -> None:
-    """Load every weight of an earlier run, head included."""
-    network.load_state_dict(load_file(path))
+def load(network: VideoNetwork, path: Path, written: str | None = None) -> None:
+    """Load every weight of an earlier run, head included; `written` is their SHA-256 as run.json has it.
+
+    Raises Damaged where they are not those, or not numbers, and ValueError where they are another network's.
+    """
+    state = _read(path, written)
+    wanted, given = ({k: v.shape for k, v in s.items()} for s in (network.state_dict(), state))
+    if wanted != given:
+        other = min(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
+        raise ValueError(f"{path} holds another network's weights, the first is {other}. {WAY_OUT}")
+    network.load_state_dict(state)
+
+
+def _read(path: Path, written: str | None) -> dict[str, torch.Tensor]:
+    with storage.reading(path, WAY_OUT):
+        if written and sha256(path) != written:
+            raise ValueError("other weights than the training wrote: SHA-256 is not run.json's weights_sha256")
+        state = load_file(path)
+        if broken := [name for name, values in state.items() if not values.isfinite().all()]:
+            raise ValueError(f"{broken[0]} holds values that are no numbers")
+    return state
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -92,6 +92,32 @@ def _count(number: float) -> str:
 
 
 @mpl.rc_context(STYLE)
+def block(table: pd.DataFrame, title: str) -> Axes:
+    """An X3D block (networks.describe.block) from left to right: each box a convolution, as high as it puts out channels.
+
+    Orange boxes convolve each channel by itself; the arc is the way round the block, which is added at its end.
+    """
+    _, ax = plt.subplots(figsize=(8.2, 2.5))
+    ax.set(xlim=(-0.6, len(table) + 0.15), ylim=(-0.95, 0.85), title=title)
+    ax.set_axis_off()
+    ends, tallest = (-0.5, len(table) - 0.08), table[["inputs", "outputs"]].max(axis=None)
+    for place, layer in table.iterrows():
+        height = 0.25 + 0.75 * layer["outputs"] / tallest
+        face = (ORANGE if layer["each_channel_alone"] else BLUE)[0]
+        ax.add_patch(mpl.patches.Rectangle((place, -height / 2), 0.62, height, facecolor=face, edgecolor="white"))
+        ax.text(place + 0.31, 0, f"{layer['purpose']}\n{layer['kernel']}", ha="center", va="center", fontsize=8)
+        count = f"{layer['inputs']} → {layer['outputs']} channels\n{layer['parameters']:,} parameters"
+        ax.text(place + 0.31, -0.62, count, ha="center", va="top", fontsize=7, linespacing=1.4)
+        ax.annotate("", (place, 0), (place - 0.38, 0), arrowprops=ARROW)
+    ax.annotate("", (ends[1], 0), (ends[1] - 0.3, 0), arrowprops=ARROW)
+    ax.text(ends[1] + 0.1, 0, "+", ha="center", va="center", fontsize=15, fontweight="bold")
+    start, stop = ends[0] + 0.06, ends[1] + 0.1
+    ax.plot([start, start, stop, stop], [0, 0.78, 0.78, 0.3], color=ARROW["color"], linewidth=ARROW["lw"])
+    ax.annotate("", (stop, 0.14), (stop, 0.35), arrowprops=ARROW)
+    return ax
+
+
+@mpl.rc_context(STYLE | {"text.parse_math": True})  # of the logarithmic axis
 def expansion(table: pd.DataFrame) -> Figure:
     """From X2D to X3D, step by step (networks.describe.expansion): parameters, and GFLOPs on a logarithmic axis."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 0.32 * len(table) + 1), sharey=True)

@@ -7,13 +7,13 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exmus_lib.pictures.figures import GRID, SHADES, STYLE, colours, panels, rows
 from exmus_lib.tasks import METRIC_TITLES
 
+WEIGHED = ("top1", "auc", "f1", "map")  # the scores that ensemble weights are drawn by, three to a task
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 2)))
 MARKERS = "os^DvPX*"
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}  # a legend to the right of its Axes
@@ -21,22 +21,33 @@ BESIDE = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}  # a legend to th
 
 @mpl.rc_context(STYLE)
 def weight_curves(curves: Mapping[str, pd.DataFrame], chosen: float | None, first: str, rest: str) -> Figure:
-    """Every metric along the weight x of the first run, one panel per split of `curves` (scores.ensembles.curve).
+    """Three metrics along the weight x of the first run, one panel per split of `curves` (scores.ensembles.curve).
 
-    The line stands at `chosen`, the weight chosen on validation (None: no line); marks at the paper's three.
+    The line stands at `chosen`, the weight chosen on validation (None: no line); marks at the paper's three. Each curve is
+    named at its right end.
     """
     figure, axes = panels(len(curves), len(curves), 4.4, 3.5, sharey=True)
     for ax, (split, curve) in zip(axes, curves.items(), strict=True):
         shown = [int(np.abs(curve.index - x).argmin()) for x in (0.25, 0.5, 0.75)]
-        for line in _lines(ax, curve, marker="o", ms=3.5, mfc="white", markevery=shown):
-            line.set_label(METRIC_TITLES[line.get_label()])
+        drawn = curve[curve.columns.intersection(WEIGHED, sort=False)]
+        lines = _lines(ax, drawn, marker="o", ms=3.5, mfc="white", markevery=shown)
+        _name_ends(ax, lines)
         if chosen is not None:
             _upright(ax, chosen, f"{chosen:.2f}", linewidth=0.8)
         ax.set(xlabel=f"x: {rest} alone at 0, {first} alone at 1", xlim=(0, 1))
         ax.set_title(split, pad=14)
     axes[0].set_ylabel("%")
-    axes[-1].legend(**BESIDE)
     return figure
+
+
+def _name_ends(ax: Axes, lines: Sequence[mpl.lines.Line2D], apart: float = 0.06) -> None:
+    """The name of each line at its right end, in its colour, no two nearer than a share `apart` of the axis."""
+    (low, high), lowest = ax.get_ylim(), -np.inf
+    for line in sorted(lines, key=lambda line: line.get_ydata()[-1]):
+        height = (line.get_ydata()[-1] - low) / (high - low)
+        lowest = max(height, lowest + apart)
+        name, look = METRIC_TITLES[line.get_label()], {"va": "center", "color": line.get_color(), "fontweight": "bold"}
+        ax.annotate(name, (1.02, lowest), xycoords="axes fraction", annotation_clip=False, **look)
 
 
 @mpl.rc_context(STYLE)
@@ -169,6 +180,8 @@ def coverage(shares: pd.DataFrame, trials: int) -> Figure:
 
 def _lines(ax: Axes, table: pd.DataFrame, **look) -> list[mpl.lines.Line2D]:
     """A line in percent for each column along the index; strokes differ too, which print in grey keeps apart."""
+    import seaborn as sns
+
     looks = zip(table.items(), cycle(LINES), cycle(sns.color_palette("colorblind")))
     ax.grid(**GRID)
     return [ax.plot(table.index, 100 * v, linestyle=s, color=c, label=name, **look)[0] for (name, v), s, c in looks]

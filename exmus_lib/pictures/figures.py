@@ -12,8 +12,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-import sklearn.metrics
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -28,6 +26,7 @@ STYLE = {
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 9,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
     "legend.frameon": False, "legend.fontsize": 8.5,
+    "text.parse_math": False,  # an exercise, a muscle or a file may be called $x$
 }  # fmt: skip
 SHADES = ("#1b3a5c", "#3d85b8", "#b9d7ea")  # dark, middle, light
 # Jupyter's backend turns itself on with the first figure; inside rc_context that would be undone, and no later figure shown.
@@ -66,6 +65,8 @@ def rows(ax: Axes, names: Sequence[str]) -> None:
 
 def colours(count: int, lightness: float) -> list[tuple[float, float, float]]:
     """A colour along the circle for each of so many labels, in an order in which neighbours differ."""
+    import seaborn as sns
+
     stride = next(step for step in range(max(1, round(0.44 * count)), count + 1) if np.gcd(step, count) == 1)
     return [sns.husl_palette(count, l=lightness)[number * stride % count] for number in range(count)]
 
@@ -158,6 +159,8 @@ def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
     An open mark, another shape for each run, stands at the epoch whose weights are kept: that of least validation loss. The
     legend has its validation score.
     """
+    import seaborn as sns
+
     figure, (losses, scores) = plt.subplots(1, 2, figsize=(9, max(3, 0.7 + 0.2 * len(runs))))
     lines = []
     for (name, run), colour, mark in zip(runs.items(), cycle(sns.color_palette("colorblind")), cycle("os^Dv<>ph*")):
@@ -188,12 +191,22 @@ def learning_curves(runs: Mapping[str, workspace.Run]) -> Figure:
     return figure
 
 
+def by_label(table: pd.DataFrame, clips: pd.DataFrame, task: Task, title: str = "") -> Axes:
+    """What a predictions table gets right and wrong on the test split: confusion_matrix of exercises, label_bars of muscles."""
+    rows, truth, logits = predictions.with_truth(table, clips, task)
+    draw = label_bars if task.multilabel else confusion_matrix
+    return draw(truth, task.probabilities(logits), predictions.names_of(rows), title=title)
+
+
 @mpl.rc_context(STYLE)
 def confusion_matrix(truth: np.ndarray, probabilities: np.ndarray, names: Sequence[str], title: str = "") -> Axes:
     """Which of L exercises (N,) was taken for which, going by the highest of the probabilities (N, L); `names` are theirs.
 
     Cells hold clips, shaded by their share of the row: the shade of the diagonal is each exercise's recall.
     """
+    import seaborn as sns
+    import sklearn.metrics
+
     counts = sklearn.metrics.confusion_matrix(truth, probabilities.argmax(axis=1), labels=range(len(names)))
     support = counts.sum(axis=1, keepdims=True)
     ax = sns.heatmap(

@@ -47,6 +47,7 @@ TEMPLATES.globals |= {
     "span": span,
     "METRICS": METRIC_TITLES,
     "HEADLINES": {name: t.headline for name, t in TASKS.items()},
+    "DAGGER": DAGGER,
 }
 
 
@@ -59,6 +60,19 @@ def tables_html(cells: pd.DataFrame) -> str:
         shared = {"metrics": table["metric"].unique(), "marks": _marks(table["differs"])}
         numbers.append({"number": number, "title": TITLES[number], "rows": rows, **shared})
     return TEMPLATES.get_template("tables.html").render(numbers=numbers)
+
+
+def beside_html(table: pd.DataFrame) -> str:
+    """scores.tables.beside_paper as HTML: ours and the paper's rows; folded below them, ours by its protocol."""
+    runs, scores = [], table.drop(columns="note")
+    for name, rows in scores.groupby(level="run", sort=False):
+        rows = rows.droplevel("run")
+        protocol = rows.index.str.startswith(("ours by", "difference"))
+        paper = rows.index.str.startswith("paper")
+        kept, folded = rows[~protocol].T.to_dict("list"), rows[protocol | paper].T.to_dict("list")
+        note = table.loc[name, "note"].iloc[0]
+        runs.append({"title": name, "note": note, "values": kept, "folded": folded if protocol.any() else {}})
+    return TEMPLATES.get_template("beside.html").render(runs=runs, metrics=scores.columns)
 
 
 def _marks(notes: pd.Series) -> dict[str, str]:

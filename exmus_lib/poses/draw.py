@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from matplotlib.axes import Axes
 
 from exmus_lib.poses.track import BODY
 
@@ -69,7 +68,7 @@ def skeleton_over(frame: np.ndarray, joints: np.ndarray, visibility: np.ndarray)
     return picture
 
 
-def stick_figure(ax: Axes, joints: np.ndarray, visibility: np.ndarray | None = None, width: float = 3.0) -> Axes:
+def stick_figure(ax, joints: np.ndarray, visibility: np.ndarray | None = None, width: float = 3.0):
     """Draw limbs from joints (J, 2), y down, into an Axes with equal scales; all of them if no `visibility` (J,) is given."""
     visibility = np.ones(len(joints)) if visibility is None else visibility
     points, seen = _with_neck(joints[None], visibility[None])

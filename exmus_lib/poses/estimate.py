@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from tqdm.auto import tqdm
 from exmus_lib.poses.blazepose import BlazePose
 from exmus_lib.poses.files import files
 from exmus_lib.poses.people import People, chosen, most_at_once
-from exmus_lib.poses.pictures import Cuts, pictures
+from exmus_lib.poses.pictures import Cuts, guarded_pictures, pictures
 from exmus_lib.poses.track import BODY, RATE, Track
+from exmus_lib.videos.faults import VideoError
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.videos.read import VideoError
 
 WORTH_WORKERS = 8  # clips; starting processes takes some seconds
 
@@ -28,16 +29,17 @@ def estimate(
     """The joints of the person who moves most in a video, at even times, from one cut of its editor to the next.
 
     `report` is called with the share done; what it raises ends the work. `network` is one to use again, by the same thread.
-    Where another person is chosen within a shot, the next shot begins. Raises VideoError when the file cannot be read, and
-    RuntimeError when BlazePose's files are missing and cannot be fetched (see poses.files).
+    Where another person is chosen within a shot, the next shot begins. The file is read in a guarded process. Raises VideoError
+    when it cannot be read, and RuntimeError when BlazePose's files are missing and cannot be fetched (see poses.files).
     """
 
     def reported() -> Iterator[np.ndarray]:
-        for share, picture in pictures(video):
+        for share, picture in shown:
             report(share)
             yield picture
 
-    return track_of(reported(), network or loaded(*files()))
+    with closing(guarded_pictures(video)) as shown:
+        return track_of(reported(), network or loaded(*files()))
 
 
 def track_of(pictures: Iterable[np.ndarray], network: BlazePose) -> Track:
@@ -107,7 +109,7 @@ def _estimate_to(network_files: tuple[Path, Path], clip: Path, track: Path) -> s
     """Estimate one clip and keep its track; the reason why it cannot be."""
     cv2.setNumThreads(1)  # the processes share the cores already
     try:
-        estimate(clip, network=loaded(*network_files)).save(track)
+        track_of((picture for _, picture in pictures(clip)), loaded(*network_files)).save(track)
     except (VideoError, FileNotFoundError) as error:
         return str(error)
 

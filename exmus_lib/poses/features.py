@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import binary_dilation
+import scipy
 
 from exmus_lib.poses.project import FLIP, HIPS, LIMBS, PLACE, SHOULDERS, SIDES
 from exmus_lib.poses.track import BODY, RATE, Track
@@ -115,7 +115,7 @@ def filled(track: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
         samples = np.flatnonzero(track.shot == number)
         there = samples[track.found[samples]]
         if len(there):
-            near[samples] = binary_dilation(track.found[samples], iterations=LONGEST_GAP)
+            near[samples] = scipy.ndimage.binary_dilation(track.found[samples], iterations=LONGEST_GAP)
             known = joints[there].reshape(len(there), -1)
             flat[samples] = np.stack([np.interp(samples, there, column) for column in known.T], axis=1)
     joints = flat.reshape(joints.shape)

@@ -18,7 +18,6 @@ from exmus_lib.poses.files import files
 from exmus_lib.poses.project import mirrored_where
 from exmus_lib.poses.track import RATE, Track
 from exmus_lib.poses.virtual import SHORT, Way, between, ways
-from exmus_lib.sample.film import Take, shoot_widely
 
 SECONDS = 6.0
 SIZES = ((340, 256), (256, 340), (512, 384), (384, 512))  # width and height in pixels
@@ -44,6 +43,8 @@ def film(labels: Labels, each: int, folder: Path, progress: bool = True) -> list
 
 
 def _film(network_files: tuple[Path, Path], way: Way, seed: list[int], path: Path) -> None:
+    from exmus_lib.sample.film import Take, shoot_widely
+
     cv2.setNumThreads(1)  # the processes share the cores already
     rng = np.random.default_rng(seed)
     take = Take("", RATE, SECONDS, *SIZES[rng.integers(len(SIZES))])

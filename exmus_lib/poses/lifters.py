@@ -9,11 +9,12 @@ from exmus_lib.poses.files import files
 from exmus_lib.poses.repetitions import ANGLES, angle, repetitions, twist
 from exmus_lib.poses.track import RATE, Track
 from exmus_lib.poses.virtual import DENSE, Performances
-from exmus_lib.sample.film import Take, shoot
 
 
 def rendered(folder: str, seconds: float = 8.0, seed: int = 0) -> tuple[np.ndarray, Track]:
     """Pictures (T, height, width, 3) of a rendered person who performs what a class folder holds, and the track found in them."""
+    from exmus_lib.sample.film import Take, shoot
+
     take = Take(folder, RATE, seconds, 340, 256)
     pictures = np.stack([*shoot(take, np.random.default_rng(seed))])
     return pictures, track_of(pictures, loaded(*files()))

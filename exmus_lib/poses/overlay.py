@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 
 from exmus_lib.poses.draw import skeleton_over
 from exmus_lib.poses.track import RATE, Track
-from exmus_lib.videos import cut, read
+from exmus_lib.videos import container, cut
 
 
 def overlay(video: Path, track: Track, path: Path, report: Callable[[float], None] = lambda share: None) -> None:
@@ -16,19 +16,19 @@ def overlay(video: Path, track: Track, path: Path, report: Callable[[float], Non
 
     `report` is called with the share done; what it raises ends the work.
     """
-    facts = read.info(video)
+    facts = container.info(video)
     scale = np.array([facts.width, facts.height]) / track.size[::-1]
 
     def frames() -> Iterator[tuple[float, VideoFrame]]:
-        with read.opened(video) as (container, stream):
-            for moment, frame in read.timed_frames(container, stream):
+        with container.opened(video) as opened:
+            for moment, frame in container.timed_frames(*opened):
                 report(min(1.0, moment / facts.seconds))
                 joints, visibility = at(track, moment)
                 picture = skeleton_over(frame.to_ndarray(format="rgb24"), joints * scale, visibility)
                 yield moment, VideoFrame.from_ndarray(picture, "rgb24")
 
     side = min(facts.width, facts.height)
-    cut.encode(frames(), None, round(facts.fps), path, "skeleton", side)
+    cut.write(frames(), round(facts.fps), path, "skeleton", side)
 
 
 def at(track: Track, moment: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,42 +5,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from exmus_lib.poses.track import RATE
-from exmus_lib.videos import read
+from exmus_lib.videos import evenly, guard
 
 SIDE = 640  # pixels of the longer side at most; the networks see 256 of the part around a person
 
 
 def pictures(video: Path) -> Iterator[tuple[float, np.ndarray]]:
-    """The share of the video done, and the picture (height, width, 3) uint8 RGB, at 0, 1 / RATE, 2 / RATE ... seconds.
-
-    Upright, with square pixels, the longer side scaled down to SIDE. One is held at a time. Raises VideoError for a
-    file that cannot be read, or that is cut short (once all that is there was given).
-    """
-    with read.opened(video) as (container, stream):
-        length = float((stream.duration or 0) * stream.time_base) or (container.duration or 0) / 1e6
-        picture, shown, count, scaler = None, None, 0, VideoReformatter()
-        for moment, frame in read.timed_frames(container, stream):
-            while shown is not None and count / RATE < moment - 1e-6:
-                picture = _upright(scaler, shown, stream.sample_aspect_ratio) if picture is None else picture
-                yield min(1.0, count / RATE / length if length else 0.0), picture
-                count += 1
-            shown, picture = frame, None
-        read.check_whole(container, stream, moment + float((shown.duration or 0) * shown.time_base))
-        while count / RATE <= moment + 1e-6:
-            picture = _upright(scaler, shown, stream.sample_aspect_ratio) if picture is None else picture
-            yield 1.0, picture
-            count += 1
+    """The share of a clip done, and the picture (height, width, 3) uint8 RGB, at 0, 1 / RATE ... seconds: see evenly.pictures."""
+    return evenly.pictures(video, RATE, SIDE)
 
 
-def _upright(scaler: VideoReformatter, frame, aspect) -> np.ndarray:
-    width, height = read.display_size(frame, aspect, None)
-    scale = min(1.0, SIDE / max(width, height))
-    size = round(width * scale), round(height * scale)
-    small = scaler.reformat(frame, *size, "rgb24", interpolation="AREA").to_ndarray()
-    return np.ascontiguousarray(np.rot90(small, -read.clockwise(frame) // 90))
+def guarded_pictures(video: Path) -> Iterator[tuple[float, np.ndarray]]:
+    """The same of any file, made in a guarded process, a step ahead. Use it with contextlib.closing."""
+    return guard.stream(evenly.pictures, video, RATE, SIDE)
 
 
 class Cuts:

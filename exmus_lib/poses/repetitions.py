@@ -9,7 +9,7 @@ is, does not count.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, find_peaks, savgol_filter, sosfiltfilt
+import scipy
 
 from exmus_lib.poses.track import BODY, RATE, Track
 
@@ -128,7 +128,7 @@ def _count(world: np.ndarray, visibility: np.ndarray, seconds: np.ndarray, exerc
 def _smooth(values: np.ndarray, seconds: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Values (N, K) at `seconds` interpolated to `times` and smoothed."""
     even = np.stack([np.interp(times, seconds, column) for column in values.T], axis=1)
-    return savgol_filter(even, SMOOTHING, 2, axis=0)
+    return scipy.signal.savgol_filter(even, SMOOTHING, 2, axis=0)
 
 
 def _weights(visibility: np.ndarray, name: str) -> np.ndarray:
@@ -152,9 +152,8 @@ def _rhythm(body: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, int]:
 
     It is scaled so that its range is that of the angle.
     """
-    band = sosfiltfilt(
-        butter(2, BAND, "band", fs=RATE, output="sos"), body, axis=0, padlen=min(len(body) - 1, 2 * RATE)
-    )
+    sections = scipy.signal.butter(2, BAND, "band", fs=RATE, output="sos")
+    band = scipy.signal.sosfiltfilt(sections, body, axis=0, padlen=min(len(body) - 1, 2 * RATE))
     weighted = (band - band.mean(0)) * shares
     direction = np.linalg.svd(weighted, full_matrices=False)[2][0]
     strongest = int((np.abs(direction) * shares).argmax())
@@ -167,7 +166,7 @@ def _ways(signal: np.ndarray, far: str, stance: np.ndarray) -> list[tuple[int, i
     prominence = max(LEAST, SHARE * (high - low))
     candidates = []
     for sign in (1, -1) if far == "large" else (-1, 1):
-        turns = find_peaks(sign * signal, prominence=prominence)[0]
+        turns = scipy.signal.find_peaks(sign * signal, prominence=prominence)[0]
         candidates.append(_alike(_around(sign * signal, turns), stance))
     return max(candidates, key=len)  # the far end that the exercise has, unless the other shows one more
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 
 RATE = 10  # samples a second
 
@@ -77,9 +77,11 @@ class Track:
 
     @classmethod
     def load(cls, path: Path) -> "Track":
-        """The track that `save` wrote."""
-        with np.load(path) as file:
+        """The track that `save` wrote. Raises storage.Damaged, naming the file, where it is none; it is then set aside."""
+        with storage.reading(path, "Run again: it is made anew."), np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS}
+            if len({len(array) for array in arrays.values()}) > 1:
+                raise ValueError("arrays of different lengths")
             return cls(**arrays, size=tuple(int(n) for n in file["size"]), people=int(file["people"]))
 
 

@@ -8,10 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from scipy.special import logit, logsumexp
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from exmus_lib import predictions, review
 from exmus_lib.labels import Labels
@@ -85,7 +81,11 @@ def store(run: Run | None, kind: str, table: pd.DataFrame, dataset: str, task: T
     return predictions.store(dataset, task, name, table, {"network": kind, **facts, **parent})
 
 
-def _regression(strength: float) -> Pipeline:
+def _regression(strength: float):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
 
 
@@ -114,6 +114,8 @@ def _muscle_probe(x: np.ndarray, truth: np.ndarray, strength: float, count: int)
 
 
 def _loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    from sklearn.metrics import log_loss
+
     if truth.ndim == 1:
         return log_loss(truth, probabilities, labels=range(probabilities.shape[1]))
     return float(np.mean([log_loss(t, p, labels=[0, 1]) for t, p in zip(truth.T, probabilities.T, strict=True)]))

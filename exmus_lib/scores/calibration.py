@@ -5,10 +5,8 @@ Both give a predictions table again, so that everything that reads one can read 
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
+import scipy
 from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss, precision_recall_curve
 
 from exmus_lib import predictions
 from exmus_lib.tasks import THRESHOLD, Task
@@ -37,6 +35,8 @@ def temperature(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> float:
 
     1 where fewer than FEWEST validation clips are right, or wrong: nothing to tell by. For tasks with one label a clip.
     """
+    from sklearn.metrics import log_loss
+
     _, truth, logits = predictions.with_truth(table, clips, task, "val")
     right = logits.argmax(axis=1) == truth
     if min(right.sum(), (~right).sum()) < FEWEST:
@@ -45,7 +45,7 @@ def temperature(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> float:
     def loss(log_temperature: float) -> float:
         return log_loss(truth, task.probabilities(logits / np.exp(log_temperature)), labels=range(logits.shape[1]))
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+    return float(np.exp(scipy.optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
 def sure_above(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> float:
@@ -66,6 +66,8 @@ def platt(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> tuple[np.ndar
 
     With scikit-learn's usual penalty, which keeps the scale finite where a muscle's clips are all told apart.
     """
+    from sklearn.linear_model import LogisticRegression
+
     _, truth, logits = predictions.with_truth(table, clips, task, "val")
     scales, shifts = np.ones(truth.shape[1]), np.zeros(truth.shape[1])
     for label in _frequent(truth):
@@ -77,6 +79,8 @@ def platt(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> tuple[np.ndar
 
 def thresholds(table: pd.DataFrame, clips: pd.DataFrame, task: Task) -> np.ndarray:
     """The probability (L,) above which a muscle's F1 on validation is highest; 0.5 where clips are too few."""
+    from sklearn.metrics import precision_recall_curve
+
     _, truth, logits = predictions.with_truth(table, clips, task, "val")
     probabilities, chosen = task.probabilities(logits), np.full(truth.shape[1], THRESHOLD)
     for label in _frequent(truth):

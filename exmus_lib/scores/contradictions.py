@@ -3,7 +3,7 @@
 from functools import partial
 
 import pandas as pd
-from scipy.stats import binomtest
+import scipy
 
 from exmus_lib import labels, recipes, workspace
 from exmus_lib.scores import protocol, simulation
@@ -103,7 +103,9 @@ def _workers(table: int, one: str, others: str, rivals: str) -> Verdict:
 def _few_clips() -> Verdict:
     first, second = paper_rows(9)["top1"].nlargest(2)
     apart = round((first - second) / 100 * protocol.TEST_CLIPS)
-    p = binomtest(0, apart).pvalue if apart else 1.0  # of McNemar's test, were all clips that differ on one side
+    p = (
+        scipy.stats.binomtest(0, apart).pvalue if apart else 1.0
+    )  # of McNemar's test, were all clips that differ on one side
     return f"the next one is {apart} of {protocol.TEST_CLIPS} clips behind: p = {p:.2f} at the very least", p > 0.05
 
 

@@ -5,18 +5,19 @@ intervals, widened a little, since few groups vary too little (Hesterberg 2015, 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control, norm, t
+import scipy
 
 from exmus_lib.scores.metrics import Scored, measure, score, scored
 from exmus_lib.tasks import Task
 
 RESAMPLES = 2000  # more make the ends of an interval steadier, and take longer
-BLOCK = 2_000_000  # weights of clips in memory at once, 16 MB, and about ten times that while they are measured
+BLOCK = 200_000  # weights of clips at once: 1.6 MB, which a processor keeps near while it measures them
 LEVEL = 0.95  # of every interval; the p below which runs are told apart is the rest
-COMPARED = ["value", "low", "high", "behind", "behind_low", "behind_high", "p", "verdict"]
+COMPARED = ["value", "low", "high", "ahead", "ahead_low", "ahead_high", "p", "verdict"]
 
 
 def resamples(groups: np.ndarray, count: int = RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
@@ -35,6 +36,7 @@ def interval(samples: pd.DataFrame, groups: int) -> np.ndarray:
     """
     if groups < 2:
         return np.full((2, samples.shape[1]), np.nan)
+    norm, t = scipy.stats.norm, scipy.stats.t
     tail = norm.cdf(t.ppf((1 - LEVEL) / 2, groups - 1) * np.sqrt(groups / (groups - 1)))
     return samples.quantile([tail, 1 - tail]).to_numpy()
 
@@ -59,9 +61,10 @@ def compare(
     """Every run (or mean over seeds) against one of them, the reference, on the same resamples: a row per run, best first.
 
     The reference is the best run on validation (without validation clips, the first one), since the best on the compared
-    clips would seem further ahead than it is. Columns: value, low, high; behind, behind_low, behind_high (the reference
-    less the run); p, two-sided, adjusted for so many comparisons (Benjamini and Hochberg); verdict: "reference", "worse" or
-    "better" where the interval excludes zero and p < 5 %, else "not told apart". ValueError for a metric that the task lacks.
+    clips would seem further ahead than it is. Columns: value, low, high; ahead, ahead_low, ahead_high (the run less the
+    reference: + is better); p, two-sided, adjusted for so many comparisons (Benjamini and Hochberg); verdict: "reference",
+    "worse" or "better" where the interval excludes zero and p < 5 %, else "not told apart". ValueError for a
+    metric that the task lacks.
     """
     if metric not in task.metrics:
         raise ValueError(f"metric = {metric!r} is not one of {task.name}'s: {', '.join(task.metrics)}")
@@ -71,13 +74,29 @@ def compare(
     values = values[values.iloc[0].sort_values(ascending=False, kind="stable").index]
     low, high = interval(values[1:], groups)
     table = pd.DataFrame({"value": values.iloc[0], "low": low, "high": high})
-    behind = values.drop(columns=reference).rsub(values[reference], axis="index")
-    rows = pd.DataFrame({"behind": behind.iloc[0]})
-    rows["behind_low"], rows["behind_high"] = interval(behind[1:], groups)
-    rows["p"] = false_discovery_control(_p(behind[1:], groups)) if groups > 1 else np.nan
-    apart = [(rows["p"] < 1 - LEVEL) & side for side in (rows["behind_low"] > 0, rows["behind_high"] < 0)]
+    ahead = values.drop(columns=reference).sub(values[reference], axis="index")
+    rows = pd.DataFrame({"ahead": ahead.iloc[0]})
+    rows["ahead_low"], rows["ahead_high"] = interval(ahead[1:], groups)
+    rows["p"] = scipy.stats.false_discovery_control(_p(ahead[1:], groups)) if groups > 1 else np.nan
+    apart = [(rows["p"] < 1 - LEVEL) & side for side in (rows["ahead_high"] < 0, rows["ahead_low"] > 0)]
     rows["verdict"] = np.select(apart, ["worse", "better"], "not told apart")
     return table.join(rows).fillna({"verdict": "reference"})[COMPARED]
+
+
+def readable(compared: pd.DataFrame) -> pd.DataFrame:
+    """The table of `compare` as one reads it: percent, an interval in brackets, differences with their sign (+ is better)."""
+    percent = 100 * compared[["value", "low", "high", "ahead", "ahead_low", "ahead_high"]]
+
+    def spans(low: str, high: str, form: str) -> list[str]:
+        pairs = zip(percent[low], percent[high], strict=True)
+        return ["" if np.isnan(a) else f"[{a:{form}} to {b:{form}}]" for a, b in pairs]
+
+    return pd.DataFrame({
+        "%": percent["value"].round(1), "95 % interval": spans("low", "high", ".1f"),
+        "ahead of the reference": ["" if np.isnan(a) else f"{a:+.1f}" for a in percent["ahead"]],
+        "its interval": spans("ahead_low", "ahead_high", "+.1f"),
+        "p": ["" if np.isnan(p) else f"{p:.3f}" for p in compared["p"]], "verdict": compared["verdict"],
+    })  # fmt: skip
 
 
 def _reference(runs: Mapping[str, Scored | Sequence[Scored]], clips: pd.DataFrame, task: Task, metric: str) -> str:
@@ -87,11 +106,12 @@ def _reference(runs: Mapping[str, Scored | Sequence[Scored]], clips: pd.DataFram
     return on_validation.fillna(-np.inf).idxmax()
 
 
-def _p(behind: pd.DataFrame, groups: int) -> np.ndarray:
+def _p(ahead: pd.DataFrame, groups: int) -> np.ndarray:
     """Two-sided p-values (runs,) of differences (count, runs), by the same tails as `interval`."""
     # A difference of 0 in a resample, or none, speaks for either side, and so does the resample that was seen.
-    either = np.minimum((~(behind > 0)).sum(), (~(behind < 0)).sum())
-    share = np.minimum(1, (either + 1) / (len(behind) + 1))
+    either = np.minimum((~(ahead > 0)).sum(), (~(ahead < 0)).sum())
+    share = np.minimum(1, (either + 1) / (len(ahead) + 1))
+    norm, t = scipy.stats.norm, scipy.stats.t
     return np.minimum(1, 2 * t.cdf(norm.ppf(share) * np.sqrt((groups - 1) / groups), groups - 1))
 
 
@@ -106,5 +126,5 @@ def _resampled(
     order = np.argsort(rows["clip_id"].to_numpy())  # the same resamples for every run
     groups = clips.set_index("clip_id")["group"].loc[rows["clip_id"].iloc[order]]
     truth, likely = truth[order], task.probabilities(logits)[order]
-    values = [measure(truth, likely), *(measure(truth, likely, weights) for weights in resamples(groups))]
-    return pd.concat(values, ignore_index=True)[list(task.metrics)], groups
+    values = measure(truth, likely, chain([np.ones((1, len(truth)))], resamples(groups)))
+    return values[list(task.metrics)], groups

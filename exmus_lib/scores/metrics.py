@@ -11,7 +11,7 @@ A class that is present but never predicted has precision 0, as its recall and F
 of its mean by keeping silent about it. One that is predicted but absent has precision and F1 0. All values are shares.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -60,10 +60,12 @@ def scored(
 def measure(
     truth: np.ndarray,
     probabilities: np.ndarray,
-    weights: np.ndarray | None = None,
+    weights: np.ndarray | Iterable[np.ndarray] | None = None,
     thresholds: float | np.ndarray = THRESHOLD,
 ) -> pd.DataFrame:
     """All metrics of N clips with L labels, a row for each row of `weights` (R, N): how often each clip counts (None: once).
+
+    Weights may come in several blocks, so that not all are in memory at once.
 
     Both tasks have macro AUC, precision, recall and F1. Classes (N,) with probabilities (N, L) have top-1 and top-5 too; of
     equal probabilities the first counts as higher. Zeros and ones (N, L) have `accuracy` over all N x L decisions at
@@ -72,10 +74,20 @@ def measure(
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     present, chosen, shares = decisions(truth, probabilities, thresholds)
-    weights = np.ones((1, len(truth))) if weights is None else np.asarray(weights, dtype=float)
-    labels = _per_label(present, chosen, probabilities, weights)
+    if weights is None or isinstance(weights, np.ndarray):
+        weights = [np.ones((1, len(truth))) if weights is None else weights]
+    macro, ranks = (Exercise if truth.ndim == 1 else Muscles).averaged, _ranks(present, probabilities)
+    blocks = [_measured(present, chosen, ranks, shares, np.asarray(block, dtype=float), macro) for block in weights]
+    return pd.concat(blocks, ignore_index=True)
+
+
+def _measured(
+    present: np.ndarray, chosen: np.ndarray, ranks: list[tuple], shares: dict, weights: np.ndarray, macro: Sequence[str]
+) -> pd.DataFrame:
+    """The rows of `measure` under one block of weights."""
+    labels = _per_label(present, chosen, ranks, weights)
     labels["map"] = labels.pop("average_precision")
-    clips, macro = weights.sum(axis=1), (Exercise if truth.ndim == 1 else Muscles).averaged
+    clips = weights.sum(axis=1)
     return pd.DataFrame({
         **{name: weights @ share / clips for name, share in shares.items()},
         **{name: _mean_of_defined(labels[name]) for name in macro},
@@ -94,7 +106,7 @@ def per_label(
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     present, chosen, _ = decisions(truth, probabilities, thresholds)
-    labels = _per_label(present, chosen, probabilities, np.ones((1, len(truth))))
+    labels = _per_label(present, chosen, _ranks(present, probabilities), np.ones((1, len(truth))))
     counts = {"support": present.sum(axis=0), "predicted": chosen.sum(axis=0)}
     index = pd.Index(names, name=(Exercise if truth.ndim == 1 else Muscles).noun)
     return pd.DataFrame({**counts, **{name: values[0] for name, values in labels.items()}}, index=index)
@@ -119,11 +131,11 @@ def decisions(
 
 
 def _per_label(
-    present: np.ndarray, chosen: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+    present: np.ndarray, chosen: np.ndarray, ranks: list[tuple], weights: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """precision, recall, f1, auc and average_precision, (R, L) each, of (N, L) decisions under weights (R, N)."""
+    """precision, recall, f1, auc and average_precision, (R, L) each, of (N, L) decisions with `_ranks` under weights (R, N)."""
     support, predicted, hits = (weights @ counted for counted in (present, chosen, present & chosen))
-    ranked = [_ranked(*columns, weights) for columns in zip(present.T, probabilities.T, strict=True)]
+    ranked = [_ranked(*rank, weights) for rank in ranks]
     auc, average_precision = np.array(ranked).transpose(1, 2, 0)
     return {
         "precision": np.where((support > 0) & (predicted == 0), 0.0, _ratio(hits, predicted)),
@@ -134,26 +146,46 @@ def _per_label(
     }
 
 
+def _ranks(present: np.ndarray, probabilities: np.ndarray) -> list[tuple]:
+    """Of each label of (N, L) what `_ranked` needs besides weights: the clips by falling score (N,), the positive ones among
+    them (P,), and of each positive clip how many clips, and how many positive ones, lie strictly above it and with its equals."""
+    ranks = []
+    for positive, scores in zip(present.T, probabilities.T, strict=True):
+        order = np.argsort(-scores)
+        ordered, positives = -scores[order], order[positive[order]]
+        both = [[np.searchsorted(among, -scores[positives], side) for side in ("left", "right")]
+                for among in (ordered, -scores[positives])]  # fmt: skip
+        ranks.append((order, positives, *both))
+    return ranks
+
+
 # Our own, since the bootstrap and a curve of 101 ensemble weights would wait for scikit-learn, which is the referee in tests
 # (benchmarks/scoring.py has both times).
-def _ranked(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """AUC and average precision (R,) of one label: positive (N,), scores (N,), weights (R, N).
+def _ranked(
+    order: np.ndarray, positives: np.ndarray, of_all: list, of_positives: list, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """AUC and average precision (R,) of one label, given its part of `_ranks`, under weights (R, N).
 
     AUC is the share of pairs of a positive and a negative clip in right order, ties a half. Average precision is the mean,
     over the positive clips, of the precision when the threshold is that clip's score.
     """
-    order = np.argsort(-scores)
-    ordered, weights, positive = -scores[order], weights[:, order], positive[order]
-    # Of each positive clip: how many clips lie strictly above it, and how many do with its equals.
-    before, through = (np.searchsorted(ordered, ordered[positive], side) for side in ("left", "right"))
-    everyone = np.cumsum(np.pad(weights, ((0, 0), (1, 0))), axis=1)
-    positives = np.cumsum(np.pad(weights * positive, ((0, 0), (1, 0))), axis=1)
-    count, counted = positives[:, -1], weights[:, positive]
-    others = everyone - positives
-    above = (others[:, before] + others[:, through]) / 2
-    auc = _ratio((counted * (others[:, -1:] - above)).sum(axis=1), count * others[:, -1])
-    precision = _ratio(positives[:, through], everyone[:, through])  # NaN where all clips so far have weight 0
+    counted = weights[:, positives]
+    everyone, own = _sums(weights[:, order]), _sums(counted)
+    (before, through), (own_before, own_through) = (
+        [s[:, i] for i in at] for s, at in ((everyone, of_all), (own, of_positives))
+    )
+    count, others = own[:, -1], everyone[:, -1:] - own[:, -1:]
+    above = (before - own_before + through - own_through) / 2
+    auc = _ratio((counted * (others - above)).sum(axis=1), count * others[:, 0])
+    precision = _ratio(own_through, through)  # NaN where all clips so far have weight 0
     return auc, _ratio(np.nansum(counted * precision, axis=1), count)
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """Of (R, N) the sums (R, N + 1) of none, of the first, of the first two, and so on."""
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -6,12 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
-from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from exmus_lib.scores import intervals, metrics
 from exmus_lib.tasks import Exercise, Muscles, Task
@@ -90,6 +84,11 @@ def worth(rendered: Embedded, real: Embedded, counts: Sequence[int] = (0, 1, 2, 
     recall (macro). Folds keep each source on one side, so no source teaches about itself; an exercise that one source alone
     has is then never known from real clips. ValueError for fewer than two sources.
     """
+    from sklearn.decomposition import PCA
+    from sklearn.model_selection import GroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     sources = len(np.unique(real.groups))
     if sources < 2:
         raise ValueError(f"{sources} source of real clips: two are needed, since none may teach about itself")
@@ -131,6 +130,9 @@ def _some_of_each(exercises: np.ndarray, among: np.ndarray, count: int, random: 
 
 
 def _taught(rendered: Embedded, real: Embedded, few: np.ndarray, real_only: bool):
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
+
     values, exercises = real.values[few], real.exercises[few]
     weights = np.full(len(few), float(REAL_COUNTS))
     if not real_only:

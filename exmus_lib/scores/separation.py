@@ -5,10 +5,6 @@ The numbers are computed on the embeddings themselves, never on the t-SNE pictur
 
 import numpy as np
 import pandas as pd
-from sklearn.manifold import TSNE
-from sklearn.metrics import silhouette_score
-from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import StandardScaler
 
 from exmus_lib import review
 from exmus_lib.workspace import Run
@@ -21,6 +17,8 @@ def embeddings(run: Run, clips: pd.DataFrame, split: str = "test") -> tuple[np.n
 
     ValueError for fewer than 3 clips.
     """
+    from sklearn.preprocessing import StandardScaler
+
     clip_id, splits, values = run.embeddings()
     known = review.usable(clips).set_index("clip_id").exercise
     kept = (splits == split) & pd.Index(clip_id).isin(known.index)
@@ -31,6 +29,8 @@ def embeddings(run: Run, clips: pd.DataFrame, split: str = "test") -> tuple[np.n
 
 def tsne(values: np.ndarray, perplexity: float = 20, seed: int = 0) -> np.ndarray:
     """Embeddings (N, D) to points (N, 2). The perplexity, about how many neighbours count, is cut to a third of the clips."""
+    from sklearn.manifold import TSNE
+
     perplexity = min(perplexity, (len(values) - 1) / 3)
     return TSNE(perplexity=perplexity, random_state=seed, init="pca").fit_transform(values)
 
@@ -42,6 +42,9 @@ def separation(values: np.ndarray, exercises: np.ndarray) -> pd.Series:
     10 nearest neighbours that are of its exercise; chance: the purity of neighbours drawn at random; perfect: the purity where
     a clip's nearest are all others of its exercise.
     """
+    from sklearn.metrics import silhouette_score
+    from sklearn.neighbors import NearestNeighbors
+
     names, counts = np.unique(exercises, return_counts=True)
     several = 2 <= len(names) < len(exercises)
     neighbours = min(NEIGHBOURS, len(values) - 1)

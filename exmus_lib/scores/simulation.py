@@ -24,6 +24,20 @@ def classifiers(truth: np.ndarray, top1: float, workers: int, draws: int = ORDER
     return pd.DataFrame(rows)
 
 
+def beside(rows: pd.DataFrame, truth: np.ndarray, draws: int = 100) -> pd.DataFrame:
+    """How far made-up classifiers of equal top-1 come to rows of the paper (paper.paper_rows), in points: simulated less paper.
+
+    A row for each of the numbers of loader workers that a row of the paper may have had; truth (N,) is the exercise of each clip.
+    """
+    shown, found = ["precision", "recall", "f1"], {}
+    for _, row in rows.iterrows():
+        for workers in protocol.possible_workers(row):
+            made_up = 100 * classifiers(truth, row["top1"] / 100, workers, draws).mean()
+            found[f"{row['model']}, {row['variant']}", workers] = [row["top1"], *(made_up - row)[shown]]
+    table = pd.DataFrame.from_dict(found, orient="index", columns=["top1", *shown]).astype(float)
+    return table.set_index(pd.MultiIndex.from_tuples(found, names=["network", "workers"]))
+
+
 def coverage(task: Task, sources: int, trials: int = 100) -> pd.DataFrame:
     """How often 95 % intervals hold the true score: a row per metric, columns "over sources" and "over clips".
 

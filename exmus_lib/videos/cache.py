@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 
 MAX_DISK = 0.5  # of the free disk; what takes more is decoded anew in each epoch
 AHEAD = 4  # clips for each thread that are decoded before they are written: they lie in memory until then
@@ -25,10 +25,12 @@ class ViewCache:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        with np.load(folder / INDEX) as index:
+        with np.load(folder / INDEX, allow_pickle=False) as index:
             self.times, start, side = index["times"], index["start"], int(index["side"])
             self.parts = dict(zip(index["clip_id"].tolist(), map(slice, start[:-1], start[1:]), strict=True))
         self.frames = np.memmap(folder / FRAMES, np.uint8, "r").reshape(-1, side, side, 3)
+        if not len(self.frames) == len(self.times) == start[-1]:
+            raise ValueError(f"{len(self.frames)} frames, where the index has {start[-1]}")
 
     def __reduce__(self):
         return ViewCache, (self.folder,)  # else a spawned loader process would be sent all frames
@@ -44,6 +46,14 @@ def kept(place: Path, clips: pd.DataFrame, decode: Decode, size: int) -> ViewCac
     """The cache at `place`, <recipe>-<hash of the clip set>, made when missing; None, and it is said, where about `size` bytes
     would take more than MAX_DISK of the free disk. Caches of other clip sets than this one, which lie beside it, go."""
     with workspace.alone(place):
+        if place.exists():
+            try:
+                with storage.reading(place, "The views are decoded anew."):
+                    if not {FRAMES, INDEX} <= set(os.listdir(place)):
+                        raise ValueError("a part of it is gone")
+                    return ViewCache(place)
+            except storage.Damaged as error:
+                print(error)
         if not place.exists():
             for other in place.parent.iterdir():
                 if not other.name.startswith(".") and not other.name.endswith(place.name.rpartition("-")[2]):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import labels, workspace
+from exmus_lib import labels, sheets, workspace
 from exmus_lib.labels import FILE_NAME, Labels, nearest
 from exmus_lib.videos import scan
 
@@ -31,7 +31,7 @@ def check(raw: Path, folder: Path, known: Labels) -> None:
     table = pd.DataFrame({"folder": unknown, "files": [videos[name] for name in unknown], "": hints})
     file, rows = labels_file(raw, folder), [(name, name, "") for name in unknown]
     if file != labels.DEFAULT_FILE:
-        delimiter = labels.delimiter(file.read_text(encoding="utf-8-sig"))
+        delimiter = sheets.delimiter(sheets.text(file))
         lines = pd.DataFrame(rows).to_csv(None, sep=delimiter, header=False, index=False)
         way = f"Add to {file} a line for each, with the muscles that it works at the end, separated by semicolons:\n{lines}"
     else:

@@ -19,7 +19,7 @@ from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import cache, windows
 from exmus_lib.videos.cache import ViewCache
-from exmus_lib.videos.cut import SIDE
+from exmus_lib.videos.encode import SIDE
 from exmus_lib.videos.read import read_all, read_frames
 
 MEAN, STD = 0.45, 0.225  # of Kinetics, for each channel, as the pretrained networks expect
@@ -109,12 +109,13 @@ def colours(rng: np.random.Generator) -> torch.Tensor:
 def normalise(views: torch.Tensor, colours: torch.Tensor | None = None) -> torch.Tensor:
     """Views (batch, 3, time, height, width) uint8 as floats of zero mean and unit deviation, on the device they are on; their
     colours shifted by `colours` (batch, 4) on the way."""
-    if colours is None:
-        return views.float().mul_(1 / (255 * STD)).sub_(MEAN / STD)
+    floats = views.float()
+    if colours is None:  # in one pass over memory
+        return torch.add(torch.tensor(-MEAN / STD), floats, alpha=1 / (255 * STD), out=floats)
     # As long as a row of pixels: a gain of three values would be the inner loop of the product.
     gain = colours[:, None, None, None, :3].expand(-1, 1, 1, views.shape[-1], 3).movedim(-1, 1) / (255 * STD)
     shift = (colours[:, 3, None, None, None, None] - MEAN) / STD
-    return views.float().mul_(gain).add_(shift).clamp_(-MEAN / STD, (1 - MEAN) / STD)
+    return floats.mul_(gain).add_(shift).clamp_(-MEAN / STD, (1 - MEAN) / STD)
 
 
 def shown(item: tuple[torch.Tensor, ...]) -> np.ndarray:

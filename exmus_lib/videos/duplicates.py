@@ -21,7 +21,6 @@ CLIPS, POSITIONS = 4, (0.25, 0.75)  # of a video at most, spread evenly, and the
 FREQUENCIES = 12
 # Share of differing bits. Copies (trimmed, scaled, 30 times smaller) stay below 0.22, unrelated videos above 0.31; 0.5 is chance.
 MAX_DISTANCE = 0.25
-BLOCK = 64  # videos compared with all others at once: 80 MB for 5,000 of them
 
 
 def near_duplicates(clip_set: ClipSet, max_distance: float = MAX_DISTANCE) -> pd.DataFrame:
@@ -33,15 +32,34 @@ def near_duplicates(clip_set: ClipSet, max_distance: float = MAX_DISTANCE) -> pd
     by_video = clip_set.clips.sort_values(["video_id", "start_sec"]).groupby("video_id")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = list(pool.map(lambda rows: _hashes(clip_set, rows), [rows for _, rows in by_video]))
-    distances = _distances(hashes)
-    distances = np.minimum(distances, distances.T)
-    near = np.nonzero(np.triu(distances <= max_distance, 1))
+    one, other, distance = pairs_of(hashes, max_distance)
     videos = by_video[["group", "split_video"]].first().join(clip_set.videos.set_index("video_id")["path"])
-    one, other = (videos.iloc[rows].reset_index() for rows in near)
-    pairs = pd.DataFrame({"first": one["path"], "second": other["path"]})
-    pairs["distance"] = distances[near].astype(float).round(3)
+    one, other = (videos.iloc[rows].reset_index() for rows in (one, other))
+    pairs = pd.DataFrame({"first": one["path"], "second": other["path"], "distance": distance.round(3)})
     pairs["sides"] = one["split_video"] + ", " + other["split_video"]
-    return pairs[one["group"] != other["group"]].sort_values("distance", ignore_index=True)
+    return pairs[one["group"] != other["group"]].sort_values("distance", kind="stable", ignore_index=True)
+
+
+def pairs_of(hashes: list[np.ndarray], max_distance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers of the videos of each pair that look alike, the lesser first, and their distance: three arrays (pairs,).
+
+    `hashes` of each video are (frames, bits) booleans. Where the mean over frames is small enough, so is a frame's own: only
+    such pairs are compared as a whole. Quadratic, but of 60,000 videos minutes where reading them takes hours.
+    """
+    from exmus_lib.videos.hashes import near  # compiles what it counts with
+
+    every, owner = np.concatenate(hashes), np.repeat(np.arange(len(hashes)), [len(one) for one in hashes])
+    pairs = near(every, owner, int(max_distance * every.shape[1]))
+    distances = np.array([_distance(hashes[one], hashes[other]) for one, other in pairs])
+    kept = distances <= max_distance
+    return pairs[kept, 0], pairs[kept, 1], distances[kept]
+
+
+def _distance(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of differing bits between each frame of a video and the nearest of the other, averaged over the frames of the
+    video that resembles the other more."""
+    differing = (one[:, None] != other[None]).mean(axis=2)
+    return min(differing.min(axis=1).mean(), differing.min(axis=0).mean())
 
 
 def suggest(clip_set: ClipSet, pairs: pd.DataFrame) -> Path:
@@ -57,7 +75,7 @@ def suggest(clip_set: ClipSet, pairs: pd.DataFrame) -> Path:
 
 
 def _hashes(clip_set: ClipSet, clips: pd.DataFrame) -> np.ndarray:
-    """Hashes of some frames of a video, given its clips: (frames, bits), each bit -1 or 1."""
+    """Hashes of some frames of a video, given its clips: (frames, bits), booleans."""
     picked = clips.iloc[np.unique(np.linspace(0, len(clips) - 1, min(CLIPS, len(clips))).round().astype(int))]
     frames = [f for c in picked.itertuples() for f in read_frames(clip_set.path(c), np.multiply(POSITIONS, c.seconds))]
     return np.stack([_hash(frame) for frame in frames])
@@ -66,19 +84,4 @@ def _hashes(clip_set: ClipSet, clips: pd.DataFrame) -> np.ndarray:
 def _hash(frame: np.ndarray) -> np.ndarray:
     grey = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
     low = cv2.dct(grey.astype(np.float32))[:FREQUENCIES, :FREQUENCIES].ravel()[1:]  # but for the brightness
-    return np.where(low > np.median(low), 1, -1).astype(np.float32)
-
-
-def _distances(hashes: list[np.ndarray]) -> np.ndarray:
-    """The mean distance of each video's frames to another video, for all pairs: (videos, videos) float32.
-
-    By matrix products: quadratic, but of 5,000 videos about 10 s on two cores, where reading them takes a minute.
-    """
-    every, starts = np.concatenate(hashes), np.cumsum([0, *map(len, hashes)])
-    distances = np.empty((len(hashes), len(hashes)), np.float32)
-    for begin in range(0, len(hashes), BLOCK):
-        edges = starts[begin : begin + BLOCK + 1]  # of the videos of this block
-        alike = np.maximum.reduceat(every[edges[0] : edges[-1]] @ every.T, starts[:-1], axis=1)  # (frames, videos)
-        mean = np.add.reduceat(alike, edges[:-1] - edges[0], axis=0) / np.diff(edges)[:, None]
-        distances[begin : begin + BLOCK] = (1 - mean / every.shape[1]) / 2
-    return distances
+    return low > np.median(low)

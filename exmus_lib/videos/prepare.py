@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import labels, review, workspace
+from exmus_lib import labels, review, storage, workspace
 from exmus_lib.labels import FILE_NAME, Labels, nearest
 from exmus_lib.tasks import Task, task
 from exmus_lib.videos import classes, kaggle, scan
@@ -51,7 +52,11 @@ class ClipSet:
 
 
 def prepare(
-    dataset: str = "sample", preset: str = "quick", overwrite: bool = False, unknown: str | None = None
+    dataset: str = "sample",
+    preset: str = "quick",
+    overwrite: bool = False,
+    unknown: str | None = None,
+    cutter: Callable[[pd.DataFrame, Path, Path], pd.DataFrame] = cut,
 ) -> ClipSet:
     """The clip set of "sample", "kaggle" or a folder of class folders: scanned, cut and split unless that is done.
 
@@ -64,10 +69,10 @@ def prepare(
         raise ValueError(f'unknown = "{unknown}" is not one of {", ".join(UNKNOWN)}.{nearest(unknown, UNKNOWN)}')
     name = dataset_name(dataset, preset)
     with workspace.alone(workspace.clips_dir(name)):
-        return _prepare(dataset, name, overwrite, unknown)
+        return _prepare(dataset, name, overwrite, unknown, cutter)
 
 
-def _prepare(dataset: str, name: str, overwrite: bool, unknown: str | None) -> ClipSet:
+def _prepare(dataset: str, name: str, overwrite: bool, unknown: str | None, cutter: Callable) -> ClipSet:
     folder = workspace.clips_dir(name)
     unknown = unknown or _facts(folder).get("unknown", "stop")
     if overwrite:
@@ -89,7 +94,7 @@ def _prepare(dataset: str, name: str, overwrite: bool, unknown: str | None) -> C
     if unknown == "stop":
         classes.check(raw, folder, known)
     if not made or state != _facts(folder).get("state"):
-        _make(raw, folder, known, {"raw": str(raw), "state": state, "unknown": unknown})
+        _make(raw, folder, known, {"raw": str(raw), "state": state, "unknown": unknown}, cutter)
     elif len(missing):
         videos = pd.read_parquet(folder / "videos.parquet")
         cut(videos[videos["video_id"].isin(missing["video_id"])].copy(), raw, folder)
@@ -113,7 +118,7 @@ def dataset_name(dataset: str, preset: str = "quick") -> str:
     if dataset in workspace.DATASETS:
         return "sample-smoke" if (dataset, preset) == ("sample", "smoke") else dataset
     folder = Path(workspace.check_dataset(dataset)).expanduser().resolve()
-    return f"{folder.name}-{workspace.six_hex(folder.as_posix())}"
+    return f"{storage.short(folder.name)}-{workspace.six_hex(folder.as_posix())}"
 
 
 def _raw(dataset: str, name: str) -> Path:
@@ -127,7 +132,7 @@ def _raw(dataset: str, name: str) -> Path:
     return workspace.raw_dir(name)
 
 
-def _make(raw: Path, folder: Path, known: Labels, facts: dict[str, object]) -> None:
+def _make(raw: Path, folder: Path, known: Labels, facts: dict[str, object], cutter: Callable) -> None:
     """Scan, cut, split. clips.parquet is written last, so its existence means that the clip set is complete."""
     if _facts(folder).get("state") == facts["state"]:
         videos = pd.read_parquet(folder / "videos.parquet")
@@ -138,7 +143,7 @@ def _make(raw: Path, folder: Path, known: Labels, facts: dict[str, object]) -> N
     with workspace.atomic(folder / "dataset.json") as part:
         facts = {**facts, "folders": scan.class_folders(raw)}
         part.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    clips = cut(videos, raw, folder)
+    clips = cutter(videos, raw, folder)
     workspace.write_parquet(videos, folder / "videos.parquet")
     if clips.empty:
         reasons = "; ".join(f"{count} x {status}" for status, count in videos["status"].value_counts().items())

@@ -2,50 +2,22 @@
 
 import bisect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from exmus_lib.videos.container import clockwise, display_size, irregular, mirrored, opened, timed_frames
+from exmus_lib.videos.container import packets as packets_of
+
 # libswscale's SWS_AREA and SWS_FULL_CHR_H_INT: without the second, scaled pictures come out darker by 2 levels of 255.
 AREA_TRUE = 32 | 8192
-THREADS_FROM = 480  # pixels of the shorter side; smaller clips are decoded in less time than threads take to start
-
-
-class VideoError(ValueError):
-    """A file that cannot be read as video; says which and why."""
-
-    def __init__(self, path: str | Path, reason: str):
-        super().__init__(path, reason)  # both, so that it pickles
-        self.path, self.reason = path, reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a file holds. Width and height are as stored; turned by `rotation` degrees clockwise it stands upright."""
-
-    seconds: float
-    fps: float  # the mean: phones vary it
-    width: int
-    height: int
-    rotation: int  # 0, 90, 180 or 270
-    codec: str
-    has_audio: bool
-    frames: int
-
 
 Crop = Callable[[np.ndarray], np.ndarray]
 
@@ -79,121 +51,6 @@ def read_all(path: str | Path, side: int | None = None, crop: Crop | None = None
     return _pictures(frames, aspect, side, crop), np.array(times)
 
 
-def info(path: str | Path) -> VideoInfo:
-    """What the file really holds: every packet is counted, the first frame decoded. Raises VideoError when damaged."""
-    first, stamps, decoding, end = None, [], [], 0
-    with opened(path) as (container, stream):
-        for packet in _packets(container, stream):
-            if first is None:
-                first = next(iter(packet.decode()), None)
-            if not packet.is_discard:
-                stamps.append(packet.dts if packet.pts is None else packet.pts)
-                decoding.append(packet.dts)
-                end = max(end, stamps[-1] + (packet.duration or 0))
-        first = first or next(iter(stream.decode(None)), None)
-        if first is None or not stamps:
-            raise VideoError(path, "holds no frame")
-        seconds = float((end - min(stamps)) * stream.time_base)
-        if _joined(stamps, decoding):
-            with opened(path) as again:
-                *_, (last, _) = timed_frames(*again)
-            seconds = last * len(stamps) / max(1, len(stamps) - 1)
-        check_whole(container, stream, seconds)
-        return VideoInfo(
-            seconds=round(seconds, 4),
-            fps=round(len(stamps) / seconds, 3) if seconds else 0.0,
-            width=first.width,
-            height=first.height,
-            rotation=clockwise(first),
-            codec=stream.codec_context.codec.canonical_name,  # av1; its decoder is called libdav1d
-            has_audio=bool(container.streams.audio),
-            frames=len(stamps),
-        )
-
-
-@contextmanager
-def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file and its video stream. What FFmpeg has against the content becomes VideoError; a full disk stays OSError."""
-    try:
-        with av.open(str(path), metadata_errors="replace") as container:
-            # The cover picture of a piece of music counts as a video stream.
-            streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-            if not streams:
-                raise VideoError(path, "no video stream")
-            stream = streams[0]
-            stream.thread_type = "AUTO"
-            if min(stream.width, stream.height) <= THREADS_FROM:
-                stream.codec_context.thread_count = 1
-            yield container, stream
-    except av.FFmpegError as error:
-        if isinstance(error, OSError):
-            raise
-        raise VideoError(path, f"cannot be decoded: {error.strerror or error}") from error
-
-
-def timed_frames(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
-    """All frames from the first on, each with its time in seconds from the first. Raises VideoError at a broken one.
-
-    Times rise strictly, whatever the file says: where its time stamps fall (loops that an editor joined), time goes on one
-    frame later; of frames with equal ones the second is shown a tenth of a millisecond later.
-    """
-    origin, tick, rate = stream.start_time or 0, float(stream.time_base), float(stream.average_rate or 30)
-    counted = container.format.name == "avi"  # its time stamps follow the order of decoding, not of showing
-    shift, stamp, moment = 0.0, float("-inf"), float("-inf")
-    for count, frame in enumerate(container.decode(stream)):
-        before, stamp = stamp, count / rate if counted or frame.pts is None else (frame.pts - origin) * tick
-        if stamp < before:
-            shift = moment + 1 / rate - stamp
-        moment = max(stamp + shift, moment + 1e-4)
-        if frame.is_corrupt:
-            raise VideoError(container.name, f"damaged at {moment:.2f} s")
-        yield moment, frame
-    if moment < 0:
-        raise VideoError(container.name, "holds no frame")
-
-
-def check_whole(container: InputContainer, stream: VideoStream, seconds: float) -> None:
-    """Raises VideoError for a file that ends after `seconds`, well before the end that its header promises."""
-    promised = float((stream.duration or 0) * stream.time_base)
-    if (
-        not promised and len(container.streams) == 1
-    ):  # Matroska has one duration for all; sound may go on after the picture
-        promised = (container.duration or 0) / av.time_base
-    if seconds < 0.95 * promised - 0.5:
-        raise VideoError(container.name, f"cut short: {seconds:.2f} s of {promised:.2f} s are there")
-
-
-def clockwise(frame: VideoFrame) -> int:
-    """By how many degrees clockwise (0, 90, 180, 270) a frame must be turned to stand upright: its display matrix."""
-    return round(-frame.rotation / 90) % 4 * 90
-
-
-def display_size(frame: VideoFrame, aspect: Fraction | None, side: int | None) -> tuple[int, int]:
-    """Width and height of a frame (not yet turned) with square pixels; its shorter side scaled to `side`, both even.
-
-    `aspect` is the width of a stored pixel over its height. Edited videos are often stored wide and shown narrow.
-    """
-    width, height = frame.width * float(aspect or 1), frame.height
-    if side is None:
-        return round(width), height
-    scale = side / min(width, height)
-    return round(width * scale / 2) * 2, round(height * scale / 2) * 2
-
-
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
-    for packet in container.demux(stream):
-        if packet.is_corrupt:
-            raise VideoError(container.name, "damaged or cut short: a frame is not whole")
-        if packet.size:  # an empty packet ends the stream, or in AVI says that the last frame stays
-            yield packet
-
-
-def _joined(stamps: list[int], decoding: list[int | None]) -> bool:
-    """Whether packets have equal time stamps, or such that fall in the order of decoding: see timed_frames."""
-    known = [stamp for stamp in decoding if stamp is not None]
-    return len(set(stamps)) < len(stamps) or any(b <= a for a, b in itertools.pairwise(known))
-
-
 def _planned(container: InputContainer, stream: VideoStream, times: Sequence[float]) -> list[VideoFrame] | None:
     """Choose frames by the time stamps of packets, then decode from key frames on, and no further than wanted.
 
@@ -210,7 +67,7 @@ def _planned(container: InputContainer, stream: VideoStream, times: Sequence[flo
     if skipping:
         container.seek(int(min(wanted) - 1 / tick), stream=stream)
     packets = []
-    for packet in _packets(container, stream):
+    for packet in packets_of(container, stream):
         if packet.pts is None:
             return None
         packets.append(packet)
@@ -223,7 +80,7 @@ def _planned(container: InputContainer, stream: VideoStream, times: Sequence[flo
     if min(wanted) < entry if skipping else any(p.pts < entry for p in packets):
         return None
     packets = [p for p in packets if p.pts >= entry]
-    if _joined([p.pts for p in packets], [p.dts for p in packets]):
+    if irregular([p.pts for p in packets], [p.dts for p in packets], stream):
         return None
     shown = sorted(p.pts for p in packets if not p.is_discard)
     stamps = [shown[max(bisect.bisect_right(shown, w) - 1, 0)] for w in wanted]
@@ -274,9 +131,14 @@ def _pictures(frames: Sequence[VideoFrame], aspect: Fraction | None, side: int |
         scaled = scaler.reformat(frame, width, height, "rgb24", interpolation=way)
         plane = scaled.planes[0]  # looked at, not copied
         picture = np.ndarray((height, width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1))
-        picture = np.rot90(picture, -clockwise(frame) // 90)
+        picture = upright(picture, frame)
         picture = crop(picture) if crop else picture
         if pictures is None:
             pictures = np.empty((len(frames), *picture.shape), np.uint8)
         pictures[place] = picture
     return pictures
+
+
+def upright(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:
+    """A picture (height, width, ...) of a frame, mirrored and turned as the frame says."""
+    return np.rot90(picture[:, ::-1] if mirrored(frame) else picture, -clockwise(frame) // 90)

@@ -6,43 +6,52 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 from tqdm.auto import tqdm
 
-from exmus_lib import workspace
+from exmus_lib import sheets
 from exmus_lib.labels import Labels, nearest
-from exmus_lib.videos import read, windows
+from exmus_lib.videos import container, faults, guard, limits
+from exmus_lib.videos.faults import VideoError
 
 FORMATS = ".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .3g2 .ts .mts .m2ts .ogv .asf .divx .gif"
+LONGEST = 100  # letters of a video_id, for file names that begin with it
 COLUMNS = "video_id group path folder exercise seconds fps width height rotation codec sha256 status".split()
 
 
 def scan(folder: Path, labels: Labels, progress: bool = True) -> pd.DataFrame:
     """One row per file below the class folders, sorted by path; `status` is "ok" or why the file cannot be used.
 
-    Videos beside the class folders are listed too; hidden files are not. `path` is relative to `folder`. Width and
-    height are as stored; `rotation` says by how many degrees clockwise to turn. `group` is that of MANIFEST.csv (path,
-    group), else the video itself; files with the same content share one. Raises ValueError if there is no class folder.
+    Videos beside the class folders are listed too, and so are folders that cannot be read; hidden files are not. `path` is
+    relative to `folder` (see on_disk). Width and height are as stored; `rotation` says by how many degrees clockwise to turn.
+    `group` is that of MANIFEST.csv (path, group), else the video itself; files with the same content share one. Each file is read
+    in a guarded process. Raises ValueError if there is no class folder.
     """
-    paths = find(folder)
-    if not any("/" in path for path in paths):
+    paths, closed = _walk(folder)
+    if not closed and not any("/" in path for path in paths):
         raise ValueError(
             f"{folder} holds no class folder with files; it holds {_contents(folder)}. Expected is one per exercise,"
             f' as in "{folder.name}/Squat/1.mp4", named as one of {", ".join(labels.exercises)}; for exercises of your own'
             " 01_data_prep.ipynb leaves an exercises.csv there to fill in."
         )
-    # Threads, because hashing and decoding leave Python's lock alone and need no copy of this process.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        look = pool.map(lambda path: _look(folder, path, labels), paths)
-        rows = list(tqdm(look, "scan", len(paths), unit="file", disable=not progress))
-    videos = pd.DataFrame(rows)
+    rows = {path: _row(path, labels) for path in paths}
+    rows |= {
+        path: {**_row(f"{path}/", labels), "path": _shown(path), "status": reason} for path, reason in closed.items()
+    }
+    files = [path for path in paths if _is_video(path)]
+    look = guard.each(container.looked_at, [(folder / path,) for path in files])
+    with closing(look), tqdm(desc="scan", total=len(paths), unit="file", disable=not progress) as bar:
+        bar.update(len(paths) - len(files))
+        for number, result in look:
+            rows[files[number]] |= _facts(rows[files[number]]["status"], result)
+            bar.update()
+    videos = pd.DataFrame([rows[path] for path in sorted(rows)])
     videos["video_id"] = _identifiers(videos["path"])
     videos["group"] = _groups(folder, videos)
     return videos.reindex(columns=COLUMNS).astype({"width": "Int64", "height": "Int64", "rotation": "Int64"})
@@ -50,58 +59,92 @@ def scan(folder: Path, labels: Labels, progress: bool = True) -> pd.DataFrame:
 
 def find(folder: Path) -> list[str]:
     """Relative paths (with forward slashes, sorted) of the files that belong to the data set in `folder`."""
-    paths = []
-    for above, below, names in os.walk(folder, followlinks=True):
-        below[:] = [name for name in below if not name.startswith(".")]
+    return _walk(folder)[0]
+
+
+def on_disk(folder: Path, path: str) -> Path:
+    """The file that a `path` of the table means: names that are no UTF-8 stand there with their odd bytes as \\xe9."""
+    if (folder / path).exists():
+        return folder / path
+    return folder / os.fsdecode(
+        re.sub(rb"\\x([89a-f][0-9a-f])", lambda byte: bytes.fromhex(byte[1].decode()), path.encode())
+    )
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _walk(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """The files of a data set, sorted, and the folders that cannot be looked into, with the reason."""
+    paths, closed = [], {}
+
+    def unreadable(error: OSError) -> None:
+        if Path(error.filename) != folder:
+            closed[Path(error.filename).relative_to(folder).as_posix()] = faults.of_system(error)
+
+    for above, below, names in os.walk(folder, onerror=unreadable, followlinks=True):
         inside = Path(above).relative_to(folder)
+        for name in list(below):
+            link = os.path.join(above, name)
+            if name.startswith("."):
+                below.remove(name)
+            elif os.path.islink(link) and Path(os.path.realpath(above)).is_relative_to(os.path.realpath(link)):
+                below.remove(name)
+                closed[(inside / name).as_posix()] = "a link that leads in a circle"
         paths += [inside / name for name in names if not name.startswith(".") and (inside.parts or _is_video(name))]
-    return sorted(path.as_posix() for path in paths)
+    return sorted(path.as_posix() for path in paths), closed
 
 
 def class_folders(folder: Path) -> dict[str, int]:
     """The number of videos in each class folder, those without any among them."""
     videos = Counter(path.split("/")[0] for path in find(folder) if "/" in path and _is_video(path))
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return {name: videos[name] for name in names}
+    return {_shown(name): videos[name] for name in names}
 
 
 def _is_video(name: str) -> bool:
     return name.lower().endswith(tuple(FORMATS.split()))
 
 
-def _look(folder: Path, path: str, labels: Labels) -> dict[str, object]:
-    file = folder / path
-    row = {"path": path, "folder": path.split("/")[0] if "/" in path else "", "exercise": None, "sha256": None}
-    if not row["folder"]:
-        label = "not inside a class folder"
-    elif labels.unknown([row["folder"]]):
-        label = f'unknown class folder "{row["folder"]}".{nearest(row["folder"], (*labels.folders, *labels.exercises))}'
+def _row(path: str, labels: Labels) -> dict[str, object]:
+    """What is known of a file by its path alone."""
+    name, inside, _ = _shown(path).partition("/")
+    row = {"path": _shown(path), "folder": name if inside else "", "exercise": None, "sha256": None}
+    if not inside:
+        status = "not inside a class folder"
+    elif labels.unknown([name]):
+        status = f'unknown class folder "{name}".{nearest(name, (*labels.folders, *labels.exercises))}'
     else:
-        row["exercise"] = labels.exercise_of(row["folder"])
-        label = "ok" if row["exercise"] else f'no exercise label for "{row["folder"]}"'
+        row["exercise"] = labels.exercise_of(name)
+        status = "ok" if row["exercise"] else f'no exercise label for "{name}"'
     if not _is_video(path):
-        return row | {"status": f"not a video file ({file.suffix or 'no suffix'})"}
+        status = f"not a video file ({Path(row['path']).suffix or 'no suffix'})"
+    return row | {"status": status}
+
+
+def _facts(status: str, result: tuple[container.VideoInfo, str] | VideoError) -> dict[str, object]:
+    """What a video adds to its row, having been looked at."""
+    if isinstance(result, VideoError):
+        return {"status": result.reason}
+    facts, sha256 = result
     try:
-        if not file.stat().st_size:
-            return row | {"status": "empty file"}
-        with file.open("rb") as content:
-            row["sha256"] = hashlib.file_digest(content, "sha256").hexdigest()
-        row |= asdict(read.info(file))
-        if label == "ok":
-            windows.check_length(file, row["seconds"])
-    except read.VideoError as error:
-        return row | {"status": error.reason}
-    except OSError as error:
-        return row | {"status": f"cannot be opened: {error.strerror or error}"}
-    return row | {"status": label}
+        if status == "ok":
+            limits.check_length("", facts.seconds)
+    except VideoError as error:
+        status = error.reason
+    return asdict(facts) | {"sha256": sha256, "status": status}
 
 
 def _identifiers(paths: pd.Series) -> list[str]:
-    """Readable and unique: squat/squat_1.MOV -> squat_1; where two would be equal, digits of the path's hash follow."""
+    """Readable and unique: squat/squat_1.MOV -> squat_1; where two would be equal, or one is long, digits of the path's hash
+    follow."""
     slugs = [_slug(path) for path in paths]
     twice = Counter(slugs)
     return [
-        slug if slug and twice[slug] == 1 else f"{slug or 'video'}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"
+        slug
+        if slug and twice[slug] == 1 and len(slug) <= LONGEST
+        else f"{slug[:LONGEST] or 'video'}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"
         for slug, path in zip(slugs, paths, strict=True)
     ]
 
@@ -117,11 +160,10 @@ def _groups(folder: Path, videos: pd.DataFrame) -> pd.Series:
     groups = videos["video_id"].copy()
     manifest = folder / "MANIFEST.csv"
     if manifest.is_file():
-        table = workspace.read_csv(manifest)
-        if not {"path", "group"} <= set(table):
-            raise ValueError(f'{manifest}: needs the columns "path" and "group"; it has {", ".join(table)}')
-        paths, known = table["path"].map(_same_name), videos["path"].map(_same_name)
-        named = {path: group for path, group in zip(paths, table["group"].str.strip(), strict=True) if path and group}
+        table = sheets.table(manifest, "path", "group")
+        table = table.assign(path=table["path"].map(_same_name), group=table["group"].str.strip())
+        table = sheets.once(manifest, table[table["path"].ne("") & table["group"].ne("")], ["path"], "group")
+        named, known = table.set_index("path")["group"].to_dict(), videos["path"].map(_same_name)
         astray = sorted(named.keys() - set(known))
         if astray:
             raise ValueError(
@@ -137,8 +179,8 @@ def joined(groups: pd.Series, links: Iterable[tuple[str, str]]) -> pd.Series:
     """The groups after joining every two that are linked, and so on along the chain; the first name in order stays."""
     index, names = pd.factorize(groups, sort=True)
     pairs = pd.Index(names).get_indexer([name for link in links for name in link]).reshape(-1, 2).T
-    graph = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(len(names), len(names)))
-    component = connected_components(graph, directed=False)[1]
+    graph = scipy.sparse.coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(len(names), len(names)))
+    component = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
     first = pd.Series(names).groupby(component).transform("min").to_numpy()
     return pd.Series(first[index], index=groups.index, name=groups.name)
 

@@ -95,29 +95,11 @@ def _assign(units: pd.Series, exercises: pd.Series, seed: int) -> pd.Series:
     Units come in random order, and each goes where it brings the numbers of its exercises nearest to what they should
     be. Then single units change sides as long as that helps.
     """
+    from exmus_lib.videos.dealing import dealt  # compiles
+
     counts = pd.crosstab(units, exercises)
     counts = counts.iloc[np.random.default_rng(seed).permutation(len(counts))]
-    share = np.array(list(PROPORTIONS.values())) / sum(PROPORTIONS.values())
     clips = counts.to_numpy(dtype=float)  # (unit, exercise)
-    target = share[:, None] * clips.sum(axis=0)  # (side, exercise)
-
-    def cost(sides: np.ndarray) -> np.ndarray:
-        """Of clips per side and exercise (..., side, exercise): a missing side outweighs any lopsidedness."""
-        lopsided = ((sides - target) ** 2 / (target * clips.sum(axis=0))).sum(axis=(-1, -2))
-        return lopsided + ((sides == 0).sum(axis=-1) * MISSING_COST).sum(axis=-1)
-
-    def moved(sides: np.ndarray, unit: int) -> np.ndarray:
-        """The three (side, exercise) arrays after adding the unit to each of the sides."""
-        return sides + np.eye(3)[:, :, None] * clips[unit]
-
-    sides, side_of = np.zeros_like(target), np.full(len(clips), -1)
-    changed = True
-    while changed:
-        changed = False
-        for unit in range(len(clips)):
-            without = sides - (np.arange(3) == side_of[unit])[:, None] * clips[unit]
-            costs = cost(moved(without, unit))
-            best = int(costs.argmin())
-            if side_of[unit] < 0 or costs[best] < costs[side_of[unit]] - 1e-9:
-                side_of[unit], sides, changed = best, moved(without, unit)[best], True
-    return units.map(dict(zip(counts.index, np.array(list(PROPORTIONS))[side_of], strict=True)))
+    share = np.array(list(PROPORTIONS.values())) / sum(PROPORTIONS.values())
+    sides = dealt(clips, share[:, None] * clips.sum(axis=0), MISSING_COST)
+    return units.map(pd.Series(np.array(list(PROPORTIONS))[sides], counts.index))

@@ -4,17 +4,13 @@ Clips, `exmus_lib.predict` and the explorer ask here, so that one video gets one
 """
 
 from math import ceil, floor
-from pathlib import Path
 
 import numpy as np
 
 from exmus_lib.recipes import Recipe
-from exmus_lib.videos.read import VideoError, VideoInfo
+from exmus_lib.videos.container import VideoInfo
 
-SHORTEST = 2.0  # seconds: a clip lasts 2 <= t < 4 (paper, section III)
 WINDOW, STRIDE = 3.0, 1.5  # seconds: as long as a clip, and each begins in the middle of the one before
-MAX_FPS = 30  # faster videos are thinned out to it
-MIN_DECODED = 0.8  # of the frames that a file promises; with fewer it counts as damaged
 
 
 def spans(seconds: float) -> list[tuple[float, float]]:
@@ -50,20 +46,3 @@ def view_times(start: float, seconds: float, frames: int, fps: float) -> np.ndar
     inside = max(1, round(seconds * fps))
     picked = np.arange(frames) * (inside - 1) // max(1, frames - 1)
     return start + (picked + 0.5) / fps
-
-
-def frame_step(fps: float) -> int:
-    """Every how many frames one is kept: 60 frames a second become 30, 50 become 25."""
-    return max(1, ceil(fps / MAX_FPS - 0.1))
-
-
-def check_length(path: str | Path, seconds: float) -> None:
-    """Raises VideoError for a video that is too short for one clip."""
-    if seconds < SHORTEST:
-        raise VideoError(path, f"shorter than {SHORTEST:g} s ({seconds:.2f} s)")
-
-
-def check_decoded(path: str | Path, decoded: int, promised: float) -> None:
-    """Raises VideoError where too few of the frames that a file promises could be decoded."""
-    if decoded < MIN_DECODED * promised:
-        raise VideoError(path, f"damaged: only {decoded} of {promised:.0f} frames can be decoded")

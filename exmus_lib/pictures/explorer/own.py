@@ -1,7 +1,6 @@
 """Your own video: chosen, recognised by the networks that come with ExMus or by runs of a data set, and played beside that."""
 
 import os
-import tempfile
 import threading
 from functools import partial
 from hashlib import sha256
@@ -12,7 +11,7 @@ import ipywidgets as ipw
 import pandas as pd
 from matplotlib.figure import Figure
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 from exmus_lib.pictures import body, timeline
 from exmus_lib.pictures.explorer import choice, joints, pixels, shown, still
 from exmus_lib.pictures.explorer.browse import BODY, LOOK, WRAP
@@ -23,7 +22,7 @@ from exmus_lib.poses.overlay import overlay
 from exmus_lib.scores import tables
 from exmus_lib.tasks import Muscles, Task
 from exmus_lib.videos import cut, prepare
-from exmus_lib.videos.read import VideoError
+from exmus_lib.videos.faults import VideoError
 
 STAYS = (
     "The video stays on the machine that runs this notebook's kernel (on Colab that is one of Google's); nothing is sent on."
@@ -167,15 +166,15 @@ class OwnVideo(ipw.VBox):
 
     def _work(self, video: Path, content: bytes | None, runs: pixels.Chosen | None, from_dataset: bool) -> None:
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            with storage.scratch() as folder:
                 if content is not None:
-                    video = Path(folder) / "uploaded" / video.name
+                    video = folder / "uploaded" / video.name
                     video.parent.mkdir()
                     video.write_bytes(content)
                 if runs is None:
-                    self._by_joints(video, Path(folder))
+                    self._by_joints(video, folder)
                 else:
-                    self._by_pixels(video, Path(folder) / "copy.mp4", runs, from_dataset)
+                    self._by_pixels(video, folder / "copy.mp4", runs, from_dataset)
         except VideoError as error:
             self._say(f"{Path(error.path).name}: {error.reason}. Nothing was lost; choose another video.")
         except Cancelled:
@@ -223,7 +222,10 @@ class OwnVideo(ipw.VBox):
             self.player.marks, self.player.windows = result.turns, result.windows()
         self.stretches.value = result.html()
         # Of two videos with one name each keeps its files: they carry six digits of what is in it.
-        stem, folder = f"{Path(name).stem}-{sha256(videos[False]).hexdigest()[:6]}", workspace.outputs_dir("own")
+        stem, folder = (
+            f"{storage.short(Path(name).stem)}-{sha256(videos[False]).hexdigest()[:6]}",
+            workspace.outputs_dir("own"),
+        )
         links = []
         for end, content in {**result.files(), ".png": still.png(self.picture())}.items():
             file, kind = stem + end, "image/png" if end == ".png" else "text/csv"

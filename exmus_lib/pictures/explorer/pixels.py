@@ -15,7 +15,7 @@ from exmus_lib.pictures.explorer.state import State
 from exmus_lib.scores import calibration, ensembles
 from exmus_lib.tasks import Exercise
 from exmus_lib.videos import prepare
-from exmus_lib.videos.read import VideoInfo
+from exmus_lib.videos.container import VideoInfo
 
 MOSTLY = f"{calibration.RIGHT:.0%} of the validation clips are right"
 Chosen = dict[str, tuple[workspace.Run, ...]]  # the runs of each task, by its name

@@ -13,8 +13,9 @@ from PIL import Image
 from exmus_lib import workspace
 from exmus_lib.pictures import body
 from exmus_lib.tasks import METRIC_TITLES
+from exmus_lib.videos.faults import VideoError
 from exmus_lib.videos.prepare import ClipSet
-from exmus_lib.videos.read import VideoError, read_frames
+from exmus_lib.videos.read import read_frames
 
 THUMBNAIL = 96  # pixels of the shorter side
 

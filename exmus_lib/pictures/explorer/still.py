@@ -15,7 +15,7 @@ from PIL import Image
 from exmus_lib.pictures.explorer import choice, shown
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.figures import STYLE, panels
-from exmus_lib.videos import cut, read, windows
+from exmus_lib.videos import container, cut, limits
 from exmus_lib.videos.prepare import ClipSet
 
 
@@ -54,18 +54,18 @@ def png(figure: Figure) -> bytes:
 
 def reel(clips: Sequence[Path], path: Path, count: int = 6) -> Path:
     """A video of several clips, one after the other: something longer to try on. At most `count`, as large as the first."""
-    infos = [read.info(clip) for clip in clips]
+    infos = [container.info(clip) for clip in clips]
     size = infos[0].width, infos[0].height
     equal = [clip for clip, info in zip(clips, infos, strict=True) if (info.width, info.height) == size][:count]
 
     def frames():
         offset = 0.0
         for clip in equal:
-            with read.opened(clip) as (container, stream):
+            with container.opened(clip) as opened:
                 moment = 0.0
-                for moment, frame in read.timed_frames(container, stream):
+                for moment, frame in container.timed_frames(*opened):
                     yield offset + moment, frame
-                offset += moment + 1 / windows.MAX_FPS
+                offset += moment + 1 / limits.MAX_FPS
 
-    cut.encode(frames(), None, windows.MAX_FPS, path, "reel")
+    cut.write(frames(), limits.MAX_FPS, path, "reel")
     return path

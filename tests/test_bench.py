@@ -1,0 +1,29 @@
+"""The page that benchmarks/bench.py keeps: one section for each kind of machine, the latest."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+bench = pytest.importorskip("bench")
+
+
+def test_a_machine_measured_again_replaces_its_own_section_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "PAGE", tmp_path / "PERFORMANCE.md")
+    bench.PAGE.write_text("# Performance\n\nWhat it is.\n")
+    for machine, stock, ours in (("Laptop", 30, 10), ("Server", 8, 2), ("Laptop", 50, 10)):
+        rows = [{"part": "train", "what": "X3D", "setting": "", "unit": "ms", "stock": stock, "ours": ours}]
+        rows += [{"part": "scale", "what": "split", "setting": "", "unit": "s", "stock": None, "ours": 3}]
+        bench.kept(machine, bench.page(pd.DataFrame(rows), {"commit": "abc"}))
+    text = bench.PAGE.read_text()
+    assert text.startswith("# Performance\n\nWhat it is.\n\n## Server\n")
+    assert text.count("## Laptop") == text.count("## Server") == 1
+    assert "| train | X3D |  | ms | 50 | 10 | 5.00 |" in text and "| 3.00 |" not in text
+    assert "| scale | split |  | s |  | 3 |  |" in text
+
+
+def test_every_part_has_its_generator():
+    for part, module in bench.PARTS.items():
+        assert callable(getattr(__import__(module), part)), part
