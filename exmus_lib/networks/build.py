@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -86,9 +87,9 @@ class VideoNetwork(nn.Module):
 
     def pathways(self, view: torch.Tensor) -> list[torch.Tensor]:
         """What SlowFast's Slow and Fast pathway see of a view: every `slow_every`-th frame, and all."""
-        frames = view.shape[2]
-        kept = torch.linspace(0, frames - 1, frames // self.slow_every, device=view.device).long()
-        return [view.index_select(2, kept), view]
+        frames = int(view.shape[2])  # a number: ONNX's linspace of a single step is undefined
+        kept = np.linspace(0, frames - 1, frames // self.slow_every).astype(int)
+        return [view[:, :, kept.tolist()], view]
 
     def embed(self, view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (batch, labels) and the embedding that the head sees (batch, Network.embedding), its grid averaged."""
