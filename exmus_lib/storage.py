@@ -33,7 +33,7 @@ def atomic(path: Path) -> Iterator[Path]:
     if path.parent not in _SWEPT:
         sweep(path.parent)
         _SWEPT.add(path.parent)
-    part = path.with_name(f"{_part()}{path.suffix}")
+    part = path.with_name(f"{part_name()}{path.suffix}")
     try:
         yield part
         with part.open("rb") as file:
@@ -53,11 +53,12 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
 def scratch() -> Iterator[Path]:
     """A temporary folder, removed at the end; that of a killed process goes when the next one asks for its own."""
     sweep(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=_part()) as folder:
+    with tempfile.TemporaryDirectory(prefix=part_name()) as folder:
         yield Path(folder)
 
 
-def _part() -> str:
+def part_name() -> str:
+    """A name that `sweep` knows: when this process is gone, what is called so goes."""
     return f"{PART}{_host()}-{os.getpid()}-{uuid4().hex[:8]}"
 
 
@@ -161,6 +162,18 @@ def _lock(folder: Path) -> AbstractContextManager:
     stack = ExitStack()
     stack.callback(lock.release)
     return stack
+
+
+@contextmanager
+def where_possible() -> Iterator[None]:
+    """What the block would keep where nothing can be written is not kept, and a printed line says so: finished runs can be looked
+    at all the same."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        _say(f"{Path(error.filename or '.').parent} cannot be written to: nothing is kept there")
 
 
 @cache

@@ -19,7 +19,7 @@ import pandas as pd
 from exmus_lib import labels, runfile
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.recipes import NETWORKS
-from exmus_lib.storage import alone, atomic, plain, reading, write_parquet  # noqa: F401  callers know them as workspace.atomic
+from exmus_lib.storage import alone, atomic, plain, reading, where_possible, write_parquet  # noqa: F401  callers know them as workspace.atomic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATASETS = ("sample", "kaggle")  # built in: rendered here, and the paper's
@@ -57,9 +57,10 @@ def clips_dir(dataset: str) -> Path:
 
 
 def outputs_dir(kind: str) -> Path:
-    """outputs/<kind>, made when missing; kind is one of executed, figures, tables, report, own, jobs."""
+    """outputs/<kind>, made when missing, where it can be; kind is one of executed, figures, tables, report, own, jobs."""
     folder = home() / "outputs" / kind
-    folder.mkdir(parents=True, exist_ok=True)
+    with where_possible():
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from corpus import damaged, foreign, intact, mixed, outcomes
+from hard_tables import tables
 
 
 def _corpus(module) -> Callable[[Path], dict[str, str]]:
@@ -21,6 +22,7 @@ FAMILIES: dict[str, Callable[[Path], dict[str, str]]] = {
     "videos, intact": _corpus(intact),
     "videos, damaged": _corpus(damaged),
     "videos, no videos": _corpus(foreign),
+    "tables, run files": tables,
 }
 
 # Takes minutes a case: run only when it is named.

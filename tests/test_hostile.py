@@ -5,6 +5,7 @@ import pickle
 import random
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +15,9 @@ from safetensors.torch import save_file
 
 from exmus_lib import predictions, runfile, storage, workspace
 from exmus_lib.networks import weights
+from exmus_lib.pictures import figures, page
 from exmus_lib.poses.track import Track
+from exmus_lib.scores import tables
 from exmus_lib.videos import cache, prepare
 
 NET = torch.nn.Linear(2, 3)
@@ -102,7 +105,7 @@ def test_damaged_views_are_set_aside_and_decoded_anew(tmp_path, capsys):
     ):
         damage()
         assert np.array_equal(views(), whole) and f"{place} is damaged" in capsys.readouterr().out
-    assert len(list(place.parent.glob("*.damaged*"))) == 1 and not (tmp_path / "marker").exists()
+    assert len(list(place.parent.glob("*.damaged*"))) == 3 and not (tmp_path / "marker").exists()
 
 
 @pytest.mark.parametrize("file", ["predictions.parquet", "embeddings.npz", weights.FILE, "run.json"])
@@ -202,3 +205,17 @@ def test_a_locked_or_missing_file_is_no_damaged_one(run):
     with pytest.raises(IsADirectoryError), storage.reading(run.folder, ""):
         pd.read_csv(run.folder)
     assert run.folder.is_dir()
+
+
+@pytest.mark.skipif(not os.path.isdir("/sys"), reason="no folder that even root cannot write to")
+def test_a_home_that_cannot_be_written_to_still_shows_finished_runs(run, home, capsys):
+    """/sys stands for a home that is read-only: nobody can make a file there."""
+    for kind in ("figures", "tables", "report"):
+        (home / "outputs" / kind).symlink_to("/sys")
+    clips = prepare.load("sample")
+    cells, beyond = tables.cells(clips, "quick"), tables.beyond(clips, "quick")
+    page.write(clips, "quick", cells, beyond, {task.name: tables.ranking(clips, "quick", task) for task in runs.TASKS})
+    figures.save(plt.figure(), "sample/1")
+    assert "cannot be written to: nothing is kept there" in capsys.readouterr().out
+    with workspace.alone(Path("/sys/nothing")):  # nobody can make anything there, so nobody waits
+        pass

@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from exmus_lib import predictions, workspace
+from exmus_lib import predictions, storage, workspace
 from exmus_lib.scores import metrics
 from exmus_lib.tasks import METRIC_TITLES, Task
 from exmus_lib.videos.prepare import ClipSet
@@ -35,12 +35,12 @@ GRID = {"color": "#dddddd", "linewidth": 0.6}
 
 
 def save(figure: Figure | Axes, name: str) -> list[Path]:
-    """Write outputs/figures/<name>.png (200 dpi) and .pdf (vectors, text as text); returns both paths."""
+    """Write outputs/figures/<name>.png (200 dpi) and .pdf (vectors, text as text), where that is possible; returns both paths."""
     figure = figure.figure if isinstance(figure, Axes) else figure
     paths = [workspace.outputs_dir("figures") / f"{name}.{kind}" for kind in ("png", "pdf")]
     with mpl.rc_context({"pdf.fonttype": 42}):
         for path in paths:
-            with workspace.atomic(path) as part:
+            with storage.where_possible(), workspace.atomic(path) as part:
                 figure.savefig(part, dpi=200, bbox_inches="tight", facecolor="white")
     return paths
 

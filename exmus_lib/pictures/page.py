@@ -10,7 +10,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from exmus_lib import labels, workspace
+from exmus_lib import labels, storage, workspace
 from exmus_lib.labels import Labels
 from exmus_lib.scores import tables
 from exmus_lib.scores.paper import DAGGER, KEYS
@@ -101,7 +101,7 @@ def write(
     name, tasks = f"{clip_set.name}-{preset}", tables.tasks_of(clip_set)
     files = {"paper": cells, "beyond": beyond} | {f"ranking-{task}": table for task, table in rankings.items()}
     for file, table in files.items():
-        with workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
+        with storage.where_possible(), workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
             table.to_csv(part, index=False)
     folder, methods = workspace.outputs_dir("report"), []
     for task in tasks:
@@ -133,7 +133,7 @@ def write(
 
 
 def _render(template: str, path: Path, **values: object) -> None:
-    with workspace.atomic(path) as part:
+    with storage.where_possible(), workspace.atomic(path) as part:
         part.write_text(TEMPLATES.get_template(template).render(**values), encoding="utf-8")
 
 

@@ -56,7 +56,8 @@ def kept(place: Path, clips: pd.DataFrame, decode: Decode, size: int) -> ViewCac
                 print(error)
         if not place.exists():
             for other in place.parent.iterdir():
-                if not other.name.startswith(".") and not other.name.endswith(place.name.rpartition("-")[2]):
+                hidden, damaged = other.name.startswith("."), ".damaged" in other.name
+                if not (hidden or damaged or other.name.endswith(place.name.rpartition("-")[2])):
                     shutil.rmtree(other) if other.is_dir() else other.unlink()
             free = shutil.disk_usage(place.parent).free
             if size > MAX_DISK * free:

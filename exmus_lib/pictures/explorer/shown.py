@@ -1,6 +1,7 @@
 """Pieces of HTML and pictures that the explorer shows of one clip, or one window of a video."""
 
 import base64
+import io
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 from exmus_lib.pictures import body
 from exmus_lib.tasks import METRIC_TITLES
 from exmus_lib.videos.faults import VideoError
@@ -58,14 +59,17 @@ def thumbnails(clip_set: ClipSet, clips: pd.DataFrame) -> list[str]:
 
 def _thumbnail(clip_set: ClipSet, clip) -> str:
     file, clip_file = clip_set.folder / "thumbnails" / f"{clip.clip_id}.jpg", clip_set.path(clip)
-    if not file.exists() or (clip_file.exists() and clip_file.stat().st_mtime > file.stat().st_mtime):
-        try:
-            frame = read_frames(clip_file, [clip.seconds / 2], side=THUMBNAIL)[0]
-            with workspace.atomic(file) as part:
-                Image.fromarray(frame).save(part, "JPEG", quality=80)
-        except (VideoError, OSError):  # a clip that is gone stays in the gallery, without a picture
-            return ""
-    return data_url(file.read_bytes(), "image/jpeg")
+    if file.exists() and not (clip_file.exists() and clip_file.stat().st_mtime > file.stat().st_mtime):
+        return data_url(file.read_bytes(), "image/jpeg")
+    try:
+        frame = read_frames(clip_file, [clip.seconds / 2], side=THUMBNAIL)[0]
+    except (VideoError, OSError):  # a clip that is gone stays in the gallery, without a picture
+        return ""
+    picture = io.BytesIO()
+    Image.fromarray(frame).save(picture, "JPEG", quality=80)
+    with storage.where_possible(), workspace.atomic(file) as part:
+        part.write_bytes(picture.getvalue())
+    return data_url(picture.getvalue(), "image/jpeg")
 
 
 def data_url(content: bytes, kind: str) -> str:

@@ -1,6 +1,7 @@
 """The explorer's views as pictures, for where no browser is looking: under papermill, in print."""
 
 import io
+import tempfile
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -12,6 +13,7 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from PIL import Image
 
+from exmus_lib import storage
 from exmus_lib.pictures.explorer import choice, shown
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.figures import STYLE, panels
@@ -53,7 +55,10 @@ def png(figure: Figure) -> bytes:
 
 
 def reel(clips: Sequence[Path], path: Path, count: int = 6) -> Path:
-    """A video of several clips, one after the other: something longer to try on. At most `count`, as large as the first."""
+    """A video of several clips, one after the other: something longer to try on. At most `count`, as large as the first.
+
+    Its path: `path`, or one in a temporary folder where that cannot be written to.
+    """
     infos = [container.info(clip) for clip in clips]
     size = infos[0].width, infos[0].height
     equal = [clip for clip, info in zip(clips, infos, strict=True) if (info.width, info.height) == size][:count]
@@ -67,5 +72,9 @@ def reel(clips: Sequence[Path], path: Path, count: int = 6) -> Path:
                     yield offset + moment, frame
                 offset += moment + 1 / limits.MAX_FPS
 
-    cut.write(frames(), limits.MAX_FPS, path, "reel")
-    return path
+    with storage.where_possible():
+        cut.write(frames(), limits.MAX_FPS, path, "reel")
+        return path
+    other = Path(tempfile.mkdtemp(prefix=storage.part_name())) / path.name
+    cut.write(frames(), limits.MAX_FPS, other, "reel")
+    return other
