@@ -81,7 +81,7 @@ def _grid(options: argparse.Namespace) -> int:
     print(sweep.plan(wanted).to_string(index=False))
     missing = [one for one in wanted if not sweep.run_of(one).complete]
     workers = p.workers or (len(missing) if options.on == "slurm" else 1)
-    cluster.train(missing, workers=workers, devices=p.devices, nodes=p.nodes, **how)
+    sweep.by_jobs(missing, workers=workers, devices=p.devices, nodes=p.nodes, **how)
     p.devices = 1  # all are there now
     for task in p.tasks:
         sweep.train_all(clips, p.networks, task, p)
@@ -89,7 +89,7 @@ def _grid(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from exmus_lib.networks.export import export
+    from exmus_lib.export import export
     from exmus_lib.workspace import Run
 
     try:

@@ -1,4 +1,5 @@
-"""Work as an array of jobs, by submitit: processes of this machine, or a SLURM cluster. Trainings, and the cutting of videos.
+"""Work as an array of jobs, by submitit: processes of this machine, or a SLURM cluster. The cutting of videos; networks.sweep
+hands it trainings.
 
 Jobs and those who wait for them share EXMUS_HOME and this code by the file system. What was interrupted goes on where it was, and
 what is finished is loaded, so that the same call again is the way to go on after anything that went wrong.
@@ -18,17 +19,6 @@ from exmus_lib import workspace
 from exmus_lib.videos import cut, prepare
 
 DAYS = 7  # that a job may take, unless `timeout_min` says otherwise
-
-
-def train(trainings: Sequence[dict[str, object]], **how: object) -> list[workspace.Run]:
-    """The runs of trainings, each the keywords of networks.fit.train, made by jobs (`array` takes `how`)."""
-    return array(_train, trainings, **how)
-
-
-def _train(keywords: dict[str, object]) -> workspace.Run:
-    from exmus_lib.networks import fit  # Lightning, which the waiting process does without
-
-    return fit.train(**keywords)
 
 
 def prepared(dataset: str, preset: str, **how: object) -> prepare.ClipSet:

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from exmus_lib import __main__ as cli
-from exmus_lib.networks import compiled, export, fit, predict
+from exmus_lib import export
+from exmus_lib.networks import compiled, fit, predict
 from exmus_lib.networks.build import build
 from exmus_lib.recipes import NETWORKS, recipe
 from exmus_lib.scores import ensembles

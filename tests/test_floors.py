@@ -10,7 +10,19 @@ REPOSITORY = Path(__file__).parents[1]
 # Ground floor first: a module imports only from its own floor or from one listed before it.
 FLOORS = (
     *("storage", "sheets", "labels", "tasks", "recipes", "runfile", "workspace", "review", "predictions", "parameters"),
-    *("sample", "videos", "poses", "networks", "scores", "pictures", "cluster", "workbook", "app", "__main__"),
+    *(
+        "sample",
+        "videos",
+        "cluster",
+        "poses",
+        "networks",
+        "scores",
+        "export",
+        "pictures",
+        "workbook",
+        "app",
+        "__main__",
+    ),
 )
 # Only these may import torch, or a package that does.
 WITH_TORCH = (
@@ -18,6 +30,7 @@ WITH_TORCH = (
     "exmus_lib.networks",
     "exmus_lib.pictures.explorer",
     "exmus_lib.cluster",
+    "exmus_lib.export",
     "exmus_lib.workbook",
     "exmus_lib.__main__",
 )

@@ -26,7 +26,7 @@ def train_all(
     """
     wanted = trainings(clip_set, networks, task, p, parents, **other)
     if p.devices > 1:
-        cluster.train([one for one in wanted if one["overwrite"] or not run_of(one).complete], devices=p.devices)
+        by_jobs([one for one in wanted if one["overwrite"] or not run_of(one).complete], devices=p.devices)
         wanted = [one | {"overwrite": False} for one in wanted]
     runs = iter([fit.train(**one) for one in wanted])
     made = {}
@@ -34,6 +34,15 @@ def train_all(
         each = [[next(runs) for _ in p.splits] for _ in p.seeds]
         made[network] = [pooled(clip_set, folds) if p.folds else folds[0] for folds in each]
     return made
+
+
+def by_jobs(trainings: Sequence[Mapping[str, object]], **how: object) -> list[workspace.Run]:
+    """The runs of trainings, each the keywords of `fit.train`, made by jobs (`cluster.array` takes `how`)."""
+    return cluster.array(_train, trainings, **how)
+
+
+def _train(keywords: Mapping[str, object]) -> workspace.Run:
+    return fit.train(**keywords)
 
 
 def trainings(
