@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from exmus_lib import storage
 from exmus_lib.networks import compute, describe, weights
 from exmus_lib.networks.build import build, channels_of, x3d
 from exmus_lib.recipes import FACEBOOK, NETWORKS, ON_PICTURES, Recipe, init_of, recipe, title
@@ -108,7 +109,7 @@ def test_contract_damaged_kinetics_weights_are_refused_and_kept(network, tmp_pat
     path = tmp_path / "hub" / "checkpoints" / weights.kinetics_url(name).rsplit("/", 1)[-1]
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half a checkpoint")
-    with pytest.raises(RuntimeError, match="damaged"):
+    with pytest.raises(storage.Damaged, match="damaged"):
         weights.load_kinetics(net, name)
     assert [p.read_bytes() for p in path.parent.iterdir()] == [b"half a checkpoint"]
 

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from exmus_lib import labels, predictions, recipes, review, workspace
-from exmus_lib.networks import fit, predict, sweep
+from exmus_lib.networks import fit, predict, sweep, weights
 from exmus_lib.networks.training import Patience, label_weights
 from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
@@ -86,7 +86,11 @@ def test_a_child_of_a_parent_trained_anew_is_trained_anew_and_the_old_one_outdat
     parent = fit.train(clip_set, "x3d_s", "exercise", "smoke", seed=5)
     child = fit.train(clip_set, "x3d_s", "mgap", "smoke", parent)
     assert fit.train(clip_set, "x3d_s", "mgap", "smoke", parent) == child and review.outdated(child, clip_set) == ""
-    parent.write_facts(parent.facts() | {"weights_sha256": "0ther"})
+    file = parent.folder / weights.FILE
+    save_file(
+        {name: value + 1 if value.is_floating_point() else value for name, value in load_file(file).items()}, file
+    )
+    parent.write_facts(parent.facts() | {"weights_sha256": weights.sha256(file)})
     assert review.outdated(child, clip_set) == f"outdated: {parent.name} was trained anew since"
     assert fit.train(clip_set, "x3d_s", "mgap", "smoke", parent) != child
     # What is made from an outdated run is outdated too.
