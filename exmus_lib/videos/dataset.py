@@ -110,8 +110,9 @@ def normalise(views: torch.Tensor, colours: torch.Tensor | None = None) -> torch
     """Views (batch, 3, time, height, width) uint8 as floats of zero mean and unit deviation, on the device they are on; their
     colours shifted by `colours` (batch, 4) on the way."""
     floats = views.float()
-    if colours is None:  # in one pass over memory
-        return torch.add(torch.tensor(-MEAN / STD), floats, alpha=1 / (255 * STD), out=floats)
+    if colours is None:  # in one pass over memory; exporters do not know `out`
+        out = None if torch.jit.is_tracing() else floats
+        return torch.add(torch.tensor(-MEAN / STD), floats, alpha=1 / (255 * STD), out=out)
     # As long as a row of pixels: a gain of three values would be the inner loop of the product.
     gain = colours[:, None, None, None, :3].expand(-1, 1, 1, views.shape[-1], 3).movedim(-1, 1) / (255 * STD)
     shift = (colours[:, 3, None, None, None, None] - MEAN) / STD
