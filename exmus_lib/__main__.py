@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_argument("--int8", action="store_true", help="in 8 bits, calibrated on training clips")
     export.add_argument("--to", type=Path, metavar="FOLDER", help="where to write it, if not to the run's folder")
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no UTF-8
     work = {"predict": _predict, "pretrain": _pretrain, "grid": _grid, "export": _export}
     return work[options.command](options)
 

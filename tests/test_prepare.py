@@ -73,13 +73,11 @@ def test_an_interrupted_preparation_goes_on(gym, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
-def test_a_change_whose_preparation_was_interrupted_is_not_forgotten(gym, monkeypatch):
+def test_a_change_whose_preparation_was_interrupted_is_not_forgotten(gym):
     prepare(str(gym))
     write_video(gym / "Squat/3.mp4", 65)
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "cut", lambda *_: sys.exit("interrupted"))
-        with pytest.raises(SystemExit):
-            prepare(str(gym))
+    with pytest.raises(SystemExit):
+        prepare(str(gym), cutter=lambda *_: sys.exit("interrupted"))
     assert "squat-3-00" in prepare(str(gym)).clips["clip_id"].tolist()
 
 

@@ -50,7 +50,7 @@ def test_every_file_is_found_and_the_odd_ones_say_why(tmp_path):
         (tmp_path / ignored).parent.mkdir(exist_ok=True)
         (tmp_path / ignored).write_text("ignored")
     found = statuses(tmp_path)
-    assert found.pop("Squat/torn.mp4").startswith("damaged or cut short")
+    assert found.pop("Squat/torn.mp4").startswith("cut short: 50% of 0.0 MB are there")
     assert found == {
         "Squat/good.mp4": "ok",
         "tricep Pushdown/für Oma, 2. Versuch.MOV": "ok",

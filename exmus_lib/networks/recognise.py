@@ -163,7 +163,7 @@ def recognise(video: str | Path, report: Callable[[float], None] = lambda share:
     video = Path(video)
     if video.is_dir():
         raise FileNotFoundError(f'"{video}" is a folder: name the videos in it, as {video / "*.mp4"}')
-    if not video.is_file():
+    if not video.exists():
         raise FileNotFoundError(f'no video "{video}" (looked in {Path.cwd()})')
     track = estimate(video, report)
     if len(track) < features.SHORTEST:

@@ -110,7 +110,7 @@ def normalise(views: torch.Tensor, colours: torch.Tensor | None = None) -> torch
     """Views (batch, 3, time, height, width) uint8 as floats of zero mean and unit deviation, on the device they are on; their
     colours shifted by `colours` (batch, 4) on the way."""
     floats = views.float()
-    if colours is None:  # in one pass over memory; exporters do not know `out`
+    if colours is None:  # in one pass over memory; exporters know no `out`
         out = None if torch.jit.is_tracing() else floats
         return torch.add(torch.tensor(-MEAN / STD), floats, alpha=1 / (255 * STD), out=out)
     # As long as a row of pixels: a gain of three values would be the inner loop of the product.

@@ -95,7 +95,7 @@ def of_size(path: str | Path) -> str | None:
             size = file.seek(0, os.SEEK_END)
     except OSError:
         return None
-    return f"cut short: {size / 1e6:.1f} MB of {end / 1e6:.1f} MB are there" if end > size else None
+    return f"cut short: {size / end:.0%} of {end / 1e6:.1f} MB are there" if end > size else None
 
 
 def of_decoding(error: Exception, moment: float | None = None) -> str:
