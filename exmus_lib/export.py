@@ -134,8 +134,8 @@ def _onnx(network: VideoNetwork, recipe: Recipe, file: Path, calibration: list[n
 
 def _openvino(network: VideoNetwork, recipe: Recipe, file: Path, calibration: list[np.ndarray] | None) -> Infer:
     """Write file.xml and file.bin; what they answer to views."""
-    openvino, path, view = compiled.package(), file.with_suffix(".xml"), compiled.blank(recipe, 2)
-    model = openvino.convert_model(network, example_input=view, input=[(-1, *view.shape[1:])])
+    openvino, path = compiled.package(), file.with_suffix(".xml")
+    model = compiled.converted(network, compiled.blank(recipe, 2))
     model.inputs[0].get_tensor().set_names({"views"})
     model.outputs[0].get_tensor().set_names({"logits"})
     if calibration is not None:

@@ -15,9 +15,10 @@ from exmus_lib.networks import compute
 from exmus_lib.networks.build import VideoNetwork, build, channels_of
 from exmus_lib.recipes import Recipe
 
-# What it computes faster, in float32 and, where the processor multiplies it, in bfloat16 (docs/MEASURED.md).
-FASTER = ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101", "slow_r50", "i3d_r50", "r2plus1d_r50")
-# Conversion takes 4 to 8 s of a core. That is won back by so many clips with views of so many pixels, frames included, as the
+# X3D-M and SlowFast-R50 were measured, in float32 and, where the processor multiplies it, in bfloat16 (docs/MEASURED.md); the
+# other two have their layers.
+FASTER = ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101")
+# Conversion takes 4 to 6 s of a core. That is won back by so many clips with views of so many pixels, frames included, as the
 # paper's are; a view of `quick`, 4 to 8 frames of 64 px, is over in some hundredths of a second either way.
 MIN_CLIPS, MIN_PIXELS = 20, 400_000
 
@@ -55,6 +56,13 @@ def blank(recipe: Recipe, batch: int) -> torch.Tensor:
     return torch.zeros(batch, channels_of(recipe), recipe.frames, recipe.side, recipe.side, dtype=kind)
 
 
+def converted(network: nn.Module, views: torch.Tensor, batch: int = -1) -> object:
+    """A network as OpenVINO's model for views as these, so many at once (-1: any number)."""
+    # Left to itself, OpenVINO traces with PyTorch's check, which takes the time of several forward passes more.
+    traced = torch.jit.trace(network, views, check_trace=False)
+    return package().convert_model(traced, example_input=views, input=[(batch, *views.shape[1:])])
+
+
 def load(model: object, precision: str = "f32") -> Callable[[np.ndarray], object]:
     """A model of OpenVINO's, or its file, ready to run on the CPU."""
     config = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
@@ -66,8 +74,7 @@ class Compiled:
     predict.forward, with views as a data set gives them: logits (batch, labels) and embeddings (batch, D), float32."""
 
     def __init__(self, network: VideoNetwork, name: str, recipe: Recipe):
-        view = blank(recipe, 1)
-        model = package().convert_model(_Embed(plain(network, name, recipe)), example_input=view, input=[view.shape])
+        model = converted(_Embed(plain(network, name, recipe)), blank(recipe, 1), batch=1)
         hint = "bf16" if compute.precision(name, training=False) == "bf16-mixed" else "f32"
         self.model = load(model, hint)
 
