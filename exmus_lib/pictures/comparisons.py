@@ -134,7 +134,7 @@ def reliability(before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataF
 
     Open marks before calibration, filled ones after it, as large as there are predictions; on the diagonal, confidence is true.
     """
-    figure, axes = panels(len(before), len(before), 3.6, 3.5)
+    figure, axes = panels(len(before), 2, 3.6, 3.5)
     for ax, (name, old) in zip(axes, before.items(), strict=True):
         ax.plot([0, 100], [0, 100], color="#999999", linewidth=0.8)
         for table, face, label, line in ((old, "white", "before", "--"), (after[name], SHADES[1], "after", "-")):
