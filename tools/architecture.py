@@ -1,6 +1,7 @@
 """docs/architecture.svg, the house on one page: `python tools/architecture.py` draws it from the imports of exmus_lib.
 
-A row for each floor, the roof first; a dot for each floor below that something in it imports, inside functions too.
+A row for each floor, the roof first, in the order that tests/test_floors.py holds it to; a dot for each floor that something in
+it imports, inside functions too. One above, which that test forbids, is drawn in red.
 """
 
 import ast
@@ -9,58 +10,42 @@ from html import escape
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-LIBRARY = REPOSITORY / "exmus_lib"
+sys.path.insert(0, str(REPOSITORY / "tests"))
+
+from test_floors import FLOORS, imports, modules  # noqa: E402
+
 DRAWN = REPOSITORY / "docs" / "architecture.svg"
-ROW, LEFT, TOP, COLUMN, WORDS = 26, 112, 92, 20, 700  # pixels; WORDS is where the columns of dots begin
+ROW, NAMES, TOP, COLUMN, DOTS = 26, 112, 92, 22, 690  # pixels; the columns of dots begin at DOTS
+LONGEST = 92  # characters of a floor's purpose
 
 
-def floors() -> list[str]:
-    """The modules and packages of exmus_lib, the roof first: sorted by how many floors each stands on."""
-    names = sorted({path.relative_to(LIBRARY).parts[0].removesuffix(".py") for path in LIBRARY.rglob("*.py")})
-    names.remove("__init__")
-    below = {name: imported(name, names) for name in names}
-    heights: dict[str, int] = {}
-
-    def height(name: str, above: tuple[str, ...] = ()) -> int:
-        if name in above:
-            raise ValueError(f"a circle of imports: {' -> '.join([*above, name])}")
-        if name not in heights:
-            heights[name] = 1 + max((height(other, (*above, name)) for other in below[name]), default=0)
-        return heights[name]
-
-    return sorted(names, key=lambda name: (-height(name), name))
-
-
-def imported(name: str, names: list[str]) -> set[str]:
-    """Which of the other floors something in this one imports."""
-    found = set()
-    for file in files(name):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "exmus_lib":
-                found |= {f"{node.module}.{alias.name}".split(".")[1] for alias in node.names}
-            elif isinstance(node, ast.Import):
-                parts = [alias.name.split(".") for alias in node.names]
-                found |= {part[1] for part in parts if part[0] == "exmus_lib" and len(part) > 1}
-    return (found & set(names)) - {name}
-
-
-def files(name: str) -> list[Path]:
-    """The sources of a floor: one module, or all of a package."""
-    return sorted((LIBRARY / name).rglob("*.py")) or [LIBRARY / f"{name}.py"]
+def below(names: tuple[str, ...]) -> dict[str, set[str]]:
+    """Which other floors something in each floor imports."""
+    known = modules(REPOSITORY)
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for module, file in known.items():
+        floor = module.split(".")[1]
+        for _, imported in imports(module, file, known):
+            first, _, rest = imported.partition(".")
+            if first == "exmus_lib" and (other := rest.split(".")[0]) in found and other != floor:
+                found[floor].add(other)
+    return found
 
 
 def purpose(name: str) -> str:
     """The first sentence of a floor's docstring."""
-    file = LIBRARY / name / "__init__.py"
-    text = ast.get_docstring(ast.parse((file if file.exists() else LIBRARY / f"{name}.py").read_text(encoding="utf-8")))
-    sentence = " ".join((text or "").split()).split(". ")[0].split(": `")[0].rstrip(".:")
-    return sentence if len(sentence) < 92 else sentence[:90].rsplit(" ", 1)[0] + " ..."
+    text = ast.get_docstring(ast.parse(modules(REPOSITORY)[f"exmus_lib.{name}"].read_text(encoding="utf-8"))) or ""
+    sentence = " ".join(text.split()).split(". ")[0].split(": `")[0].rstrip(".:")
+    while len(sentence) > LONGEST:  # the clauses that fit
+        sentence = sentence[: max(sentence.rfind(mark) for mark in (",", ":", " "))]
+    return sentence
 
 
 def drawing() -> str:
     """The house as SVG."""
-    names = floors()
-    width, height = WORDS + COLUMN * len(names) + 16, TOP + ROW * len(names) + 12
+    names = FLOORS[::-1]
+    imported = below(names)
+    width, height = DOTS + COLUMN * len(names) + 60, TOP + ROW * len(names) + 12
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img"'
         ' aria-label="The floors of exmus_lib, and which floor imports which">',
@@ -68,19 +53,20 @@ def drawing() -> str:
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     for row, name in enumerate(names):
-        y, x = TOP + ROW * row, WORDS + COLUMN * row
+        y, x = TOP + ROW * row, DOTS + COLUMN * row
         if row % 2 == 0:
             parts.append(f'<rect x="8" y="{y}" width="{width - 16}" height="{ROW}" fill="#f1f4f7"/>')
         parts.append(f'<text class="name" x="16" y="{y + 17}">{escape(name)}</text>')
-        parts.append(f'<text class="of" x="{LEFT}" y="{y + 17}">{escape(purpose(name))}</text>')
-        parts.append(f'<text x="{x + 14}" y="{TOP - 6}" transform="rotate(-60 {x + 14} {TOP - 6})">{escape(name)}</text>')
-        parts.append(f'<rect x="{x + 4}" y="{y + 7}" width="12" height="12" fill="#c9d3dc"/>')
-        for other in sorted(imported(name, names), key=names.index):
-            place = WORDS + COLUMN * names.index(other) + COLUMN // 2
-            parts.append(f'<circle cx="{place}" cy="{y + ROW // 2}" r="5" fill="#0b3d6e"/>')
+        parts.append(f'<text class="of" x="{NAMES}" y="{y + 17}">{escape(purpose(name))}</text>')
+        parts.append(f'<text transform="translate({x + 14} {TOP - 6}) rotate(-60)">{escape(name)}</text>')
+        parts.append(f'<rect x="{x + 5}" y="{y + 7}" width="12" height="12" fill="#c9d3dc"/>')
+        for other in sorted(imported[name], key=names.index):
+            place, colour = names.index(other), "#0b3d6e" if names.index(other) > row else "#d00000"
+            centre = DOTS + COLUMN * place + COLUMN // 2
+            parts.append(f'<circle cx="{centre}" cy="{y + ROW // 2}" r="5" fill="{colour}"/>')
     return "\n".join([*parts, "</svg>", ""])
 
 
 if __name__ == "__main__":
     DRAWN.write_text(drawing(), encoding="utf-8")
-    sys.stdout.write(f"{DRAWN}\n")
+    print(DRAWN)

@@ -28,7 +28,7 @@ def main() -> None:
     frames = [frame for folder, seed in SHOWN.items() for frame in shown(folder, seed)]
     path = workspace.REPOSITORY / "docs" / "lifter.webp"
     frames[0].save(
-        path, save_all=True, append_images=frames[1:], duration=round(1000 / RATE), loop=0, quality=50, method=6
+        path, save_all=True, append_images=frames[1:], duration=round(1000 / RATE), loop=0, quality=50, method=4
     )
     print(f"{path}: {len(frames)} frames, {path.stat().st_size / 1e6:.2f} MB")
 
