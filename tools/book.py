@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 from urllib.parse import unquote
@@ -21,6 +22,7 @@ from sphinx.application import Sphinx
 from exmus_lib import workspace
 
 REPOSITORY = workspace.REPOSITORY
+CHAPTER_LINK = re.compile(r'(?<=href=")\d\d_\w+\.ipynb(?=["#])')
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 PAGES = ("CHANGELOG", "CONTRIBUTING", "SECURITY", "CODE_OF_CONDUCT")
 CHAPTER = re.compile(r"(\d\d_\w+)\.?(\w*)\.ipynb")
@@ -56,6 +58,9 @@ def gather(executed: Path, source: Path) -> None:
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = linked("".join(cell["source"]), where, chapters)
+            for output in cell.get("outputs", []):
+                if html := "".join(output.get("data", {}).get("text/html", "")):
+                    output["data"]["text/html"] = CHAPTER_LINK.sub(partial(chapter_page, chapters), html)
         write(source / where, json.dumps(notebook))
     for page in [REPOSITORY / f"{name}.md" for name in PAGES] + sorted((REPOSITORY / "docs").glob("*.md")):
         where = page.relative_to(REPOSITORY).as_posix()
@@ -73,8 +78,8 @@ def gather(executed: Path, source: Path) -> None:
 
 REPORT = """# The report
 
-Every table and figure beside the paper's, with the runs that made them: <a href="report/index.html">open the report</a>. It is one
-page for each data set and preset, written by 10_report.
+Every table and figure beside the paper's, with the runs that made them: <a href="report/index.html">open the report</a>.
+It is one page for each data set and preset, written by 10_report.
 """
 CODE = """---
 orphan: true
@@ -109,19 +114,27 @@ def linked(text: str, where: str, chapters: dict[str, Path]) -> str:
         return f"{match[1]}{found(target)}{mark}{heading}{match[3]}"
 
     def found(target: str) -> str:
-        name = target.removeprefix("notebooks/").removesuffix(".ipynb")
-        copies = [place for place in chapters if place.startswith((f"notebooks/{name}.", f"notebooks/{name}.ipynb"))]
         if target == "README.md":
             target = "index.md"
         elif target.startswith("exmus_lib/") and target.endswith(".py"):
             target = f"code/{target}.md"
-        elif target.endswith(".ipynb") and copies:
-            target = copies[0]
+        elif target.endswith(".ipynb"):
+            target = copy_of(target, chapters)
         elif not re.fullmatch(r"docs/[\w.-]+\.(md|png|svg|webp)|({})\.md".format("|".join(PAGES)), target):
             return f"{address()}/blob/main/{target}"
         return relpath(target, dirname(where) or ".")
 
     return LINK.sub(turned, text)
+
+
+def copy_of(notebook: str, chapters: dict[str, Path]) -> str:
+    """The place of the first copy of a chapter, "notebooks/02_x3d.ipynb", in the site."""
+    return next(place for place in chapters if place.startswith(notebook.removesuffix("ipynb")))
+
+
+def chapter_page(chapters: dict[str, Path], match: re.Match) -> str:
+    """The page of a chapter that an output of another links to."""
+    return Path(copy_of(f"notebooks/{match[0]}", chapters)).with_suffix(".html").name
 
 
 def contents(chapters: dict[str, Path]) -> str:
@@ -152,7 +165,11 @@ def build(folder: Path) -> int:
         "extensions": ["myst_nb", "mathml"],
         "html_math_renderer": "mathml",
         "html_theme": "sphinx_book_theme",
-        "html_theme_options": {"repository_url": address(), "use_repository_button": True, "show_toc_level": 2},
+        "html_theme_options": {
+            "repository_url": address(),
+            "use_repository_button": True,
+            "use_download_button": False,
+        },
         "html_static_path": [str(folder / "source" / "_static")],
         "html_css_files": ["book.css"],
         "html_extra_path": [str(folder / "extra")] if (folder / "extra").exists() else [],
@@ -177,7 +194,11 @@ def build(folder: Path) -> int:
 
 def dead_links(html: Path) -> list[str]:
     """Links and pictures of the site's pages that lead to no file of the site, or to no place in it."""
-    pages = {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in html.rglob("*.html")}
+    pages = {
+        path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for path in html.rglob("*.html")
+        if "_static" not in path.parts  # templates of the theme
+    }
     places = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
     dead = []
     for path, page in pages.items():
