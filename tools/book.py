@@ -25,7 +25,6 @@ REPOSITORY = workspace.REPOSITORY
 CHAPTER_LINK = re.compile(r'(?<=href=")\d\d_\w+\.ipynb(?=["#])')
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 PAGES = ("CHANGELOG", "CONTRIBUTING", "SECURITY", "CODE_OF_CONDUCT")
-CHAPTER = re.compile(r"(\d\d_\w+)\.?(\w*)\.ipynb")
 STYLE = """
 .formula { overflow-x: auto; margin: 1rem 0; }
 math { font-size: 1.05em; }
@@ -56,6 +55,8 @@ def gather(executed: Path, source: Path) -> None:
     for where, path in chapters.items():
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
+            if "EXMUS_REPO = " in "".join(cell["source"]):
+                cell["metadata"]["tags"] = ["hide-input"]  # it does nothing but on Colab
             if cell["cell_type"] == "markdown":
                 cell["source"] = linked("".join(cell["source"]), where, chapters)
             for output in cell.get("outputs", []):
@@ -138,12 +139,13 @@ def chapter_page(chapters: dict[str, Path], match: re.Match) -> str:
 
 
 def contents(chapters: dict[str, Path]) -> str:
-    """The table of contents, beside every page."""
+    """The table of contents, beside every page; a chapter by its title up to the colon."""
     entries = []
-    for place in chapters:
-        name, task = CHAPTER.fullmatch(Path(place).name).groups()
-        title = name if task != "mgap" else f"{name}, muscles"
-        entries.append(f"{title} <{place.removesuffix('.ipynb')}>")
+    for place, path in chapters.items():
+        first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
+        title = "".join(first).partition("\n")[0].removeprefix("# ").partition(":")[0]
+        muscles = ", muscles" if place.endswith(".mgap.ipynb") else ""
+        entries.append(f"{title}{muscles} <{place.removesuffix('.ipynb')}>")
     pages = {
         "The workbook": [*entries, "report"],
         "Read on": ["docs/GUIDE", "docs/solutions", "docs/ARCHITECTURE", "docs/DATA_CARD", "docs/MODEL_CARD"],
@@ -169,6 +171,7 @@ def build(folder: Path) -> int:
             "repository_url": address(),
             "use_repository_button": True,
             "use_download_button": False,
+            "navbar_persistent": [],  # else a second search field
         },
         "html_static_path": [str(folder / "source" / "_static")],
         "html_css_files": ["book.css"],
