@@ -1,5 +1,5 @@
 # ExMus: one command each; `make help` says what they do. Works with GNU make 3.81 and later on Linux and macOS.
-.PHONY: help predict demo workbook test test-hard bench lint lab app lock clean
+.PHONY: help predict demo workbook book test test-hard bench lint lab app lock clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -18,6 +18,7 @@ help:
 	@echo "make predict VIDEO=my.mp4   which exercise a video of yours shows, its repetitions, the muscles"
 	@echo "make demo      the sample data, X3D-M and SlowFast-R50 on both tasks, a table beside the paper's"
 	@echo "make workbook  every notebook with all its networks, on the sample data"
+	@echo "make book      the executed notebooks of one of them as a site, to read or to publish"
 	@echo "make test      lint, then the tests; every notebook is among them"
 	@echo "make bench     ours against the stock PyTorchVideo recipe on this machine, about a quarter of an hour"
 	@echo "make test-hard damaged and odd videos and other hard cases, a line for each family"
@@ -32,6 +33,9 @@ help:
 demo workbook: $(READY)
 	@$(BIN)/python -m exmus_lib.workbook $@
 	@$(BIN)/python -m exmus_lib.scores.paper
+
+book: $(READY)
+	@$(BIN)/python tools/book.py
 
 predict: $(READY)
 	@[ -n "$(VIDEO)" ] || { echo "which video? make predict VIDEO=my.mp4" >&2; exit 2; }

@@ -1,6 +1,6 @@
 """One table of networks, and how each is trained under a preset. A knob's comment says how to choose it.
 
-A network of your own is one more row of NETWORKS; README says how.
+A network of your own is one more row of NETWORKS; docs/GUIDE.md says how.
 """
 
 from dataclasses import asdict, dataclass, field, replace

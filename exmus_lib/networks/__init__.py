@@ -1,3 +1,5 @@
+"""Networks: built, given weights, trained, asked; torch lives here."""
+
 import warnings
 
 # PyTorchVideo scripts its activations on import; its users cannot change that.

@@ -22,6 +22,8 @@ from exmus_lib.videos.faults import VideoError
 THREADS_FROM = 480  # pixels of the shorter side; smaller clips are decoded in less time than threads take to start
 GAP = 60.0  # seconds for which a picture may stand still; a longer step is a clock that jumped, and time goes on without it
 LARGEST = 4096  # pixels of a side, in H.264 of level 5.1
+# Texts that are not UTF-8: PyAV 19 reads them always, those before where they are asked to.
+ANY_METADATA = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 # No playlist, nor anything else that makes FFmpeg open a second file; and no address, only files.
 OPTIONS = {
     "protocol_whitelist": "file",
@@ -115,7 +117,7 @@ def _opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     guard.progress()
     try:
         # "file:", because a name with a colon looks like the address of a page
-        container = av.open(f"file:{path}", metadata_errors="replace", options=OPTIONS)
+        container = av.open(f"file:{path}", options=OPTIONS, **ANY_METADATA)
     except (av.FFmpegError, OSError) as error:
         raise VideoError(path, faults.of_opening(path)) from error
     with container:
