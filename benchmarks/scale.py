@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import labels, predictions, recipes, review, workspace
-from exmus_lib.scores import intervals, metrics, tables
+from exmus_lib.scores import intervals, metrics, tables, verdict
 from exmus_lib.tasks import TASKS
 from exmus_lib.videos import duplicates, prepare, scan, split
 
@@ -137,7 +137,10 @@ def report() -> object:
 
     clip_set = prepare.load(NAME)
     rankings = {task.name: tables.ranking(clip_set, PRESET, task) for task in tables.tasks_of(clip_set)}
-    return page.write(clip_set, PRESET, tables.cells(clip_set, PRESET), tables.beyond(clip_set, PRESET), rankings)
+    claims = verdict.claims(clip_set, PRESET)
+    return page.write(
+        clip_set, PRESET, claims, tables.cells(clip_set, PRESET), tables.beyond(clip_set, PRESET), rankings
+    )
 
 
 STEPS: dict[str, Callable[[], object]] = {

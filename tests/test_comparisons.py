@@ -101,3 +101,13 @@ def test_without_validation_no_weight_is_marked():
     curve = pd.DataFrame({"top1": np.linspace(0, 1, 101)}, index=np.linspace(0, 1, 101))
     (ax,) = comparisons.weight_curves({"test": curve}, None, "a", "b").axes
     assert len(ax.get_lines()) == 1 and texts(ax) == ["top-1"]
+
+
+def test_a_claim_is_drawn_with_its_interval_the_papers_difference_and_its_outcome():
+    rows = [["a", "exercise", 3, 10, 5, 20, "holds", True], ["b", "mgap", 1, -4, -8, -2, "fails", False]]
+    rows += [["c", "mgap", 2, *[np.nan] * 3, "not run", False], ["d", "", *[np.nan] * 4, "no score decides it", False]]
+    columns = ["claim", "task", "paper", "ahead", "ahead_low", "ahead_high", "outcome", "counts"]
+    (ax,) = comparisons.claims(pd.DataFrame(rows, columns=columns)).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert texts(ax) == ["holds", "fails †", "not run"]
+    assert [list(line.get_xdata()) for line in ax.get_lines()] == [[0, 0], [3], [5, 20], [10], [1], [-8, -2], [-4], [2]]

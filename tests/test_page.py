@@ -14,7 +14,7 @@ from runs import LABELS, MGAP
 from exmus_lib import predictions
 from exmus_lib.labels import Labels
 from exmus_lib.pictures import page
-from exmus_lib.scores import baselines, tables
+from exmus_lib.scores import baselines, tables, verdict
 from exmus_lib.scores.paper import KEYS
 
 
@@ -31,7 +31,10 @@ def clip_set():
 
 def write(clip_set, preset="quick"):
     rankings = {task.name: tables.ranking(clip_set, preset, task) for task in tables.tasks_of(clip_set)}
-    return page.write(clip_set, preset, tables.cells(clip_set, preset), tables.beyond(clip_set, preset), rankings)
+    claims = verdict.claims(clip_set, preset)
+    return page.write(
+        clip_set, preset, claims, tables.cells(clip_set, preset), tables.beyond(clip_set, preset), rankings
+    )
 
 
 def test_the_pages_numbers_are_those_of_the_cells(clip_set):
@@ -42,11 +45,9 @@ def test_the_pages_numbers_are_those_of_the_cells(clip_set):
     for cells in (tables.cells(clip_set, "quick"), tables.cells(kaggle, "paper")):
         shown = BeautifulSoup(page.tables_html(cells), "html.parser")
         for number, ours in cells.groupby("table"):
-            lines = [
-                [cell.get_text(" ", strip=True) for cell in row.find_all("td")]
-                for row in shown.find(id=f"table{number}").find_next("tbody").find_all("tr")
-            ]
+            lines = [[cell.get_text(" ", strip=True) for cell in row.find_all("td")] for row in rows_of(shown, number)]
             rows = [row for _, row in ours.groupby(KEYS, sort=False, dropna=False)]
+            rows.sort(key=lambda row: row["runs"].iloc[0] == "")  # those that were not run below, folded
             expected = [line for row in rows for line in ([], *as_read(row))]  # first the heading, without cells
             assert [[re.sub(r"†\d*", "†", cell) for cell in line] for line in lines] == expected
 
@@ -75,11 +76,18 @@ def test_a_difference_has_its_sign_and_a_run_that_the_paper_lacks_folds_nothing(
     assert "<details>" not in page.beside_html(alone)
 
 
+def rows_of(shown: BeautifulSoup, number: int) -> list:
+    """The rows of a table of the paper: all up to the next table's heading, but for those with column names."""
+    after = shown.find(id=f"table{number}").find_all_next(["h3", "tr"])
+    heading = next((place for place, tag in enumerate(after) if tag.name == "h3"), None)
+    return [row for row in after[:heading] if row.parent.name == "tbody"]
+
+
 def as_read(row: pd.DataFrame) -> list[list[str]]:
     """The lines of a row of the paper and of ours below it, as a reader sees them."""
     paper_line = ["paper", *(f"{value:.2f}" for value in row["paper"])]
     if not row["runs"].iloc[0]:
-        return [paper_line, ["ours", "not run"]]
+        return [paper_line]
     ours, seeds = [f"{value:.2f}" for value in row["ours"]], len(row["runs"].iloc[0].split(", "))
     batched = [
         "by the paper's protocol",
@@ -120,16 +128,29 @@ def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set,
         assert f'id="table{number}"' in text
     for number in page.FIGURES:
         assert f'id="figure{number}"' in text
-    assert text.count("data:image/png;base64,") == 1 and "not run: 08_tsne draws it" in text
-    rows = sum(len(table.groupby(KEYS, dropna=False)) for _, table in cells.groupby("table"))
-    with_run = cells[cells["metric"] == "top1"]["runs"].ne("").sum()
-    assert text.count(">not run</td>") == rows - with_run
+    assert text.count("data:image/png;base64,") == 2 and "t-SNE: 08_tsne draws it" in text
+    shown = BeautifulSoup(text, "html.parser")
+    folded = [one for one in shown.find_all("details") if "not run" in one.summary.get_text()]
+    rows = cells.groupby(KEYS, dropna=False)["runs"].first()
+    assert sum(len(one.select("tr.model")) for one in folded) == rows.eq("").sum() == 54
+    assert folded[-1].summary.get_text() == "6 figures not run" and len(folded[-1].find_all("p")) == 6
     assert text.count("no run yet") == 0 and "not told apart" not in text
     assert f"exercise/{run.name}" in text and "Muscles looked up from X3D-M" in text
     assert f"exercise/{left.name}: another split: by clip" in text
     assert "http" not in text.replace("http-equiv", "")  # nothing to fetch
     saved = pd.read_csv(home / "outputs" / "tables" / "sample-quick" / "paper.csv")
     assert saved["ours"].tolist() == pytest.approx(cells["ours"].tolist(), nan_ok=True)
+
+
+def test_the_page_opens_with_the_verdict_and_a_row_for_every_claim(clip_set):
+    shown = BeautifulSoup(write(clip_set).read_text(encoding="utf-8"), "html.parser")
+    claims = verdict.summary(verdict.claims(clip_set, "quick"))
+    opening = shown.h1.find_next_sibling("div")
+    first = verdict.sentences(claims, tables.cells(clip_set, "quick"), clip_set, "quick")
+    assert opening.p.get_text() == " ".join(first) and opening.p.find_next_sibling().name == "figure"
+    rows = [row.find_all("td") for row in opening.table.tbody.find_all("tr")]
+    assert [row[-1].get_text() for row in rows] == claims["outcome"].tolist()
+    assert [row[0].find(string=True) for row in rows] == claims["claim"].tolist()
 
 
 def test_a_figure_of_runs_is_that_of_the_lowest_seed(home):
@@ -159,11 +180,11 @@ def test_an_outdated_run_is_called_so_wherever_the_page_shows_it(clip_set, monke
     run = runs.write_run(clip_set)
     facts = {"preset": "quick", "split": "video", "seed": 0, "clip_set": clip_set.hash("video")}
     baselines.store(run, "lookup", baselines.lookup(predictions.read(run), LABELS), "sample", MGAP, facts)
-    monkeypatch.setattr(tables, "outdated", lambda run, _: "code changed since: fit.py")
+    monkeypatch.setattr(tables, "outdated", lambda run, _: "outdated: fit.py changed since")
     shown = BeautifulSoup(write(clip_set).read_text(encoding="utf-8"), "html.parser")
     table, ranking = (shown.find(id=name).find_next("table") for name in ("table7", "sure"))
     beyond = shown.find(id="beyond").find_all_next("table")[1]  # of muscles
-    assert all("outdated: code changed since: fit.py" in part.get_text() for part in (table, beyond, ranking))
+    assert all("outdated: fit.py changed since" in part.get_text() for part in (table, beyond, ranking))
 
 
 def test_a_data_set_of_its_own_labels_and_no_muscles_has_a_report(clip_set):

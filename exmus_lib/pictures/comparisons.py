@@ -11,11 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exmus_lib.pictures.figures import GRID, SHADES, STYLE, colours, panels, rows
+from exmus_lib.scores.paper import DAGGER
+from exmus_lib.scores.verdict import FAILS, HOLDS, OPEN
 from exmus_lib.tasks import METRIC_TITLES
 
 WEIGHED = ("top1", "auc", "f1", "map")  # the scores that ensemble weights are drawn by, three to a task
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 2)))
 MARKERS = "os^DvPX*"
+OUTCOMES = {
+    HOLDS: ("o", SHADES[0]),
+    FAILS: ("X", SHADES[0]),
+    OPEN: ("o", "white"),
+}  # of a claim: its mark and the mark's face
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}  # a legend to the right of its Axes
 
 
@@ -191,3 +198,34 @@ def _upright(ax: Axes, x: float, text: str, **look) -> None:
     """An upright line, and what it stands for above it."""
     ax.axvline(x, color="black", **look)
     ax.annotate(text, (x, 1.02), xycoords=("data", "axes fraction"), ha="center", fontsize=7.5)
+
+
+@mpl.rc_context(STYLE)
+def claims(summary: pd.DataFrame) -> Figure:
+    """The paper's claims (scores.verdict.summary): ours with its interval, the paper's difference as an open diamond, in points.
+
+    Right of zero, as the paper says. A claim that was tested in another set-up than the paper's has a dagger.
+    """
+    shown = summary[summary["task"] != ""]
+    figure, ax = plt.subplots(figsize=(8.6, 0.9 + 0.3 * len(shown)))
+    ax.axvline(0, color="black", linewidth=0.8)
+    for row, claim in enumerate(shown.itertuples()):
+        ax.plot(claim.paper, row, "D", mfc="white", mec="#888888", ms=5)
+        if claim.outcome in OUTCOMES:
+            mark, face = OUTCOMES[claim.outcome]
+            ax.plot([claim.ahead_low, claim.ahead_high], [row, row], color=SHADES[1], linewidth=1.6)
+            ax.plot(claim.ahead, row, mark, mfc=face, mec=SHADES[0], ms=7)
+        words = claim.outcome + f" {DAGGER}" * (claim.outcome in OUTCOMES and not claim.counts)
+        look = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
+        ax.annotate(words, (1.02, row), color="#666666" if claim.outcome not in OUTCOMES else "black", **look)
+    rows(ax, list(shown["claim"]))
+    ax.set_xscale("symlog", linthresh=5, linscale=0.8)
+    ends = (-50, -20, -5, 0, 5, 20, 50)
+    ax.set(
+        xlim=(-100, 100),
+        xlabel="points ahead: right of 0 as the paper says",
+        title="◇ the paper    ● ours, with its 95 % interval",
+    )
+    ax.set_xticks(ends, [f"{end:+d}" if end else "0" for end in ends])
+    ax.minorticks_off()
+    return figure

@@ -3,8 +3,10 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
@@ -12,7 +14,8 @@ from markupsafe import Markup
 
 from exmus_lib import labels, storage, workspace
 from exmus_lib.labels import Labels
-from exmus_lib.scores import tables
+from exmus_lib.pictures import comparisons
+from exmus_lib.scores import tables, verdict
 from exmus_lib.scores.paper import DAGGER, KEYS
 from exmus_lib.tasks import METRIC_TITLES, TASKS
 from exmus_lib.videos.prepare import ClipSet
@@ -51,14 +54,32 @@ TEMPLATES.globals |= {
 }
 
 
+def verdict_html(claims: pd.DataFrame, cells: pd.DataFrame, clip_set: ClipSet, preset: str) -> str:
+    """The verdict as HTML, out of scores.verdict.claims and scores.tables.cells: two sentences, a picture, a row a claim."""
+    summary, picture = verdict.summary(claims), BytesIO()
+    figure = comparisons.claims(summary)
+    figure.savefig(picture, dpi=160, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+    by_claim = claims[claims["task"] != ""].groupby("claim", sort=False)
+    tested = summary[(summary["runs"] != "") & ~summary["counts"]]
+    return TEMPLATES.get_template("verdict.html").render(
+        sentences=verdict.sentences(summary, cells, clip_set, preset),
+        picture=b64encode(picture.getvalue()).decode(),
+        claims=list(summary.itertuples()),
+        notes=[note for note in dict.fromkeys(tested["differs"]) if note],
+        lines=[(claim, list(pairs.itertuples())) for claim, pairs in by_claim],
+    )
+
+
 def tables_html(cells: pd.DataFrame) -> str:
-    """Tables 2 and 4 to 14 as HTML, out of scores.tables.cells: the paper's values above ours."""
+    """Tables 2 and 4 to 14 as HTML, out of scores.tables.cells: the paper's values above ours; rows without a run folded."""
     numbers = []
     for number, table in cells.groupby("table"):
         rows = [row for _, row in table.groupby(KEYS, sort=False, dropna=False)]
         rows = [{"model": _model(row.iloc[0]), "cells": list(row.itertuples())} for row in rows]
+        run, missing = ([row for row in rows if bool(row["cells"][0].runs) == ran] for ran in (True, False))
         shared = {"metrics": table["metric"].unique(), "marks": _marks(table["differs"])}
-        numbers.append({"number": number, "title": TITLES[number], "rows": rows, **shared})
+        numbers.append({"number": number, "title": TITLES[number], "rows": run, "missing": missing, **shared})
     return TEMPLATES.get_template("tables.html").render(numbers=numbers)
 
 
@@ -83,23 +104,27 @@ def _marks(notes: pd.Series) -> dict[str, str]:
 
 def _model(row: pd.Series) -> str:
     """A row of the paper in words."""
-    if row["variant"] == "ensemble":
-        x3d = 100 * row["weights_x3d"]
-        return f"{row['model']}, {x3d:.0f}/{100 - x3d:.0f}"
-    model = row["model"] if np.isnan(row["inverse_beta"]) else f"1/β = {row['inverse_beta']:.0f}"
-    return f"{model}, {row['variant']}, {row['epochs']:.0f} epochs"
+    epochs = "" if np.isnan(row["epochs"]) else f", {row['epochs']:.0f} epochs"
+    return verdict.row_title(row) + epochs
 
 
 def write(
-    clip_set: ClipSet, preset: str, cells: pd.DataFrame, beyond: pd.DataFrame, rankings: Mapping[str, pd.DataFrame]
+    clip_set: ClipSet,
+    preset: str,
+    claims: pd.DataFrame,
+    cells: pd.DataFrame,
+    beyond: pd.DataFrame,
+    rankings: Mapping[str, pd.DataFrame],
 ) -> Path:
     """Write the report outputs/report/<dataset>-<preset>/index.html and return its path.
 
-    The same numbers go to outputs/tables/<dataset>-<preset>/*.csv; outputs/report/index.html lists all reports. `cells`,
-    `beyond` and `rankings` (task name -> table) are those of scores.tables.
+    The same numbers go to outputs/tables/<dataset>-<preset>/*.csv; outputs/report/index.html lists all reports. `claims`
+    are those of scores.verdict; `cells`, `beyond` and `rankings` (task name -> table) of scores.tables.
     """
     name, tasks = f"{clip_set.name}-{preset}", tables.tasks_of(clip_set)
-    files = {"paper": cells, "beyond": beyond} | {f"ranking-{task}": table for task, table in rankings.items()}
+    files = {"claims": claims, "paper": cells, "beyond": beyond} | {
+        f"ranking-{task}": table for task, table in rankings.items()
+    }
     for file, table in files.items():
         with storage.where_possible(), workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
             table.to_csv(part, index=False)
@@ -107,6 +132,7 @@ def write(
     for task in tasks:
         groups = beyond[beyond["task"] == task.name].groupby(["what", "runs"], sort=False)
         methods.append((task, [list(rows.itertuples()) for _, rows in groups]))
+    figures = [_figure(number, *rest, clip_set.name, preset) for number, rest in FIGURES.items()]
     _render(
         "page.html",
         folder / name / "index.html",
@@ -119,12 +145,14 @@ def write(
         commit=workspace.provenance()["commit"],
         rendered=workspace.is_rendered(clip_set.name),
         labels=_labels(clip_set.labels),
+        verdict=Markup(verdict_html(claims, cells, clip_set, preset)),
         numbers=sorted(set(cells["table"])),
         tables=Markup(tables_html(cells)),
         beyond=methods,
         rankings=[(task, rankings[task.name].itertuples()) for task in tasks],
         left_out=tables.left_out(clip_set, preset),
-        figures=[_figure(number, *rest, clip_set.name, preset) for number, rest in FIGURES.items()],
+        figures=[figure for figure in figures if figure["images"]],
+        missing=[figure for figure in figures if not figure["images"]],
     )
     reports = sorted(folder.glob("*/index.html"), key=lambda file: file.stat().st_mtime, reverse=True)
     listed = [(file.parent.name, date.fromtimestamp(file.stat().st_mtime).isoformat()) for file in reports]

@@ -50,8 +50,8 @@ def scores(
     sources, not with another seed. Top-1, AUC and shares of decisions are held as often as promised; exercise F1 and mean
     average precision less often, since with few sources they lie too low or too high themselves (simulation.coverage).
     """
-    values, groups = _resampled(runs, clips, task, split, unit)
-    low, high = interval(values[1:], groups.nunique())
+    values, groups = resampled(runs, clips, task, split, unit)
+    low, high = interval(values[1:], groups)
     return pd.DataFrame({"value": values.iloc[0], "low": low, "high": high})
 
 
@@ -68,16 +68,14 @@ def compare(
     """
     if metric not in task.metrics:
         raise ValueError(f"metric = {metric!r} is not one of {task.name}'s: {', '.join(task.metrics)}")
-    resampled = {name: _resampled(run, clips, task, split) for name, run in runs.items()}
-    groups, reference = next(iter(resampled.values()))[1].nunique(), _reference(runs, clips, task, metric)
-    values = pd.DataFrame({name: samples[metric] for name, (samples, _) in resampled.items()})
+    samples = {name: resampled(run, clips, task, split) for name, run in runs.items()}
+    groups, reference = next(iter(samples.values()))[1], _reference(runs, clips, task, metric)
+    values = pd.DataFrame({name: drawn[metric] for name, (drawn, _) in samples.items()})
     values = values[values.iloc[0].sort_values(ascending=False, kind="stable").index]
     low, high = interval(values[1:], groups)
     table = pd.DataFrame({"value": values.iloc[0], "low": low, "high": high})
-    ahead = values.drop(columns=reference).sub(values[reference], axis="index")
-    rows = pd.DataFrame({"ahead": ahead.iloc[0]})
-    rows["ahead_low"], rows["ahead_high"] = interval(ahead[1:], groups)
-    rows["p"] = scipy.stats.false_discovery_control(_p(ahead[1:], groups)) if groups > 1 else np.nan
+    rows = differences(values.drop(columns=reference).sub(values[reference], axis="index"), groups)
+    rows["p"] = adjusted(rows["p"])
     apart = [(rows["p"] < 1 - LEVEL) & side for side in (rows["ahead_high"] < 0, rows["ahead_low"] > 0)]
     rows["verdict"] = np.select(apart, ["worse", "better"], "not told apart")
     return table.join(rows).fillna({"verdict": "reference"})[COMPARED]
@@ -99,6 +97,20 @@ def readable(compared: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
 
 
+def differences(samples: pd.DataFrame, groups: int) -> pd.DataFrame:
+    """Differences (1 + count, columns) of what `resampled` gives, as a row for each column: ahead, ahead_low, ahead_high and p,
+    two-sided, not adjusted. NaN for one group, but for ahead."""
+    rows = pd.DataFrame({"ahead": samples.iloc[0]})
+    rows["ahead_low"], rows["ahead_high"] = interval(samples[1:], groups)
+    rows["p"] = _p(samples[1:], groups) if groups > 1 else np.nan
+    return rows
+
+
+def adjusted(p: pd.Series) -> np.ndarray:
+    """p-values, adjusted for so many comparisons (Benjamini and Hochberg); NaN where they are."""
+    return scipy.stats.false_discovery_control(p) if p.notna().all() else p.to_numpy()
+
+
 def _reference(runs: Mapping[str, Scored | Sequence[Scored]], clips: pd.DataFrame, task: Task, metric: str) -> str:
     if not (clips["split"] == "val").any():
         return next(iter(runs))
@@ -115,16 +127,17 @@ def _p(ahead: pd.DataFrame, groups: int) -> np.ndarray:
     return np.minimum(1, 2 * t.cdf(norm.ppf(share) * np.sqrt((groups - 1) / groups), groups - 1))
 
 
-def _resampled(
-    run: Scored | Sequence[Scored], clips: pd.DataFrame, task: Task, split: str, unit: str = "clip"
-) -> tuple[pd.DataFrame, pd.Series]:
-    """The metrics of a run, first on all clips of the split, then on each resample; and the clips' groups, by clip_id."""
+def resampled(
+    run: Scored | Sequence[Scored], clips: pd.DataFrame, task: Task, split: str = "test", unit: str = "clip"
+) -> tuple[pd.DataFrame, int]:
+    """The metrics of a run (or their mean over seeds), first on all clips of the split, then on each resample; and how many
+    groups these have. The resamples are the same for all runs on the same clips, so that their differences are paired."""
     if not isinstance(run, Scored):
-        seeds = [_resampled(one, clips, task, split, unit) for one in run]
+        seeds = [resampled(one, clips, task, split, unit) for one in run]
         return sum(values for values, _ in seeds) / len(seeds), seeds[0][1]
     rows, truth, logits = scored(run, clips, task, split, unit)
     order = np.argsort(rows["clip_id"].to_numpy())  # the same resamples for every run
     groups = clips.set_index("clip_id")["group"].loc[rows["clip_id"].iloc[order]]
     truth, likely = truth[order], task.probabilities(logits)[order]
     values = measure(truth, likely, chain([np.ones((1, len(truth)))], resamples(groups)))
-    return values[list(task.metrics)], groups
+    return values[list(task.metrics)], groups.nunique()
