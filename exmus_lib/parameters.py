@@ -124,8 +124,9 @@ KINDS: dict[str, Callable[..., object]] = {
                    wanted="a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
     "tasks": partial(_some_of, valid=tuple(TASKS)), "devices": _whole(1), "nodes": _whole(1), "workers": _whole(1),
     "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video, "real": _folder, "steps": _whole(1),
+    "target": partial(_number, kind=float, least=sys.float_info.min, wanted="a number of GFLOPs above 0, as 0.02,"),
 }  # fmt: skip
-OPTIONAL = ("init", *RECIPE, "input", "seeds", "folds", "tag", "runs", "steps", "workers")
+OPTIONAL = ("init", *RECIPE, "input", "seeds", "folds", "tag", "runs", "steps", "target", "workers")
 
 
 def figures_folder(p: SimpleNamespace, dataset: str) -> str:

@@ -23,6 +23,11 @@ class Recipe:
     fit: str = "crop"  # crop: scale and centre crop; squash: distort to a square; pad: keep the whole frame on grey
     slow_every: int | None = None  # SlowFast's alpha: the Slow pathway sees every 4th frame of the Fast one
     inverse_beta: int = 8  # SlowFast's 1/beta: so many times fewer channels in the Fast pathway than in the Slow one
+    # X3D's expansion factors gamma_w, gamma_d and gamma_b: channels of all layers, blocks of a stage, channels inside a block.
+    # These are those of X3D-S and X3D-M; 13_expansion searches for others.
+    width: float = 1.0
+    depth: float = 2.2
+    bottleneck: float = 2.25
     epochs: int = 50
     batch: int = 8  # batch normalisation suffers below 8
     learning_rate: float = 1e-4  # the plateau of `schedule`
@@ -50,7 +55,7 @@ class Recipe:
         return int(epochs or self.epochs) if kind == "backbone" else 0
 
 
-LATER = ("input",)  # fields that a release has added
+LATER = ("input", "width", "depth", "bottleneck")  # fields that a release has added
 
 
 def kept(recipe: Recipe) -> dict[str, object]:
@@ -103,6 +108,12 @@ NETWORKS = {
         weights=f"{HUB}.x3d.checkpoint_paths", top1=75.94, licence="Apache-2.0",
         quick={"side": 64, "epochs": 8, "learning_rate": 2e-3}, notebook="02_x3d", float32_training=True,
     ),
+    # Where X3D's expansion starts (Feichtenhofer 2020, Table 1): one frame, every factor at 1.
+    "x2d": Network(
+        "X2D", "x3d", "blocks.5.proj", 2048, Recipe(1, 112, 1.0, width=1.0, depth=1.0, bottleneck=1.0),
+        quick={"frames": 1, "side": 64, "seconds": 1.0, "epochs": 8, "learning_rate": 2e-3}, notebook="13_expansion",
+        float32_training=True,
+    ),
     "slowfast_r50": Network(
         "SlowFast-R50", "slowfast", "blocks.6.proj", 2304, Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
         weights=f"{HUB}.slowfast.checkpoint_paths", top1=76.94, licence="Apache-2.0",
@@ -152,6 +163,7 @@ NETWORKS = {
 ON_PICTURES = tuple(name for name, row in NETWORKS.items() if row.view.input != "joints")
 # What the paper compares with.
 BASELINES = ("slow_r50", "i3d_r50", "r2plus1d_r50")
+SEARCHED = ("x2d",)  # whose runs are candidates of a search, and stand in a table of their own
 HYBRID = ("x3d_s", "x3d_m", "slowfast_r50", "slowfast_r101")  # what it averages
 
 # Tables 7, 8 and 12 and all fine-tuning of the paper are 30 epochs long; below its presets a recipe's own epochs serve there too.

@@ -123,8 +123,8 @@ class ConvHead(_Head, nn.Conv3d):
     """Features (batch, channel, time, height, width) to logits (batch, labels, time, height, width)."""
 
 
-def x3d(labels: int, recipe: Recipe, width: float = 1.0, depth: float = 2.2, bottleneck: float = 2.25) -> nn.Module:
-    """An X3D of the paper's expansion factors gamma_w, gamma_d and gamma_b for the views of a recipe.
+def x3d(labels: int, recipe: Recipe) -> nn.Module:
+    """An X3D for the views of a recipe, with its expansion factors: width, depth and bottleneck.
 
     X3D-S and X3D-M share the default factors; all three at 1 with a single frame is X2D, the net that they grew from
     (paper, IV.C; Feichtenhofer 2020, Table 1). PyTorchVideo counts width from 12 channels, X3D's authors from 24.
@@ -135,9 +135,9 @@ def x3d(labels: int, recipe: Recipe, width: float = 1.0, depth: float = 2.2, bot
         input_clip_length=recipe.frames,
         input_crop_size=_pooled_side(recipe),
         model_num_class=labels,
-        width_factor=2.0 * width,
-        depth_factor=depth,
-        bottleneck_factor=bottleneck,
+        width_factor=2.0 * recipe.width,
+        depth_factor=recipe.depth,
+        bottleneck_factor=recipe.bottleneck,
         head_activation=None,
     )
 

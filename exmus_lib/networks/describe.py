@@ -135,7 +135,8 @@ def expansion() -> pd.DataFrame:
     for name, f in steps.items():
         side = round(112 * f["gamma_s"] / 2) * 2
         with torch.device("meta"):
-            net = x3d(400, Recipe(f["gamma_t"], side), f["gamma_w"], f["gamma_d"], f["gamma_b"])
+            how = Recipe(f["gamma_t"], side, width=f["gamma_w"], depth=f["gamma_d"], bottleneck=f["gamma_b"])
+            net = x3d(400, how)
         parameters, gflops = complexity(net, (f["gamma_t"], side, side))
         rows.append({"network": name, **f, "side": side, "parameters_m": parameters, "gflops": gflops})
     return pd.DataFrame(rows).set_index("network")

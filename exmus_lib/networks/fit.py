@@ -44,7 +44,8 @@ def train(
     weights but the head's are taken over (the paper's transfer from exercise to mgap); None means kinetics400 at the presets of
     the paper, scratch below them. `softmax` ends the network in a Softmax, as PyTorchVideo ends X3D, to show what that costs
     (11_protocol_audit). `tag` keeps a variant of the code apart from the run of the same parameters. `changes` to the recipe:
-    epochs, frames, side, fit, inverse_beta, learning_rate, batch, augment, freeze, balance, input.
+    epochs, frames, side, fit, inverse_beta, learning_rate, batch, augment, freeze, balance, input,
+    and width, depth and bottleneck of an X3D.
 
     Everything that changes numbers is in the run's name or in the hash at its end: parameters, clips, split, the labels and marks
     of the clips that the training sees, a parent's weights. Code is not; a run of other code is loaded and called outdated.
@@ -94,10 +95,13 @@ def asked(
     if tag:
         parameters["tag"] = tag
     beta = "" if how.inverse_beta == Recipe.inverse_beta else f"beta{how.inverse_beta}"
+    factors = how.width, how.depth, how.bottleneck
+    usual = factors == (Recipe.width, Recipe.depth, Recipe.bottleneck)
+    x3d = "" if usual else "{}x{}w{:g}d{:g}b{:g}".format(how.frames, how.side, *factors)
     side = "" if split == "video" else split
     # Of labels only the task's own names count, so that a new muscle renews no exercise run.
     digest = workspace.six_hex({**parameters, "labels": task.names})
-    parts = [network, parameters["init"], beta, "softmax" * softmax, tag, side, f"s{seed}", digest]
+    parts = [network, parameters["init"], beta, x3d, "softmax" * softmax, tag, side, f"s{seed}", digest]
     run = workspace.Run(clip_set.name, task.name, "-".join(part for part in parts if part))
     return run, task, how, parameters
 

@@ -1,4 +1,4 @@
-"""Networks drawn from their measured tables (networks.describe): stage by stage (Fig. 4, 5), and X3D's expansion."""
+"""Networks drawn from their measured tables (networks.describe): stages (Fig. 4, 5), X3D's expansion and a search for it."""
 
 import itertools
 
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from exmus_lib.pictures.figures import GRID, SHADES, STYLE
+from exmus_lib.pictures.figures import GRID, SHADES, STYLE, rows
 
 # Front, top and side of a box.
 BLUE, ORANGE = ("#9ecae1", "#cfe4f1", "#4a8fba"), ("#d98a4b", "#efc19b", "#a85f24")
@@ -131,3 +131,63 @@ def expansion(table: pd.DataFrame) -> Figure:
     axes[0].set(title="X2D expanded to X3D", xlim=(0, 1.15 * table["parameters_m"].max()))
     axes[1].set(xscale="log", xlim=(table["gflops"].min() / 2, 3 * table["gflops"].max()))
     return figure
+
+
+# The factors of networks.expansion, as axes name them.
+FACTORS = {
+    "tau": "γτ frame rate",
+    "t": "γt time",
+    "s": "γs side",
+    "w": "γw width",
+    "b": "γb bottleneck",
+    "d": "γd depth",
+}
+
+
+@mpl.rc_context(STYLE)
+def search(table: pd.DataFrame, paper: pd.DataFrame, metric: str) -> Figure:
+    """A search (networks.expansion.search) beside the paper's way from X2D to X3D-M (networks.describe.expansion).
+
+    Left, what each network costs and scores, with its 95 % interval; the line joins those that were chosen, its dashed end is
+    the contraction. Right, which factor grew at which cost, in multiples of X2D's, and the value that it came to.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.8))
+    score, chosen = 100 * table["score"], table[table["chosen"]]
+    back = chosen[
+        chosen["gflops"] < chosen["gflops"].shift()
+    ]  # the contraction alone costs less than what was before it
+    path, middle = chosen.drop(back.index), {"textcoords": "offset points", "fontsize": 8}
+    left.vlines(table["gflops"], 100 * table["low"], 100 * table["high"], color="#cccccc", linewidth=1, zorder=1)
+    left.plot(table["gflops"], score, "o", color=SHADES[1], mfc="white", ms=5, label="candidate, 95 % interval")
+    end = pd.concat([path.tail(1), back])
+    left.plot(end["gflops"], 100 * end["score"], "--D", color=ORANGE[2], ms=5, label="contracted")
+    left.plot(path["gflops"], 100 * path["score"], "-o", color=SHADES[0], ms=6, label="chosen")
+    for row in table.itertuples():
+        name = FACTORS[row.factor].split()[0] if row.factor else "X2D"
+        left.annotate(name, (row.gflops, 100 * row.score), (5, 3), **middle)
+    left.set(title="The search: cost and score", xlabel="GFLOPs for one view", ylabel=f"{metric} on validation (%)")
+    left.legend(loc="upper left", fontsize=7.5, bbox_to_anchor=(0, -0.16), ncols=3)
+    left.grid(axis="y", **GRID)
+    ours = path.iloc[1:].assign(cost=path["gflops"] / path["gflops"].iloc[0])
+    _grown(right, [(row.cost, row.factor, "") for row in ours.itertuples()], "ours", SHADES[0], "o", -0.17)
+    grown = paper[[f"gamma_{name}" for name in FACTORS]].set_axis(list(FACTORS), axis=1)
+    steps = grown.where(grown.ne(grown.shift())).iloc[1:].stack().dropna()
+    relative = paper["gflops"] / paper["gflops"].iloc[0]
+    theirs = [(relative[network], factor, f"{value:.3g}") for (network, factor), value in steps.items()]
+    _grown(right, theirs, "to X3D-S and X3D-M", ORANGE[2], "s", 0.17)
+    rows(right, list(FACTORS.values()))
+    right.set(
+        title="Which factor grew, at which cost", xlabel="cost after the step (X2D = 1)", xscale="log", xlim=(1, 600)
+    )
+    right.xaxis.set_major_formatter("{x:g}")
+    right.legend(loc="upper left", fontsize=7.5, bbox_to_anchor=(0, -0.16), ncols=2)
+    return figure
+
+
+def _grown(ax: Axes, steps: list[tuple[float, str, str]], name: str, colour: str, marker: str, below: float) -> None:
+    """A mark, and its text, for each (cost, factor, text)."""
+    for cost, factor, text in steps:
+        y = list(FACTORS).index(factor) + below
+        ax.annotate(text, (cost, y), (5, -3), textcoords="offset points", fontsize=7.5, color=colour)
+    places = [list(FACTORS).index(factor) + below for _, factor, _ in steps]
+    ax.plot([cost for cost, *_ in steps], places, marker, color=colour, ms=5.5, label=name)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exmus_lib import predictions, workspace
+from exmus_lib.recipes import SEARCHED
 from exmus_lib.review import outdated
 from exmus_lib.scores import intervals, metrics, protocol
 from exmus_lib.scores.paper import DAGGER, KEYS, differs, is_of, on_joints, paper_rows, paper_rows_of
@@ -72,8 +73,10 @@ def _checked(clip_set: ClipSet, preset: str) -> list[tuple[workspace.Run, dict, 
         return "" if rows["split"].eq("test").any() else "no test clip to score"
 
     runs = [(run, run.facts()) for task in TASKS for run in workspace.find_runs(clip_set.name, task)]
-    # A run with a Softmax head is there to show what that does (11_protocol_audit), and stands for nothing else.
-    return [(*pair, reason(*pair)) for pair in runs if pair[1]["preset"] == preset and not pair[1].get("head")]
+    # A run with a Softmax head is there to show what that does (11_protocol_audit), and stands for nothing else; candidates of
+    # 13_expansion have a table of their own, and would crowd the others.
+    shown = [pair for pair in runs if not pair[1].get("head") and pair[1]["network"] not in SEARCHED]
+    return [(*pair, reason(*pair)) for pair in shown if pair[1]["preset"] == preset]
 
 
 def grouped(runs: Iterable[workspace.Run], clip_set: ClipSet) -> list[Group]:
