@@ -5,6 +5,7 @@ it imports, inside functions too. One above, which that test forbids, is drawn i
 """
 
 import ast
+import re
 import sys
 from html import escape
 from pathlib import Path
@@ -36,8 +37,8 @@ def purpose(name: str) -> str:
     """The first sentence of a floor's docstring."""
     text = ast.get_docstring(ast.parse(modules(REPOSITORY)[f"exmus_lib.{name}"].read_text(encoding="utf-8"))) or ""
     sentence = " ".join(text.split()).split(". ")[0].split(": `")[0].rstrip(".:")
-    while len(sentence) > LONGEST:  # the clauses that fit
-        sentence = sentence[: max(sentence.rfind(mark) for mark in (",", ":", " "))]
+    while len(sentence) > LONGEST and (clauses := re.match(r"(.+)[,:;] ", sentence)):
+        sentence = clauses[1]
     return sentence
 
 
