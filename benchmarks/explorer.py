@@ -2,12 +2,15 @@
 
 2,112 clips, as many as the paper has: the time to the first page of the gallery, to turn it, and to move the weight. A video of
 two minutes and one of 30 s at 1080p, made of sample clips: time and peak memory of the hybrid of both tasks, each in a process
-of its own; and how long cancel takes.
+of its own; how long cancel takes; and how long the page of `make app` keeps one waiting (with playwright and Chromium).
 """
 
 import multiprocessing
 import os
+import re
 import resource
+import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,10 +18,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import fit
@@ -29,7 +34,7 @@ CLIPS, LONG, SHORT = 2112, 120, 30  # clips, seconds, seconds
 
 def explorer() -> Iterator[dict]:
     """Rows of each piece of work, made by a process of its own, so that its memory is its own."""
-    for work, seconds in ((gallery, None), (long_video, SHORT), (long_video, LONG), (cancel, None)):
+    for work, seconds in ((page, None), (gallery, None), (long_video, SHORT), (long_video, LONG), (cancel, None)):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             yield from pool.submit(work, *([seconds] if seconds else [])).result()
 
@@ -41,6 +46,44 @@ def pair() -> list[workspace.Run]:
         for network in ("x3d_m", "slowfast_r50"):
             fit.train(clips, network, "exercise", "smoke")
     return workspace.find_runs("sample", "exercise")
+
+
+def page() -> list[dict]:
+    """From opening the link of `make app` until a clip can be pressed and a video given; no row without a browser to open it."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium or not find_spec("playwright"):
+        return []
+    from playwright.sync_api import sync_playwright
+
+    pair()
+    command = [sys.executable, "-m", "exmus_lib.app", "--no-browser"]
+    environment = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1"}
+    server = psutil.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def spent() -> float:
+        return sum(sum(one.cpu_times()[:2]) for one in (server, *server.children(recursive=True)))
+
+    try:
+        link = next(
+            found.group() for line in server.stdout if (found := re.search(r"http://127.0.0.1:\S+token=\w+", line))
+        )
+        threading.Thread(target=server.stdout.read, daemon=True).start()  # a full pipe would stop the server
+        with sync_playwright() as engine:
+            opened = engine.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page()
+            opened.set_default_timeout(300_000)
+            start, before = time.perf_counter(), spent()
+            opened.goto(link)
+            opened.locator(".exmus-card").first.wait_for()
+            opened.get_by_placeholder("/path/to/video.mp4").wait_for()
+            took, cpu = time.perf_counter() - start, spent() - before
+    finally:
+        for one in (*server.children(recursive=True), server):
+            one.kill()
+    what = "the page of `make app`: browser and player are there"
+    return [
+        {"what": what, "unit": "s", "ours": took},
+        {"what": f"{what}: CPU of server and kernel", "unit": "s", "ours": cpu},
+    ]
 
 
 def gallery() -> list[dict]:

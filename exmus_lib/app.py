@@ -10,10 +10,20 @@ import webbrowser
 from html import escape
 from pathlib import Path
 
+from nbformat import NotebookNode
 from traitlets.config import Config
 from voila.app import Voila
 
 from exmus_lib import workspace
+
+PRINT = "print"  # tag of the cells of a notebook that make what the page has no use for
+
+
+def without_print(_: object, notebook: NotebookNode, cwd: str) -> NotebookNode:
+    """The notebook as the page runs it: nobody waits for pictures that stand in for widgets, or for figures that are saved."""
+    notebook.cells = [cell for cell in notebook.cells if PRINT not in cell.metadata.get("tags", [])]
+    return notebook
+
 
 NOTEBOOK = workspace.REPOSITORY / "notebooks" / "09_explore.ipynb"
 SETTINGS = {
@@ -34,7 +44,7 @@ SETTINGS = {
         },
     },
     # The pictures that lie beside the notebook: Voila hands them out to whoever asks, without a token.
-    "VoilaConfiguration": {"file_denylist": [".*"]},
+    "VoilaConfiguration": {"file_denylist": [".*"], "prelaunch_hook": without_print},
     # A page that is closed or loaded anew leaves its kernel behind: such a one is ended after two minutes.
     "MappingKernelManager": {"cull_interval": 30, "cull_idle_timeout": 120},
 }

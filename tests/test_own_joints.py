@@ -65,7 +65,7 @@ def made_up(monkeypatch, alone, squats):
             report(0.5)
             return recognise.of_track(track, Knees())
 
-        monkeypatch.setattr(joints, "recognise", recognised)
+        monkeypatch.setattr("exmus_lib.networks.recognise.recognise", recognised)
 
     made()
     return made
@@ -168,7 +168,7 @@ def test_cancel_is_heard_while_joints_are_found(made_up, tmp_path, monkeypatch):
         widget.cancel.click()
         report(0.5)
 
-    monkeypatch.setattr(joints, "recognise", cancelled)
+    monkeypatch.setattr("exmus_lib.networks.recognise.recognise", cancelled)
     widget = own.OwnVideo("sample")
     started(widget, write_video(tmp_path / "me.mp4", 30, 10))
     assert "Cancelled" in widget.message.value and widget.table is None and not widget.player.video

@@ -46,7 +46,7 @@ def made_up(monkeypatch):
         return rows
 
     monkeypatch.setattr(cut, "small_copy", small_copy)
-    monkeypatch.setattr(pixels, "window_table", analyse)
+    monkeypatch.setattr("exmus_lib.networks.predict.window_table", analyse)
     monkeypatch.setattr(calibration, "sure_above", lambda *_: 0.5)
 
 

@@ -13,7 +13,7 @@ from exmus_lib.pictures import body
 from exmus_lib.pictures.explorer import choice, shown
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.explorer.thresholds import Thresholds
-from exmus_lib.pictures.explorer.widgets import Gallery, Matrix, Player, quiet
+from exmus_lib.pictures.explorer.widgets import Gallery, Matrix, Names, Player, quiet
 from exmus_lib.scores import calibration, tables
 from exmus_lib.tasks import TASKS
 from exmus_lib.videos import prepare
@@ -22,6 +22,7 @@ A_PAGE = 24
 BODY = 240  # pixels
 ANY = "all"
 LOOK = {"style": {"description_width": "110px"}, "layout": ipw.Layout(width="auto", max_width="420px")}
+WIDE = {**LOOK, "layout": ipw.Layout(width="100%", max_width="640px")}  # for titles of runs
 WRAP = ipw.Layout(display="flex", flex_flow="row wrap", width="100%")
 
 
@@ -40,7 +41,7 @@ class Browser(ipw.VBox):
         known = {path.parent.name for path in workspace.clips_dir(dataset).parent.glob("*/clips.parquet")}
         self.dataset = menu("data set", sorted({dataset, *known}), value=dataset)
         self.task = menu("task", list(TASKS), value=task)
-        self.runs = ipw.SelectMultiple(options=[], rows=4, description="runs", **LOOK)
+        self.runs = ipw.SelectMultiple(options=[], rows=6, description="runs", **WIDE)
         self.split = menu("split", predictions.SPLITS, value="test")
         self.exercise, self.right = menu("exercise", [ANY]), menu("answer", [ANY, "wrong", "right"])
         self.confidence = ipw.FloatRangeSlider(value=(0, 1), min=0, max=1, step=0.01, description="confidence", **LOOK)
@@ -48,7 +49,11 @@ class Browser(ipw.VBox):
         self.thresholds = Thresholds(partial(self._safely, self._weigh), self._fitted_thresholds, **LOOK)
         # `marking` stands beside its buttons: the message above the filters may be out of sight
         self.best, self.message, self.scores, self.labels, self.marking = (ipw.HTML() for _ in range(5))
-        self.matrix, self.gallery, self.player = Matrix(), Gallery(), Player()
+        self.matrix = Matrix()
+        # The player beside the clips, where the screen is wide enough, and in sight while one scrolls through them.
+        self.gallery = Gallery(layout=ipw.Layout(flex="3 1 520px", min_width="0"))
+        self.player = Player(layout=ipw.Layout(flex="2 1 360px", min_width="0", align_self="flex-start"))
+        self.player.add_class("exmus-beside")
         self.correct, self.marked = menu("it shows"), menu("marked")
         self.relabel = ipw.Button(description="mark: wrong label")
         self.unusable = ipw.Button(description="mark: unusable")
@@ -91,13 +96,13 @@ class Browser(ipw.VBox):
             layout = ipw.Layout(flex=f"1 1 {room}", min_width="0", padding="0 10px 0 0")
             return ipw.VBox([ipw.HTML(f"<b>{title}</b>"), *parts], layout=layout)
 
-        what = block("What", self.dataset, self.task, self.runs, self.split)
+        what = block("What", self.dataset, self.task, self.runs, self.split, room="440px")
         clips = block("Which clips", self.exercise, self.right, self.confidence)
         weigh = block("Weigh", self.x, self.best, self.thresholds, self.scores)
         marks = [self.correct, self.relabel, self.unusable, self.marked, self.unmark, self.marking]
         confusion = block("Confusion: press a number to see its clips", self.matrix, room="590px")
         return [
-            self.message, ipw.Box([what, clips, weigh], layout=WRAP), self.gallery, self.player,
+            Names(), self.message, ipw.Box([what, clips, weigh], layout=WRAP), ipw.Box([self.gallery, self.player], layout=WRAP),
             ipw.Box(marks, layout=WRAP), ipw.Box([confusion, block("By label", self.labels)], layout=WRAP),
         ]  # fmt: skip
 
@@ -223,6 +228,7 @@ class Browser(ipw.VBox):
             return
         self.playing = self.clip_set.name, chosen
         self.player.video = file.read_bytes()
+        self.player.called += 1
         self.correct.value = clip.exercise
         self._describe()
         self._allow_marks()

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from exmus_lib.networks.recognise import recognise
 from exmus_lib.pictures.explorer.result import Result
 
 TITLE = "people, by their joints: come with ExMus, know real people"
@@ -17,6 +16,8 @@ SIDE = 480  # pixels of the shorter side of the copy that is played: limbs are d
 
 def recognised(video: Path, report: Callable[[float], None]) -> Result:
     """What people do in a video. `report` is called with the share done; what it raises ends the work."""
+    from exmus_lib.networks.recognise import recognise  # here, since PyTorch would keep the page waiting for seconds
+
     recognition = recognise(video, report)
     table = recognition.table.assign(warning="")
     sure = int(table["sure"].sum())

@@ -5,10 +5,13 @@ function render({ model, el }) {
     const rows = model.get("rows"), columns = model.get("columns"), square = rows.length === columns.length;
     const table = document.createElement("table");
     const head = document.createElement("thead"), body = document.createElement("tbody");
-    head.append(line([th(square ? "true ↓  predicted →" : ""), ...columns.map((name, j) => th(square ? `${j}` : name, name))]));
+    const corner = document.createElement("td");
+    corner.textContent = square ? "true ↓  predicted →" : "";
+    head.append(line([corner, ...columns.map((name) => th(name, "col"))]));
+    table.classList.toggle("square", square);
     model.get("counts").forEach((counts, i) => {
       const total = counts.reduce((a, b) => a + b, 0);
-      body.append(line([th(square ? `${rows[i]}  ${i}` : rows[i]), ...counts.map((count, j) => cell(i, j, count, total))]));
+      body.append(line([th(rows[i], "row"), ...counts.map((count, j) => cell(i, j, count, total))]));
     });
     table.append(head, body);
     el.replaceChildren(table);
@@ -22,7 +25,13 @@ function render({ model, el }) {
     }
   }
   function line(cells) { const tr = document.createElement("tr"); tr.append(...cells); return tr; }
-  function th(text, title = "") { const made = document.createElement("th"); made.textContent = text; made.title = title; return made; }
+  function th(text, scope) {
+    const made = document.createElement("th"), name = document.createElement("span");
+    made.scope = scope;
+    name.textContent = text;
+    made.append(name);
+    return made;
+  }
   function cell(i, j, count, total) {
     const td = document.createElement("td"), share = total ? count / total : 0;
     td.style.setProperty("--share", share);
@@ -31,7 +40,7 @@ function render({ model, el }) {
     const press = document.createElement("button");
     press.textContent = count;
     press.dataset.cell = `${i},${j}`;
-    press.title = `${model.get("rows")[i]}: ${model.get("columns")[j]}, ${count} clips`;
+    press.ariaLabel = press.title = `${model.get("rows")[i]}: ${model.get("columns")[j]}, ${count} clips`;
     press.addEventListener("click", () => {
       const again = model.get("cell").join() === `${i},${j}`;
       model.set("cell", again ? [] : [i, j]);

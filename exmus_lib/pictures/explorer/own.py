@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from exmus_lib import storage, workspace
 from exmus_lib.pictures import body, timeline
 from exmus_lib.pictures.explorer import choice, joints, pixels, shown, still
-from exmus_lib.pictures.explorer.browse import BODY, LOOK, WRAP
+from exmus_lib.pictures.explorer.browse import BODY, LOOK, WIDE, WRAP
 from exmus_lib.pictures.explorer.result import Result
 from exmus_lib.pictures.explorer.widgets import Player
 from exmus_lib.poses import files
@@ -125,7 +125,7 @@ class OwnVideo(ipw.VBox):
         offered = choice.offered(clip_set, task, preset).items()
         networks = {title: run for title, run in offered if (run.folder / "weights.safetensors").exists()}
         chosen = choice.hybrid(networks.values(), task, preset)
-        return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=task.name, **LOOK)
+        return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=task.name, **WIDE)
 
     def start(self, video: str | Path | None = None, from_dataset: bool = False) -> None:
         """Begin with a video, else with the one that was chosen last, in a thread of its own, so that cancel is heard.
@@ -134,10 +134,8 @@ class OwnVideo(ipw.VBox):
         """
         if self._thread and self._thread.is_alive():
             return
-        if video is not None:
-            self.path.value, self._newest = str(video), self.path
-        upload = uploaded(self.upload.value) if self._newest is not self.path else None
-        name, content = upload or (self.path.value.strip(), None)
+        upload = uploaded(self.upload.value) if video is None and self._newest is not self.path else None
+        name, content = upload or (self.path.value.strip() if video is None else str(video), None)
         video, runs = Path(os.path.expanduser(name)), None  # Path's own raises where ~ is nobody's
         if self.networks.value == RUNS:
             runs = {task: menu.value for task, menu in self.runs.items() if menu.value}

@@ -1,13 +1,15 @@
 """A video by trained runs of a data set: windows of pixels, and the confidence from which validation says that they are sure."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from exmus_lib import workspace
-from exmus_lib.networks.predict import Mixture, window_table
 from exmus_lib.pictures import timeline
 from exmus_lib.pictures.explorer import choice
 from exmus_lib.pictures.explorer.result import Result
@@ -16,6 +18,9 @@ from exmus_lib.scores import calibration, ensembles
 from exmus_lib.tasks import Exercise
 from exmus_lib.videos import prepare
 from exmus_lib.videos.container import VideoInfo
+
+if TYPE_CHECKING:  # PyTorch would keep the page waiting for seconds
+    from exmus_lib.networks.predict import Mixture
 
 MOSTLY = f"{calibration.RIGHT:.0%} of the validation clips are right"
 Chosen = dict[str, tuple[workspace.Run, ...]]  # the runs of each task, by its name
@@ -28,6 +33,8 @@ def recognised(
 
     `from_dataset`: it was made of clips of the data set, so the networks may know what they see.
     """
+    from exmus_lib.networks.predict import window_table
+
     clip_set = prepare.load(dataset)  # with today's marks
     weighed = {name: weigh(clip_set, name, chosen) for name, chosen in runs.items()}
     mixtures = [mixture for mixture, _, _ in weighed.values()]
@@ -49,6 +56,8 @@ def recognised(
 def weigh(clip_set: prepare.ClipSet, name: str, runs: tuple[workspace.Run, ...]) -> tuple[Mixture, float, list[str]]:
     """Runs of a task with the weight that validation chooses, 0.5 where it cannot; the confidence from which they are sure
     (exercises), infinite where there is none; and why, in sentences."""
+    from exmus_lib.networks.predict import Mixture
+
     if len(runs) > 1:
         ensembles.check(runs)
     split, limit, why = "val" if clip_set.table()["split"].eq("val").any() else "train", np.inf, []

@@ -104,6 +104,7 @@ function render({ model, el }) {
   });
   model.on("change:video", load);
   model.on("change:windows", renew);
+  model.on("change:called", () => el.scrollIntoView({ block: "nearest" }));
   for (const move of MOVES) video.addEventListener(move, soon);
   const room = new ResizeObserver(soon);
   room.observe(line);

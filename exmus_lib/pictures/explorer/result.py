@@ -1,16 +1,21 @@
 """What was recognised in a video, as the player, the picture and the files to take away show it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from exmus_lib.networks.recognise import IDLE, SUMMARY, Recognition
 from exmus_lib.pictures import timeline
 from exmus_lib.pictures.explorer import shown
 from exmus_lib.tasks import Exercise, Muscles
+
+if TYPE_CHECKING:  # PyTorch would keep the page waiting for seconds
+    from exmus_lib.networks.recognise import Recognition
 
 BLUE, GREY = (11, 61, 110), (90, 90, 90)  # ink of the muscles along time
 
@@ -70,6 +75,8 @@ class Result:
         """What is to be taken away as CSV, by the end of its name: the windows, and the stretches with their repetitions."""
         files = {".csv": self.table.to_csv(index=False).encode()}
         if self.recognition:
+            from exmus_lib.networks.recognise import SUMMARY
+
             stretches = pd.DataFrame(self.recognition.rows(), columns=SUMMARY)
             files["-stretches.csv"] = stretches.to_csv(index=False).encode()
         return files
@@ -82,6 +89,8 @@ class Result:
 
 def _window(row: pd.Series, table: pd.DataFrame, details: str) -> dict:
     """A row of the table as the player takes it: the answer, and the top three of each task."""
+    from exmus_lib.networks.recognise import IDLE
+
     lines = [f"<b>{row.start:.1f} to {row.end:.1f} s: {escape(row.answer)}</b>"]
     lines += [escape(text) for text in (details, row.warning) if text]
     exercises, muscles = (

@@ -1,4 +1,4 @@
-"""The three parts that ipywidgets lacks: a gallery that is paged, a matrix that can be clicked, a player with a playhead.
+"""The parts that ipywidgets lacks: a gallery that is paged, a matrix that can be clicked, a player, names of sliders.
 
 Their JavaScript and style lie beside this file; nothing is fetched from elsewhere.
 """
@@ -49,7 +49,7 @@ class Player(anywidget.AnyWidget):
     """A video (bytes of an MP4), a body (SVG), and what holds during each of the `windows`, as shown.window makes them.
 
     Windows of a timeline have `answer`, its `number` and `colour`, and the `ink` of the muscles (RGB) beside that; `marks` are
-    the seconds at which repetitions turn.
+    the seconds at which repetitions turn. Each time that `called` changes, the player comes into sight.
     """
 
     _esm, _css = (HERE / "player.js").read_text(encoding="utf-8"), STYLE
@@ -57,3 +57,10 @@ class Player(anywidget.AnyWidget):
     figure = traitlets.Unicode("").tag(sync=True)
     windows = traitlets.List([]).tag(sync=True)
     marks = traitlets.List([]).tag(sync=True)
+    called = traitlets.Int(0).tag(sync=True)
+
+
+class Names(anywidget.AnyWidget):
+    """Nothing to see: gives the handles of all sliders their description as a name, for screen readers."""
+
+    _esm = (HERE / "names.js").read_text(encoding="utf-8")
