@@ -53,7 +53,7 @@ PLANS = {
     "workbook": (
         (Step("01_data_prep"),),
         (*both("03_slowfast"), *both("02_x3d")),
-        (Step("07_beta_ablation"), Step("06_transfer"), *both("04_baselines")),
+        (Step("07_beta_ablation"), Step("06_transfer"), *both("04_baselines"), Step("13_expansion")),
         (
             *both("08_tsne"),
             *both("05_ensembles"),

@@ -25,6 +25,7 @@ STAGES = (
         Step("04_baselines", {"task": "mgap", "networks": "slow_r50,x3d_m"}),
         Step("06_transfer", {"networks": "x3d_m,slowfast_r50"}),
         Step("07_beta_ablation", {"betas": "8,10"}),
+        Step("13_expansion", {"steps": 1}),
         Step("05_ensembles"),
         Step("08_tsne", {"networks": "x3d_m,slowfast_r50"}),
     ),
@@ -134,7 +135,7 @@ def test_08_and_10_leave_pictures_and_the_report(home):
     reports = home / "outputs" / "report"
     assert "sample-smoke-smoke/index.html" in (reports / "index.html").read_text(encoding="utf-8")
     page = (reports / "sample-smoke-smoke" / "index.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 7
+    assert page.count("data:image/png;base64,") == 8  # seven of the paper, and the search of 13
 
 
 def test_08_keeps_nothing_and_takes_overwrite_all_the_same(home):
@@ -151,6 +152,14 @@ def test_11_leaves_its_figures_and_a_network_that_ends_in_a_softmax(home):
     table = predictions.check(pd.read_parquet(run / "predictions.parquet"), LABELS.muscles)
     total = expit(predictions.logits(table)).sum(axis=1)
     assert total == pytest.approx(1, abs=1e-3)  # at most one muscle can pass one half
+
+
+def test_13_leaves_a_run_for_each_candidate_and_they_stand_in_the_report(home):
+    table = pd.read_csv(home / "outputs" / "tables" / "sample-smoke-smoke" / "expansion.csv")
+    made = {run.name for run in runs_of(home, "exercise", "x2d-")}
+    assert len(table) >= 7 and set(table["run"]) == made
+    page = (home / "outputs" / "report" / "sample-smoke-smoke" / "index.html").read_text(encoding="utf-8")
+    assert all(f"<small>{run}</small>" in page for run in made)
 
 
 def test_14_leaves_its_figures(home):

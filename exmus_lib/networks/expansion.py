@@ -76,10 +76,10 @@ def search(
 ) -> pd.DataFrame:  # fmt: skip
     """Expand X2D so many steps, then contract it to `target` GFLOPs (None: three quarters of what the last step costs).
 
-    One row for each network trained: step (the contraction's is steps + 1), factor ("" for X2D), SHAPE, parameters_m, gflops,
-    score (the task's headline metric on validation clips; the test has no say), low, high (its 95 % interval), chosen, run.
-    Of equal scores the cheaper one wins. `changes` to the recipe (epochs, learning_rate, ...) hold for all. The table so far is
-    written after every training, for the report.
+    One row for each network trained: task, step (the contraction's is steps + 1), factor ("" for X2D), SHAPE, parameters_m,
+    gflops, score (the task's headline metric on validation clips; the test has no say), low, high (its 95 % interval), chosen,
+    run. Of equal scores the cheaper one wins. `changes` to the recipe (epochs, learning_rate, ...) hold for all. The table so
+    far is written after every step, for the report.
     """
     table, labels, rows = clip_set.table(split), clip_set.task(task), []
     place = workspace.outputs_dir("tables") / f"{clip_set.name}-{preset}" / PATH
@@ -89,7 +89,7 @@ def search(
         run = fit.train(clip_set, "x2d", task, preset, "scratch", split, seed, overwrite, **changes | shape)
         sure = intervals.scores(run, table, labels, "val").loc[labels.headline]
         millions, gflops = cost(how, len(labels.names))
-        row = {"step": step, "factor": factor, **shape, "parameters_m": millions, "gflops": gflops}
+        row = {"task": task, "step": step, "factor": factor, **shape, "parameters_m": millions, "gflops": gflops}
         row |= {"score": sure["value"], "low": sure["low"], "high": sure["high"], "chosen": False, "run": run.name}
         rows.append(row)
         return row

@@ -36,6 +36,7 @@ FIGURES = {
     6: ("Embeddings of X3D's penultimate layer, test split, t-SNE", "fig6-tsne-exercise", "08_tsne"),
     7: ("Embeddings of SlowFast's penultimate layer, test split, t-SNE", "fig7-tsne-exercise", "08_tsne"),
 }
+EXPANSION = ("X3D's expansion: what each candidate costs and scores", "13_expansion-search", "13_expansion")
 TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
 
 
@@ -153,6 +154,8 @@ def write(
         left_out=tables.left_out(clip_set, preset),
         figures=[figure for figure in figures if figure["images"]],
         missing=[figure for figure in figures if not figure["images"]],
+        expansion=_expansion(clip_set, preset),
+        search=_figure("13", *EXPANSION, clip_set.name, preset),
     )
     reports = sorted(folder.glob("*/index.html"), key=lambda file: file.stat().st_mtime, reverse=True)
     listed = [(file.parent.name, date.fromtimestamp(file.stat().st_mtime).isoformat()) for file in reports]
@@ -165,7 +168,19 @@ def _render(template: str, path: Path, **values: object) -> None:
         part.write_text(TEMPLATES.get_template(template).render(**values), encoding="utf-8")
 
 
-def _figure(number: int, title: str, pattern: str, notebook: str, dataset: str, preset: str) -> dict:
+def _expansion(clip_set: ClipSet, preset: str) -> list[tuple]:
+    """The candidates of 13_expansion as it stands, a row each; none where one of their runs is gone or of other clips."""
+    path = workspace.outputs_dir("tables") / f"{clip_set.name}-{preset}" / "expansion.csv"
+    if not path.exists():
+        return []
+    table = pd.read_csv(path).fillna({"factor": ""})
+    runs = [workspace.Run(clip_set.name, row.task, row.run) for row in table.itertuples()]
+    present = {clip_set.hash(split) for split in ("video", "clip")}
+    fresh = all(run.complete and run.facts()["clip_set"] in present for run in runs)
+    return list(table.itertuples()) if fresh else []
+
+
+def _figure(number: int | str, title: str, pattern: str, notebook: str, dataset: str, preset: str) -> dict:
     """A figure and its pictures: those of the data set, or of its runs at a preset, of the lowest seed that has any."""
     folder = workspace.outputs_dir("figures") / dataset
     seeds = sorted(folder.glob(f"{preset}-video-s*"), key=lambda place: (len(place.name), place.name))  # 2 before 10
