@@ -32,9 +32,16 @@ from exmus_lib import storage
 SHM = Path("/dev/shm")
 TRAINING = {"network": "x3d_s", "task": "exercise", "preset": "smoke", "epochs": 3, "dropout": 0.5}
 # Imported once: a process then starts within some hundredths of a second.
-PRELOADED = ["exmus_lib.networks.fit", "exmus_lib.networks.training", "exmus_lib.scores.ensembles"]
-PRELOADED += ["lightning.pytorch.loggers", "lightning.pytorch.callbacks", "tensorboard.compat"]
-TIMES = ("seconds", "data_wait_share", "wall_seconds")  # of run.json and history.csv, which differ each time
+PRELOADED = [
+    *(f"exmus_lib.{name}" for name in ("networks.training", "networks.fit", "scores.ensembles")),
+    "tensorboard.compat",
+]
+VARY = (
+    "seconds",
+    "data_wait_share",
+    "wall_seconds",
+    "commit",
+)  # of run.json and history.csv, not with what was computed
 
 
 @dataclass(frozen=True)
@@ -200,17 +207,17 @@ SERVER.set_forkserver_preload(PRELOADED)
 
 
 def contents(home: Path) -> dict[str, str]:
-    """Name -> sha256 of all files but TensorBoard's and locks; of run.json and history.csv without what they say of times."""
+    """Name -> sha256 of all files but TensorBoard's and locks; of run.json and history.csv but for VARY."""
     digests = {}
     for path in sorted(path for path in home.rglob("*") if path.is_file()):
         if "tensorboard" in path.parts or path.name.endswith(".lock"):
             continue
         data = path.read_bytes()
         if path.name == "run.json":
-            data = repr({name: value for name, value in json.loads(data).items() if name not in TIMES}).encode()
+            data = repr({name: value for name, value in json.loads(data).items() if name not in VARY}).encode()
         elif path.name == "history.csv":
             table = pd.read_csv(path)
-            data = table.drop(columns=[name for name in TIMES if name in table]).to_csv().encode()
+            data = table.drop(columns=[name for name in VARY if name in table]).to_csv().encode()
         digests[path.relative_to(home).as_posix()] = hashlib.sha256(data).hexdigest()
     return digests
 
@@ -242,11 +249,8 @@ def references(folder: Path, gym: Path) -> dict[str, Reference]:
 def moments(stage: str, reference: Reference, rng: random.Random) -> list[Moment]:
     """The moments drawn of a stage, and those that are named."""
     drawn, times = DRAWN.get(stage, (0, 0))
-
-    def left() -> float | None:
-        return round(rng.random(), 2) if rng.random() < 0.5 else None
-
-    chosen = [Moment(number=rng.randint(1, reference.operations), left=left()) for _ in range(drawn)]
+    numbers = [rng.randint(1, reference.operations) for _ in range(drawn)]
+    chosen = [Moment(number=number, left=rng.choice([None, round(rng.random(), 2)])) for number in numbers]
     chosen += [Moment(seconds=rng.uniform(0.05, 0.9) * reference.seconds) for _ in range(times)]
     return chosen + [
         Moment(number=rng.randint(1, most), pattern=pattern, left=round(rng.random(), 2) if cut else None)
