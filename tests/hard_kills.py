@@ -20,7 +20,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 import helpers
@@ -32,10 +31,7 @@ from exmus_lib import storage
 SHM = Path("/dev/shm")
 TRAINING = {"network": "x3d_s", "task": "exercise", "preset": "smoke", "epochs": 3, "dropout": 0.5}
 # Imported once: a process then starts within some hundredths of a second.
-PRELOADED = [
-    *(f"exmus_lib.{name}" for name in ("networks.training", "networks.fit", "scores.ensembles")),
-    "tensorboard.compat",
-]
+PRELOADED = "exmus_lib.networks.fit exmus_lib.networks.training exmus_lib.scores.ensembles tensorboard.compat".split()
 VARY = (
     "seconds",
     "data_wait_share",
@@ -162,13 +158,12 @@ def work(stage: str, place: "Place", gym: Path, moment: Moment | None) -> None:
     os.environ |= {"EXMUS_HOME": str(place.home), "TMPDIR": str(place.temporary)}
     tempfile.tempdir = None
     multiprocessing.set_start_method(None, force=True)  # for loader processes, as where nobody made a server
-    done, fitting = [], count(1)
+    done = []
 
     def note(operation: str, source: Path) -> None:
         done.append(operation)
-        if moment and moment.number and fnmatch.fnmatchcase(operation, moment.pattern):
-            if next(fitting) == moment.number:
-                die(moment, operation, source)
+        if moment and len(fnmatch.filter(done, moment.pattern)) == moment.number:
+            die(moment, operation, source)
 
     operations(place.home, note)
     STAGES[stage](gym)
