@@ -27,14 +27,13 @@ def prepared(dataset: str, preset: str, **how: object) -> prepare.ClipSet:
 
 
 def _cut(videos: pd.DataFrame, raw: Path, out: Path, how: dict[str, object]) -> pd.DataFrame:
-    shards = [(k, videos.iloc[k :: how["workers"]].copy()) for k in range(min(how["workers"], len(videos)))]
+    shards = [videos.iloc[k :: how["workers"]].copy() for k in range(min(how["workers"], len(videos)))]
     array(partial(_cut_shard, raw=raw, out=out), shards, **how)
     return cut.cut(videos, raw, out)  # which finds the clips cut, and notes what was damaged
 
 
-def _cut_shard(shard: tuple[int, pd.DataFrame], raw: Path, out: Path) -> None:
-    number, videos = shard
-    cut.cut(videos, raw, out, progress=False, unfinished=f"{cut.UNFINISHED}-{number}")
+def _cut_shard(videos: pd.DataFrame, raw: Path, out: Path) -> None:
+    cut.cut(videos, raw, out, progress=False)
 
 
 def array(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from corpus import damaged, foreign, intact, mixed, outcomes
+from hard_kills import kills
 from hard_tables import tables
 
 
@@ -23,6 +24,7 @@ FAMILIES: dict[str, Callable[[Path], dict[str, str]]] = {
     "videos, damaged": _corpus(damaged),
     "videos, no videos": _corpus(foreign),
     "tables, run files": tables,
+    "kills": kills,
 }
 
 # Takes minutes a case: run only when it is named.

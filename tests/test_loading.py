@@ -114,35 +114,51 @@ def test_a_gpu_has_all_cores_read_and_a_cpu_a_quarter_of_them(monkeypatch):
     assert how["num_workers"] == 6 and how["pin_memory"] and how["persistent_workers"]
 
 
-def test_the_number_of_loader_processes_and_an_interruption_change_no_bit(tmp_path, monkeypatch):
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """A function: the logits of a training read by so many processes and computed by so many threads, begun anew or interrupted
+    at the start of an epoch."""
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
     for i in range(10):  # of ten lengths: equal files would be one group
         exercise = ("Squat", "Push-up")[i % 2]
         helpers.write_video(tmp_path / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
     clip_set, how = prepare(str(tmp_path / "gym")), loading._how
-    recipe = dict(seconds=1.0, dropout=0.5, augment=True)
-    monkeypatch.setattr(fit, "recipe", lambda *args, _recipe=fit.recipe, **changes: _recipe(*args, **changes, **recipe))
+    options = dict(network="x3d_s", task="exercise", preset="smoke", epochs=3, seconds=1.0, dropout=0.5)
+    begin, usual = Training.on_train_epoch_start, torch.get_num_threads()
 
-    def train(workers: int, stop_in: int | None = None) -> np.ndarray:
+    def train(workers: int, stop_in: int | None = None, threads: int = 1) -> np.ndarray:
+        torch.set_num_threads(threads)
         monkeypatch.setattr(loading, "_how", lambda light, collated: how(light, collated) | {
             "num_workers": workers, "persistent_workers": workers > 0
         })  # fmt: skip
-        options = dict(network="x3d_s", task="exercise", preset="smoke", epochs=3)
+
+        def begin_or_stop(self) -> None:
+            if self.current_epoch == stop_in:
+                raise KeyboardInterrupt
+            begin(self)
+
         if stop_in is not None:
-            begin = Training.on_train_epoch_start
             with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-                patch.setattr(Training, "on_train_epoch_start", lambda self: (
-                    stop() if self.current_epoch == stop_in else begin(self)
-                ))  # fmt: skip
+                patch.setattr(Training, "on_train_epoch_start", begin_or_stop)
                 fit.train(clip_set, **options, overwrite=True)
         run = fit.train(clip_set, **options, overwrite=stop_in is None)
-        assert 0 <= run.facts()["data_wait_share"] < 1
+        assert run.facts()["threads"] == threads and 0 <= run.facts()["data_wait_share"] < 1
         assert list(run.history()["epoch"]) == [0, 1, 2]
         return predictions.logits(predictions.read(run))
 
-    def stop():
-        raise KeyboardInterrupt
+    yield train
+    torch.set_num_threads(usual)
 
-    alone = train(0)
+
+def test_the_number_of_loader_processes_and_an_interruption_change_no_bit(trained):
+    alone = trained(0)
     for workers, stop_in in ((1, None), (2, None), (0, 2), (2, 1)):
-        assert np.array_equal(train(workers, stop_in), alone), (workers, stop_in)
+        assert np.array_equal(trained(workers, stop_in), alone), (workers, stop_in)
+
+
+@pytest.mark.slow
+def test_every_number_of_loader_processes_and_threads_interrupted_or_not_is_one_run(trained):
+    alone = {threads: trained(0, threads=threads) for threads in (1, 2)}
+    np.testing.assert_allclose(alone[2], alone[1], rtol=0, atol=1e-5)  # sums of other parts: other last bits
+    for threads, workers, stop_in in itertools.product((1, 2), (0, 1, 2, 4), (None, 1)):
+        assert np.array_equal(trained(workers, stop_in, threads), alone[threads]), (threads, workers, stop_in)

@@ -12,26 +12,24 @@ import pandas as pd
 from av.video.frame import VideoFrame
 from tqdm.auto import tqdm
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 from exmus_lib.videos import container, encode, guard, limits, scan
 from exmus_lib.videos.faults import VideoError
 
 COLUMNS = "clip_id video_id group exercise path start_sec seconds fps".split()
-UNFINISHED = ".unfinished"  # folder beside the clips, while they are cut
 
 
-def cut(
-    videos: pd.DataFrame, raw: Path, out: Path, progress: bool = True, unfinished: str = UNFINISHED
-) -> pd.DataFrame:
+def cut(videos: pd.DataFrame, raw: Path, out: Path, progress: bool = True) -> pd.DataFrame:
     """Cut every video whose status is "ok" into floor(t / 2) equal pieces and return one row per clip.
 
     Paths are relative to `out`. A clip that is there already is kept. A video that proves damaged gives no clip, and
     the reason becomes its status (in `videos` itself). Each is read in a guarded process; OSError where clips cannot be written.
-    Several that cut other videos at the same time need other folders `unfinished`.
     """
-    unfinished = out / "clips" / unfinished
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
-    unfinished.mkdir(parents=True)
+    # A folder of its own: other processes may cut other videos, and a guarded one outlives a killed one for a moment.
+    unfinished = out / "clips" / storage.part_name()
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    storage.sweep(unfinished.parent)
+    unfinished.mkdir()
     good = videos[videos["status"] == "ok"]
     tables = {video.Index: _clips(video) for video in good.itertuples()}
     jobs = {video.Index: _job(video, tables[video.Index], raw, out, unfinished) for video in good.itertuples()}
