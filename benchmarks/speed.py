@@ -203,7 +203,7 @@ def predict() -> Iterator[dict]:
         times = dict(zip(("stock", "ours"), medians([theirs, mine], 3), strict=True))
         yield {"what": f"{title}, {how.frames} x {how.side} px, batch 1", "unit": "ms a clip", **times}
         apart = np.abs(logits["ours"] - logits["stock"]).max() / np.ptp(logits["stock"])
-        yield {"what": f"{title}: logits apart, of their range", "unit": "1e-6", "ours": 1e6 * apart}
+        yield {"what": f"{title}: logits apart, of their range", "unit": "1e-6", "ours": 1e6 * float(apart)}
     yield from hybrid(pairs)
 
 
