@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import runs
 
-from exmus_lib import predictions, workspace
-from exmus_lib.networks import describe, expansion, fit
+from exmus_lib import expansion, predictions, workspace
+from exmus_lib.networks import describe, fit
 from exmus_lib.pictures import architecture, page
 from exmus_lib.scores import tables, verdict
 from exmus_lib.videos.prepare import prepare

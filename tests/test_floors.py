@@ -10,19 +10,8 @@ REPOSITORY = Path(__file__).parents[1]
 # Ground floor first: a module imports only from its own floor or from one listed before it.
 FLOORS = (
     *("storage", "sheets", "labels", "tasks", "recipes", "runfile", "workspace", "review", "predictions", "parameters"),
-    *(
-        "sample",
-        "videos",
-        "cluster",
-        "poses",
-        "networks",
-        "scores",
-        "export",
-        "pictures",
-        "workbook",
-        "app",
-        "__main__",
-    ),
+    *("sample", "videos", "cluster", "poses", "networks", "scores", "export", "expansion", "pictures"),
+    *("workbook", "app", "__main__"),
 )
 # Only these may import torch, or a package that does.
 WITH_TORCH = (
@@ -31,6 +20,7 @@ WITH_TORCH = (
     "exmus_lib.pictures.explorer",
     "exmus_lib.cluster",
     "exmus_lib.export",
+    "exmus_lib.expansion",
     "exmus_lib.workbook",
     "exmus_lib.__main__",
 )

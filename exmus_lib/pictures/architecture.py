@@ -133,7 +133,7 @@ def expansion(table: pd.DataFrame) -> Figure:
     return figure
 
 
-# The factors of networks.expansion, as axes name them.
+# The factors of exmus_lib.expansion, as axes name them.
 FACTORS = {
     "tau": "γτ frame rate",
     "t": "γt time",
@@ -146,7 +146,7 @@ FACTORS = {
 
 @mpl.rc_context(STYLE)
 def search(table: pd.DataFrame, paper: pd.DataFrame, metric: str) -> Figure:
-    """A search (networks.expansion.search) beside the paper's way from X2D to X3D-M (networks.describe.expansion).
+    """A search (expansion.search) beside the paper's way from X2D to X3D-M (networks.describe.expansion).
 
     Left, what each network costs and scores, with its 95 % interval; the line joins those that were chosen, its dashed end is
     the contraction. Right, which factor grew at which cost, in multiples of X2D's, and the value that it came to.
