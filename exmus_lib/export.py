@@ -135,7 +135,13 @@ def _onnx(network: VideoNetwork, recipe: Recipe, file: Path, calibration: list[n
 def _openvino(network: VideoNetwork, recipe: Recipe, file: Path, calibration: list[np.ndarray] | None) -> Infer:
     """Write file.xml and file.bin; what they answer to views."""
     openvino, path = compiled.package(), file.with_suffix(".xml")
-    model = compiled.converted(network, compiled.blank(recipe, 2))
+    try:
+        model = compiled.converted(network, compiled.blank(recipe, 2))
+    except RuntimeError as error:  # S3D at fewer than 8 frames, whose last pooling is wider than what it pools
+        reason = str(error).strip().splitlines()[-1]
+        raise ValueError(
+            f"OpenVINO cannot convert this network for its views; export --onnx. It says: {reason}"
+        ) from error
     model.inputs[0].get_tensor().set_names({"views"})
     model.outputs[0].get_tensor().set_names({"logits"})
     if calibration is not None:
