@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -23,7 +24,7 @@ from pytorchvideo.data.encoded_video import EncodedVideo
 from torch import nn
 
 from exmus_lib import predictions, workspace
-from exmus_lib.networks import compute, weights
+from exmus_lib.networks import compiled, compute, weights
 from exmus_lib.networks import predict as prediction
 from exmus_lib.networks.build import build
 from exmus_lib.recipes import NETWORKS, Recipe, recipe
@@ -186,22 +187,28 @@ def train() -> Iterator[dict]:
 
 
 def predict() -> Iterator[dict]:
-    """Logits of a paper view, how far they are apart, and a film of two clips from file to the hybrid's table."""
+    """Logits of a paper view, how far they are apart, and a clip from its file to the hybrid's table. Ours begins with bytes."""
     pairs = {network: both(network, recipe(network, "paper")) for network in PAIR}
     for network, (stock, ours) in pairs.items():
         how, title = recipe(network, "paper"), NETWORKS[network].title
-        view = torch.randn(1, 3, how.frames, how.side, how.side)
-        logits = {}
+        frames = torch.randint(0, 256, (1, 3, how.frames, how.side, how.side), dtype=torch.uint8)
+        view, logits = dataset.normalise(frames), {}
 
         def theirs(stock=stock, view=view, how=how, logits=logits) -> None:
             with torch.inference_mode():
                 logits["stock"] = stock.eval()(stock_input(view, how)).numpy()
 
-        def mine(ours=ours, view=view, network=network, logits=logits) -> None:
-            logits["ours"] = prediction.forward(ours, view, network)[0]
+        def mine(ours=ours, frames=frames, network=network, logits=logits) -> None:
+            logits["ours"] = prediction.forward(ours, frames, network)[0]
 
-        times = dict(zip(("stock", "ours"), medians([theirs, mine], 3), strict=True))
-        yield {"what": f"{title}, {how.frames} x {how.side} px, batch 1", "unit": "ms a clip", **times}
+        calls = [theirs, mine]
+        if find_spec("openvino"):
+            through = compiled.compiled(ours, network, how)
+            calls.append(lambda through=through, frames=frames: through(frames))
+        theirs_took, *ours_took = medians(calls, 3)
+        for way, took in zip(("PyTorch", "OpenVINO"), ours_took, strict=False):
+            what = f"{title}, {how.frames} x {how.side} px, batch 1, ours by {way}"
+            yield {"what": what, "unit": "ms a clip", "stock": theirs_took, "ours": took}
         apart = np.abs(logits["ours"] - logits["stock"]).max() / np.ptp(logits["stock"])
         yield {"what": f"{title}: logits apart, of their range", "unit": "1e-6", "ours": 1e6 * float(apart)}
     yield from hybrid(pairs)
