@@ -17,7 +17,7 @@ from exmus_lib import predictions, runfile, storage, workspace
 from exmus_lib.networks import weights
 from exmus_lib.pictures import figures, page
 from exmus_lib.poses.track import Track
-from exmus_lib.scores import tables
+from exmus_lib.scores import tables, verdict
 from exmus_lib.videos import cache, prepare
 
 NET = torch.nn.Linear(2, 3)
@@ -214,7 +214,8 @@ def test_a_home_that_cannot_be_written_to_still_shows_finished_runs(run, home, c
         (home / "outputs" / kind).symlink_to("/sys")
     clips = prepare.load("sample")
     cells, beyond = tables.cells(clips, "quick"), tables.beyond(clips, "quick")
-    page.write(clips, "quick", cells, beyond, {task.name: tables.ranking(clips, "quick", task) for task in runs.TASKS})
+    rankings = {task.name: tables.ranking(clips, "quick", task) for task in runs.TASKS}
+    page.write(clips, "quick", verdict.claims(clips, "quick"), cells, beyond, rankings)
     figures.save(plt.figure(), "sample/1")
     assert "cannot be written to: nothing is kept there" in capsys.readouterr().out
     with workspace.alone(Path("/sys/nothing")):  # nobody can make anything there, so nobody waits

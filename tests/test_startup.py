@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.test_floors import REPOSITORY, modules
+from test_floors import REPOSITORY, modules
 
 # Each takes from half a second to seconds, and all are imported where they are used.
 SLOW = (

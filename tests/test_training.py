@@ -126,7 +126,7 @@ def test_a_run_of_other_code_is_loaded_and_called_outdated_and_a_tag_keeps_both(
         ("recipes.py", '"epochs": 3,', '"epochs": 4,', True),  # QUICK, which serves all
         ("networks/build.py", "def slow(", "def my_net(labels, recipe):\n    return None\n\n\ndef slow(", False),
         ("networks/build.py", "import torch", "import torch\nimport timm", False),
-        ("networks/build.py", "depth: float = 2.2", "depth: float = 2.3", True),  # its own builder
+        ("networks/build.py", "width_factor=2.0", "width_factor=2.1", True),  # its own builder
     ],
 )
 def test_a_network_of_ones_own_leaves_the_runs_of_others_as_they_were(tmp_path, monkeypatch, file, old, new, changed):

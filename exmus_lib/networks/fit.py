@@ -19,8 +19,6 @@ from exmus_lib.tasks import Task
 from exmus_lib.videos.dataset import ClipDataset, view_cache
 from exmus_lib.videos.prepare import ClipSet
 
-# Lightning's notes (no GPU here, a service to try) would stand in every notebook, in red.
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="lightning")
 
 
@@ -134,6 +132,8 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
 
     from exmus_lib.networks.training import Checkpoints, History, NotANumber, Patience, Training, label_weights
 
+    # Its notes (no GPU here, a service to try) would stand in every notebook, in red; the import sets the level.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     name, on_joints = parameters["network"], how.input != "pixels"
     code = {file: digits for file, digits in workspace.code_hashes(name).items() if on_joints or file in workspace.CODE}
     facts = {**parameters, **workspace.provenance(), "code": code, "device": compute.describe(name)}
