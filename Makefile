@@ -118,6 +118,8 @@ $$install --no-deps --no-build-isolation -e .
 # A kernel warns at every start that it talks to its notebook without encryption; it does so on this machine only.
 mkdir -p .venv/etc/ipython
 echo 'c.IPKernelApp.log_level = "ERROR"' > .venv/etc/ipython/ipython_kernel_config.py
+# After set-up nothing needs a network, on the rendered sample and for videos of one's own.
+$(BIN)/python -c 'from exmus_lib.poses.files import files; files()' 2>/dev/null || echo "BlazePose cannot be fetched: the first video tries again"
 mv .venv/unfinished $(READY)
 touch $(READY)
 echo "set-up took $$(($$(date +%s) - started)) s"
