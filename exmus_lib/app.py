@@ -4,6 +4,7 @@ Whoever opens the page reads videos by path with the rights of the user who star
 machine, and only with the token of the link that it prints: neither another user nor a page from elsewhere gets in.
 """
 
+import re
 import sys
 import tempfile
 import webbrowser
@@ -17,11 +18,16 @@ from voila.app import Voila
 from exmus_lib import workspace
 
 PRINT = "print"  # tag of the cells of a notebook that make what the page has no use for
+# A badge whose picture lies outside the notebook's folder: Voila would embed it, may not, and gives up the whole page.
+BADGE = re.compile(r"\[!\[[^\]]*\]\(\.\./[^)]*\)\]\([^)]*\)")
 
 
 def without_print(_: object, notebook: NotebookNode, cwd: str) -> NotebookNode:
     """The notebook as the page runs it: nobody waits for pictures that stand in for widgets, or for figures that are saved."""
     notebook.cells = [cell for cell in notebook.cells if PRINT not in cell.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = BADGE.sub("", cell.source)
     return notebook
 
 

@@ -164,3 +164,12 @@ def wait_until(true: Callable[[], object]) -> object:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     return value
+
+
+def test_the_page_embeds_no_picture_from_outside_its_folder():  # Voila answers 404 for one, and the page stays a spinner
+    notebook = nbformat.read(app.NOTEBOOK, 4)
+    assert "](../docs/colab.svg)" in notebook.cells[0].source
+    page = app.without_print(None, notebook, "")
+    assert not [
+        cell for cell in page.cells if cell.cell_type == "markdown" and re.search(r"!\[.*\]\(\.\./", cell.source)
+    ]
