@@ -121,10 +121,14 @@ def test_no_process_is_left_behind(how):
         with closing(guard.each(work, [("1",), ("slow",), ("slow",)])) as done:
             next(done)
     else:
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process started with & has none
         timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            results("slow", "slow")
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                results("slow", "slow")
+        finally:
+            signal.signal(signal.SIGINT, handler)
     assert children() == before
 
 

@@ -135,7 +135,7 @@ def test_08_and_10_leave_pictures_and_the_report(home):
     reports = home / "outputs" / "report"
     assert "sample-smoke-smoke/index.html" in (reports / "index.html").read_text(encoding="utf-8")
     page = (reports / "sample-smoke-smoke" / "index.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 8  # seven of the paper, and the search of 13
+    assert page.count("data:image/png;base64,") == 9  # seven of the paper, the verdict, and the search of 13
 
 
 def test_08_keeps_nothing_and_takes_overwrite_all_the_same(home):
