@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -271,9 +270,7 @@ def outcome(place: Place, stage: str, gym: Path, reference: Reference, killed_at
 def kills(folder: Path, seed: int = 0) -> dict[str, str]:
     """A family of `make test-hard`: case -> what is wrong, "" where nothing is."""
     gym, rng, results = folder / "gym", random.Random(seed), {}
-    for i in range(7):  # of seven lengths: equal files would be one group
-        exercise = ("Squat", "Push-up")[i % 2]
-        helpers.write_video(gym / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
+    helpers.gym(gym, 7)
     with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else folder) as other:
         for stage, reference in references(folder, gym).items():
             for first in moments(stage, reference, rng):

@@ -80,6 +80,13 @@ def write_video(
     return path
 
 
+def gym(folder: Path, videos: int = 10) -> Path:
+    """The folder, with two class folders of so many short videos in all, of as many lengths: equal files would be one group."""
+    for i in range(videos):
+        write_video(folder / ("Squat", "Push-up")[i % 2] / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
+    return folder
+
+
 def set_display_matrix(path: Path, clockwise: int) -> None:
     """Write the display matrix of an MP4 as a phone does: a point (x, y) of the frame is shown at (ax + cy, bx + dy).
 

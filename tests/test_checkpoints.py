@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from fractions import Fraction
 from pathlib import Path
 
 import helpers
@@ -61,8 +60,7 @@ def gone(path: Path, _) -> None:
 def interrupted(tmp_path_factory):
     """A function that starts a training again that was interrupted in its second epoch, and what it predicts if it is not."""
     place = tmp_path_factory.mktemp("home")
-    for i in range(6):
-        helpers.write_video(place / "gym" / ("Squat", "Push-up")[i % 2] / f"{i}.mp4", 26 + i, Fraction(12), (64, 48))
+    helpers.gym(place / "gym", 6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXMUS_HOME", str(place))
         clip_set = prepare(str(place / "gym"))

@@ -6,7 +6,6 @@ import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,11 +29,7 @@ LOSSES = ["train_loss", "val_loss", "val_top1"]
 @pytest.fixture(scope="module")
 def gym(tmp_path_factory):
     """A folder of class folders: two exercises of ten videos each."""
-    place = tmp_path_factory.mktemp("videos") / "gym"
-    for i in range(20):  # of twenty lengths: equal files would be one group
-        exercise = ("Squat", "Push-up")[i % 2]
-        helpers.write_video(place / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
-    return place
+    return helpers.gym(tmp_path_factory.mktemp("videos") / "gym", 20)
 
 
 def as_rank(monkeypatch, rank: int) -> None:

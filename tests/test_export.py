@@ -3,7 +3,6 @@
 import os
 import sys
 import tempfile
-from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,9 +52,7 @@ def fresh(name: str) -> tuple[nn.Module, torch.Tensor]:
 def run(tmp_path_factory):
     """A run of x3d_s at smoke, on ten videos of two exercises."""
     place = tmp_path_factory.mktemp("home")
-    for i in range(10):
-        exercise = ("Squat", "Push-up")[i % 2]
-        helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
+    helpers.gym(place / "gym")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXMUS_HOME", str(place))
         yield fit.train(prepare(str(place / "gym")), "x3d_s", "exercise", "smoke")

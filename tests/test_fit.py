@@ -1,14 +1,11 @@
 """Training: killed and resumed, finished and loaded, named by what changes numbers."""
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from fractions import Fraction
 
-import helpers
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,21 +28,6 @@ from exmus_lib.videos.prepare import prepare
 run = fit.train(prepare(sys.argv[1]), "x3d_s", "exercise", "smoke", epochs=int(sys.argv[2]))
 print(run.folder)
 """
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A home with a folder of class folders: two exercises of five videos each."""
-    place = tmp_path_factory.mktemp("home")
-    for i in range(10):  # of ten lengths: equal files would be one group
-        exercise = ("Squat", "Push-up")[i % 2]
-        helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
-    before = os.environ.get("EXMUS_HOME")
-    os.environ["EXMUS_HOME"] = str(place)
-    yield place
-    os.environ.pop("EXMUS_HOME")
-    if before:
-        os.environ["EXMUS_HOME"] = before
 
 
 def test_killed_training_resumes_and_a_finished_run_is_loaded(home):

@@ -3,7 +3,6 @@
 import itertools
 import os
 import time
-from fractions import Fraction
 
 import helpers
 import numpy as np
@@ -119,9 +118,7 @@ def trained(tmp_path, monkeypatch):
     """A function: the logits of a training read by so many processes and computed by so many threads, begun anew or interrupted
     at the start of an epoch."""
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    for i in range(10):  # of ten lengths: equal files would be one group
-        exercise = ("Squat", "Push-up")[i % 2]
-        helpers.write_video(tmp_path / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
+    helpers.gym(tmp_path / "gym")
     clip_set, how = prepare(str(tmp_path / "gym")), loading._how
     options = dict(network="x3d_s", task="exercise", preset="smoke", epochs=3, seconds=1.0, dropout=0.5)
     begin, usual = Training.on_train_epoch_start, torch.get_num_threads()

@@ -1,11 +1,8 @@
 """Runs on joints are runs like any other: trained, resumed, named, asked and listed; and what they alone do."""
 
 import itertools
-import os
 from dataclasses import replace
-from fractions import Fraction
 
-import helpers
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,21 +29,6 @@ def track_of(exercise: str, seconds: float, seed: int = 0) -> Track:
     times = np.arange(samples) / RATE
     found, shot = np.ones(samples, bool), np.zeros(samples, int)
     return Track(100 + 40 * image, world, visibility, found, shot, times, (200, 200))
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A home with a folder of class folders: two exercises of five videos each."""
-    place = tmp_path_factory.mktemp("home")
-    for i in range(10):  # of ten lengths: equal files would be one group
-        exercise = ("Squat", "Push-up")[i % 2]
-        helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
-    before = os.environ.get("EXMUS_HOME")
-    os.environ["EXMUS_HOME"] = str(place)
-    yield place
-    os.environ.pop("EXMUS_HOME")
-    if before:
-        os.environ["EXMUS_HOME"] = before
 
 
 @pytest.fixture

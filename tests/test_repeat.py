@@ -1,7 +1,6 @@
 """`python -m exmus_lib.workbook repeat`: equal where nothing changed; it says what cannot be repeated, and what is not equal."""
 
 import json
-from fractions import Fraction
 
 import helpers
 import pytest
@@ -16,8 +15,7 @@ from exmus_lib.videos.prepare import prepare
 def trained(tmp_path_factory):
     """A clip set, and a run of an unusual recipe that started from another."""
     place = tmp_path_factory.mktemp("home")
-    for i in range(6):
-        helpers.write_video(place / "gym" / ("Squat", "Push-up")[i % 2] / f"{i}.mp4", 26 + i, Fraction(12), (64, 48))
+    helpers.gym(place / "gym", 6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXMUS_HOME", str(place))
         clip_set = prepare(str(place / "gym"))

@@ -1,13 +1,10 @@
 """What a training heeds, and what a researcher may ask of it: labels and marks, code, seeds, folds, freezing, patience."""
 
-import os
 import shutil
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
-import helpers
 import lightning
 import numpy as np
 import pandas as pd
@@ -21,21 +18,6 @@ from exmus_lib.networks.training import Patience, label_weights
 from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
 from exmus_lib.videos.prepare import prepare
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A home with a folder of class folders: two exercises of five videos each."""
-    place = tmp_path_factory.mktemp("home")
-    for i in range(10):  # of ten lengths: equal files would be one group
-        exercise = ("Squat", "Push-up")[i % 2]
-        helpers.write_video(place / "gym" / exercise / f"{i}.mp4", 26 + i, Fraction(12), size=(64, 48))
-    before = os.environ.get("EXMUS_HOME")
-    os.environ["EXMUS_HOME"] = str(place)
-    yield place
-    os.environ.pop("EXMUS_HOME")
-    if before:
-        os.environ["EXMUS_HOME"] = before
 
 
 def test_before_its_first_step_a_network_says_the_same_for_equal_seeds(home):

@@ -149,27 +149,36 @@ def add(typing, a, b):
 
 
 @njit(nogil=True, cache=True)
+def _seen_by(row, shape, stride, at, taps):
+    """How many rows of grad see a row of x; where each begins goes to `at`, and the place of its taps in a block to `taps`."""
+    time, height, width, channels = shape
+    rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
+    found = 0
+    for dt in range(3):
+        for di in range(3):
+            t, i = row // height % time + 1 - dt, row % height + 1 - di
+            if 0 <= t < time and i % stride == 0 and 0 <= i < rows * stride:
+                frame = row // height // time * time + t
+                at[found] = (frame * rows + i // stride) * columns * channels
+                taps[found] = (dt * 3 + di) * 3 * LANES
+                found += 1
+    return found
+
+
+@njit(nogil=True, cache=True)
 def _weight_gradient(x, grad, total, shape, stride, start, stop):
     """Add to total (block, tap, lane) what rows start to stop of x, of its batch * time * height, have in it.
 
     shape: time, height, width, channels of x. stride: in height and width.
     """
     time, height, width, channels = shape
-    rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
+    columns = (width + stride - 1) // stride
     step = stride * channels
     line = np.zeros((width + 2) * channels, x.dtype)  # a row of x between pixels of zero
     at, taps = np.empty(9, np.intp), np.empty(9, np.intp)
     for row in range(start, stop):
         line[channels:-channels] = x[row * width * channels : (row + 1) * width * channels]
-        found = 0
-        for dt in range(3):
-            for di in range(3):
-                t, i = row // height % time + 1 - dt, row % height + 1 - di
-                if 0 <= t < time and i % stride == 0 and 0 <= i < rows * stride:
-                    frame = row // height // time * time + t
-                    at[found] = (frame * rows + i // stride) * columns * channels
-                    taps[found] = (dt * 3 + di) * 3 * LANES
-                    found += 1
+        found = _seen_by(row, shape, stride, at, taps)
         for j in range(0, columns - columns % 4, 4):
             for b in range((channels + LANES - 1) // LANES):
                 c = min(b * LANES, channels - LANES)
@@ -210,18 +219,10 @@ def _input_gradient(grad, weight, out, shape, stride, start, stop):
     shape: time, height, width, channels of x. stride: in height and width, 2 or more.
     """
     time, height, width, channels = shape
-    rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
+    columns = (width + stride - 1) // stride
     at, taps = np.empty(9, np.intp), np.empty(9, np.intp)
     for row in range(start, stop):
-        found = 0
-        for dt in range(3):
-            for di in range(3):
-                t, i = row // height % time + 1 - dt, row % height + 1 - di
-                if 0 <= t < time and i % stride == 0 and 0 <= i < rows * stride:
-                    frame = row // height // time * time + t
-                    at[found] = (frame * rows + i // stride) * columns * channels
-                    taps[found] = (dt * 3 + di) * 3 * LANES
-                    found += 1
+        found = _seen_by(row, shape, stride, at, taps)
         if found == 0:
             continue
         for j in range(columns):

@@ -128,7 +128,7 @@ def predictor_of(network: VideoNetwork, name: str, recipe: Recipe, clips: int) -
 def restore(run: Run) -> tuple[VideoNetwork, Recipe]:
     """The trained network of a complete run and its recipe; the last few are kept. ValueError for a run without a network."""
     predictions.read(run)  # says which runs there are when this one is not complete
-    file = run.folder / "weights.safetensors"
+    file = run.folder / weights.FILE
     if not file.exists():
         facts = run.facts()
         others = facts.get("members") or facts.get("folds") or "a trained run"
