@@ -28,7 +28,7 @@ help:
 	@echo "make lock      bring requirements.lock up to date with pyproject.toml and the newest releases"
 	@echo "make clean     remove data, runs, figures and caches that were made here; keeps .venv"
 	@echo
-	@echo "The first of them to need it makes .venv (about 7 GB, once). Wants Python 3.11, 3.12 or 3.13."
+	@echo "The first of them to need it makes .venv (7 to 8 GB, once). Wants Python 3.11, 3.12 or 3.13."
 
 demo workbook: $(READY)
 	@$(BIN)/python -m exmus_lib.workbook $@
@@ -112,7 +112,7 @@ if [ -n "$$uv" ]; then
 else
     install=".venv/bin/python -m pip install $$quiet --disable-pip-version-check"
 fi
-echo "set-up 3/3  the packages of requirements.lock (about 3 GB to download, 7 GB on disk)"
+echo "set-up 3/3  the packages of requirements.lock (about 3 GB to download, 7 to 8 GB on disk)"
 $$install -r requirements.lock
 $$install --no-deps --no-build-isolation -e .
 # A kernel warns at every start that it talks to its notebook without encryption; it does so on this machine only.
