@@ -41,8 +41,9 @@ predict: $(READY)
 	@[ -n "$(VIDEO)" ] || { echo "which video? make predict VIDEO=my.mp4" >&2; exit 2; }
 	@$(BIN)/python -m exmus_lib predict "$(VIDEO)"
 
+# What a GPU does otherwise is tested by `pytest tests/test_gpu.py`.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= $(BIN)/pytest -n auto --dist loadfile
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --page

@@ -1,11 +1,15 @@
 """What each setting brings on a GPU: `python benchmarks/gpu.py` measures for about five minutes and writes docs/gpu.md.
 
-It begins with the stock recipe (PyTorchVideo's networks as they come, float32, float views from pageable memory, Adam) and adds
-one setting after the other; each stays for the rows below it. Training steps and predictions at the paper's views, batch 8.
+It begins with the stock recipe (PyTorchVideo's networks as they come, float32 with TF32 in convolutions, float views from
+pageable memory, Adam); each row adds a setting to the one above. Training steps and predictions at the paper's views, batch 8.
+Every row has a process of its own, since PyTorch keeps cuDNN's first choice for a shape as long as the process lives.
 """
 
 import argparse
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,32 +26,30 @@ from exmus_lib.videos.dataset import normalise
 
 NETWORKS = ("x3d_m", "slowfast_r50")
 LABELS = 16
-WARM_UP, SECONDS = 3, 3.0  # steps before measuring, and for how long each measurement goes on
+WARM_UP, SECONDS = 3, 2.0  # steps before measuring, and for how long each measurement goes on
 FORMATS = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 @dataclass(frozen=True)
 class Settings:
-    tf32: bool = False
-    channels_last: bool = False
-    number_format: torch.dtype | None = None  # of autocast; float16 is trained with scaled gradients
-    cudnn_benchmark: bool = False
     fused: bool = False
     uint8: bool = False  # views copied as pinned bytes, without waiting, and normalised on the device
+    number_format: torch.dtype | None = None  # of autocast; float16 is trained with scaled gradients
+    channels_last: bool = False
+    cudnn_benchmark: bool = False
     compiled: bool = False
 
 
-def ladder() -> dict[str, Settings]:
-    """The settings to measure, each with those above it."""
+def ladder(compiled: bool = False) -> dict[str, Settings]:
+    """The settings to measure, by the names of their rows; torch.compile takes a minute for each measurement."""
     number_format = compute.precision(NETWORKS[0], training=False)
     steps = {
-        "+ TF32": {"tf32": True},
-        "+ channels last": {"channels_last": True},
-        f"+ {number_format}": {"number_format": FORMATS.get(number_format)},
-        "+ cudnn.benchmark": {"cudnn_benchmark": True},
         "+ fused Adam": {"fused": True},
         "+ uint8 views, pinned": {"uint8": True},
-        "+ torch.compile": {"compiled": True},
+        f"+ {number_format}": {"number_format": FORMATS.get(number_format)},
+        "+ channels last": {"channels_last": True},
+        "+ cudnn.benchmark": {"cudnn_benchmark": True},
+        **({"+ torch.compile": {"compiled": True}} if compiled else {}),
     }
     rows = {"stock": Settings()}
     for name, change in steps.items():
@@ -58,6 +60,7 @@ def ladder() -> dict[str, Settings]:
 def batch_of(how: Recipe, settings: Settings) -> torch.Tensor:
     """Noise as a loader hands it over: (batch, 3, time, side, side), in the computer's memory."""
     views = torch.randint(0, 256, (how.batch, how.frames, how.side, how.side, 3), dtype=torch.uint8).movedim(-1, 1)
+    views = views if settings.channels_last else views.contiguous()
     if settings.uint8:
         return views.pin_memory() if torch.cuda.is_available() else views
     return normalise(views).contiguous()
@@ -66,7 +69,6 @@ def batch_of(how: Recipe, settings: Settings) -> torch.Tensor:
 def step_of(net: nn.Module, how: Recipe, settings: Settings, training: bool) -> Callable[[], object]:
     """One training step, or one prediction, of a batch that begins in the computer's memory."""
     device, kind = compute.device(), settings.number_format
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = settings.tf32
     torch.backends.cudnn.benchmark = settings.cudnn_benchmark
     net.train(training).to(memory_format=compute.FORMAT if settings.channels_last else torch.contiguous_format)
     call = torch.compile(net) if settings.compiled else net
@@ -109,31 +111,23 @@ def _finish() -> None:
         torch.cuda.synchronize()
 
 
-def measure(recipes_of: dict[str, Recipe], seconds: float) -> dict[tuple[str, str, bool], float]:
-    """(setting, network, training?) -> ms a clip; torch.compile, which takes a minute for each, on a GPU only."""
-    found = {}
+def row(name: str, recipes_of: dict[str, Recipe], seconds: float) -> dict[str, float]:
+    """ms a clip of one row of the ladder, by columns: network and training or prediction."""
+    settings, found = ladder(compiled=True)[name], {}
     for network, how in recipes_of.items():
         net = build(network, LABELS, how).to(compute.device())
-        for name, settings in ladder().items():
-            if settings.compiled and not torch.cuda.is_available():
-                continue
-            for training in (True, False):
-                step = step_of(net, how, settings, training)
-                found[name, network, training] = milliseconds(step, seconds) / how.batch
-                print(
-                    f"{network:14} {'train' if training else 'predict':8} {name:24} {found[name, network, training]:9.2f}"
-                )
-                torch._dynamo.reset()
+        for training in (True, False):
+            column = f"{recipes.title(network)} {'training' if training else 'prediction'}"
+            found[column] = milliseconds(step_of(net, how, settings, training), seconds) / how.batch
     return found
 
 
-def table(found: dict[tuple[str, str, bool], float]) -> str:
+def table(found: dict[str, dict[str, float]]) -> str:
     """Markdown: a row for each setting, ms a clip and how many times as fast as stock that is."""
-    columns = list(dict.fromkeys((network, training) for _, network, training in found))
-    titles = [f"{recipes.title(network)} {'training' if training else 'prediction'}" for network, training in columns]
-    lines = ["| ms a clip | " + " | ".join(titles) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name in dict.fromkeys(name for name, _, _ in found):
-        cells = [f"{found[name, *c]:.1f} (x{found['stock', *c] / found[name, *c]:.2f})" for c in columns]
+    stock = found["stock"]
+    lines = ["| ms a clip | " + " | ".join(stock) + " |", "|---" * (len(stock) + 1) + "|"]
+    for name, times in found.items():
+        cells = [f"{times[c]:.1f} (x{stock[c] / times[c]:.2f})" for c in stock]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -144,13 +138,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", default="paper", help="of the views; smoke runs on a CPU")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each measurement")
+    parser.add_argument("--compile", action="store_true", help="torch.compile as well, a minute for each measurement")
+    parser.add_argument("--row", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     chosen = {network: recipes.recipe(network, given.preset, batch=given.batch) for network in NETWORKS}
+    if given.row:
+        print(json.dumps(row(given.row, chosen, given.seconds)))
+        return
+    found, same = {}, ["--preset", given.preset, "--batch", str(given.batch), "--seconds", str(given.seconds)]
+    for name in ladder(given.compile):
+        command = [sys.executable, __file__, "--row", name, *same]
+        found[name] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        print(f"{name:24}", "  ".join(f"{column} {ms:.1f}" for column, ms in found[name].items()), flush=True)
     facts = workspace.provenance()
     head = f"{compute.describe(NETWORKS[0])}, torch {facts['versions']['torch']}, commit {facts['commit']}, batch {given.batch}"
     views = ", ".join(f"{recipes.title(n)} {how.frames} x {how.side}" for n, how in chosen.items())
-    rows = table(measure(chosen, given.seconds))
-    page = f"# Settings on a GPU\n\n    python benchmarks/gpu.py\n\n{head}, views {views}.\n\n{rows}"
+    page = f"# Settings on a GPU\n\n    python benchmarks/gpu.py\n\n{head}, views {views}.\n\n{table(found)}"
     given.file.write_text(page, encoding="utf-8")
     print(page)
 

@@ -54,8 +54,14 @@ def describe(network: str) -> str:
 
 
 def prepare(net: nn.Module) -> nn.Module:
-    """The network on its device, channels last; on a CPU its convolutions become the faster ones below (same weights)."""
-    if device().type == "cpu":
+    """The network on its device, channels last; on a CPU its convolutions become the faster ones below (same weights).
+
+    On a GPU cuDNN tries its ways for each new shape, once. Its guess for X3D's depthwise gradients is seven times as slow
+    (docs/gpu.md), and PyTorch keeps to a guess once made: so it is asked from the first network on.
+    """
+    if device().type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    else:
         _keep_memory()
         for module in net.modules():
             if type(module) is nn.Conv3d:

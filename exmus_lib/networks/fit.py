@@ -190,7 +190,6 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
         enable_progress_bar=False,  # History shows one bar for the whole run
         log_every_n_steps=1,
         num_sanity_val_steps=0,
-        benchmark=compute.device().type == "cuda",  # cuDNN tries its ways once: views have one shape
     )
     balance = label_weights(seen.targets.numpy(), len(task.names)) if how.balance == "classes" else None
     module = Training(network, task, how, how.epochs * len(train_loader), parameters["seed"], weights=balance)
@@ -206,6 +205,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
 
     module.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"])
     weights.save(network, run.folder / weights.FILE)
+    network = compute.prepare(network)  # Lightning leaves it on the CPU
     history = run.history()
     waiting = history["data_wait_share"].mean()
     print(f"{run.name}: {waiting:.1%} of the time of training steps went into waiting for data")
