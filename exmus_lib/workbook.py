@@ -6,18 +6,23 @@ of the cores, leave none idle.
 """
 
 import argparse
+import atexit
 import os
 import signal
+import socket
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import papermill
 import psutil
 from tqdm import tqdm
+from traitlets.config import Config
 
 from exmus_lib import workspace
 from exmus_lib.tasks import TASKS
@@ -98,12 +103,30 @@ def execute(step: Step, folder: Path, preset: str) -> None:
             executed,
             {"preset": preset, **step.parameters},
             progress_bar={"desc": f"{step.name:20}", "leave": False},
+            config=_kernels(),
         )
     except papermill.PapermillExecutionError as error:
         raise SystemExit(
             f"stopped in {step.name}: {error.ename}: {error.evalue}\nwhat it did is in {executed}"
         ) from None
     tqdm.write(f"{step.name:20} {time.perf_counter() - started:4.0f} s")
+
+
+@cache
+def _kernels() -> Config:
+    """How kernels are talked to: by TCP on this machine, as Jupyter does; where even that is cut off (`unshare -n`, some
+    sandboxes) by sockets in a folder of the temporary one."""
+    with socket.socket() as server, socket.socket() as client:
+        try:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            client.connect(server.getsockname())
+            return Config()
+        except OSError:
+            folder = tempfile.TemporaryDirectory(prefix="exmus-")  # a socket's path has 100 letters at most
+            atexit.register(folder.cleanup)
+            os.environ["JUPYTER_RUNTIME_DIR"] = folder.name
+            return Config({"KernelManager": {"transport": "ipc"}})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,5 +1,9 @@
 """`make demo` in small: notebooks of a plan run, two at a time, and the one that fails is named."""
 
+import shutil
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
@@ -39,3 +43,20 @@ def test_a_notebook_that_fails_is_named_and_what_comes_after_is_not_run(house):
         workbook.run(((Step("broken", {"task": "mgap"}),), (Step("first"),)))
     assert (house / "outputs" / "executed" / "broken.mgap.ipynb").exists()
     assert not (house / "said.txt").exists()
+
+
+CUT_OFF = ("unshare", "--map-root-user", "--net")  # not even 127.0.0.1 answers
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run([*CUT_OFF, "true"], capture_output=True).returncode != 0,
+    reason="this system lets nobody cut a process off from its network",
+)
+def test_notebooks_run_where_not_even_the_loopback_device_is_up(house):
+    script = (
+        "import sys; from pathlib import Path; from exmus_lib import workbook, workspace\n"
+        "workspace.REPOSITORY = Path(sys.argv[1]); workbook.run(((workbook.Step('first'),),))"
+    )
+    command = [*CUT_OFF, sys.executable, "-c", script, str(house)]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=120)
+    assert (house / "said.txt").read_text() == "None quick\n"
