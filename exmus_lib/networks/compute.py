@@ -71,19 +71,26 @@ def prepare(net: nn.Module) -> nn.Module:
 
 @cache
 def _keep_memory() -> None:
-    """Let the process keep the memory that tensors leave, up to 1 GB at the top of its heap.
+    memory(kept=True)
 
-    Linux's glibc would map every large tensor afresh: a fifth of the time of X3D's forward went into clearing pages. Other C
-    libraries are left as they are.
+
+def memory(kept: bool) -> None:
+    """Whether the process keeps the memory that tensors leave, up to 1 GB at the top of its heap, or gives it back.
+
+    Linux's glibc would map every large tensor afresh: a fifth of the time of X3D's forward went into clearing pages. Not kept is
+    what glibc's own thresholds rise to as tensors are freed (mallopt(3)). Other C libraries are left as they are.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    mallopt = getattr(library, "mallopt", None)
     if mallopt is None:
         return
     trim_threshold, top_pad, mmap_threshold, mmap_max = -1, -2, -3, -4  # malloc.h
-    mallopt(trim_threshold, 1 << 30)
-    mallopt(top_pad, 64 << 20)
-    if not mallopt(mmap_threshold, 1 << 30):  # older ones take 32 MB at most
+    mallopt(trim_threshold, 1 << 30 if kept else 64 << 20)
+    mallopt(top_pad, 64 << 20 if kept else 128 << 10)
+    if not mallopt(mmap_threshold, 1 << 30 if kept else 32 << 20):  # older ones take 32 MB at most
         mallopt(mmap_max, 0)
+    if not kept:
+        library.malloc_trim(0)
 
 
 def _faster(conv: nn.Conv3d) -> type[nn.Conv3d]:
