@@ -1,4 +1,5 @@
-"""The last screen of `make demo`: a row per network and one for the hybrid, the paper's numbers beside them."""
+"""The last screen of `make demo`: a row per network, one for the hybrid of the paper's weights and one for that of validation's,
+the paper's numbers beside them."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -55,13 +56,16 @@ def _task_lines(task: Task, clips: pd.DataFrame, groups: list[tables.Group]) -> 
     lines = [_line(f"{task.title} ({len(task.names)})", titles[0], "", ["paper:", *titles[1]])]
     if {"train", "test"} <= set(clips["split"]):
         lines.append(line("no network: label frequencies", (baselines.prevalence(clips, task),)))
-    best = [_best(groups, network) for network in (*recipes.NETWORKS, "ensemble")]
-    for group in filter(None, best):
+    best = [*filter(None, (_best(groups, network) for network in (*recipes.NETWORKS, "ensemble")))]
+    for group in [*best, *_chosen(groups, best)]:
         title = "hybrid: " * (group.facts["network"] == "ensemble") + setup_title(group.facts)
+        if group.facts.get("chosen_on_validation"):
+            weights = ", ".join(f"{run.facts()['weights'][0]:.2f}" for run in group.runs)
+            title = f"hybrid: x = {weights} by validation"
         seeds = f", {len(group.runs)} seeds" * (len(group.runs) > 1) + ", outdated" * bool(group.outdated)
         short = title if len(title + seeds) <= NAME else title[: NAME - len(seeds) - 1] + "…"
         lines.append(line(short + seeds, group.runs, next(iter(paper_rows_of(group.facts)), None)))
-    return lines if any(best) else [*lines, "no finished run"]
+    return lines if best else [*lines, "no finished run"]
 
 
 def _line(name: str, ours: list[str], interval: str, paper: list[str]) -> str:
@@ -86,6 +90,13 @@ def _best(groups: list[tables.Group], network: str) -> tables.Group | None:
     return max(mine, key=order, default=None)
 
 
+def _chosen(groups: list[tables.Group], shown: list[tables.Group]) -> list[tables.Group]:
+    """The newest hybrid whose weights validation chose, where it is not among those shown."""
+    chosen = [g for g in groups if g.facts.get("chosen_on_validation") and g.facts.get("init") != TUNED]
+    usable = [group for group in chosen if not group.outdated and group not in shown]
+    return sorted(usable, key=lambda group: tables.newest(group.runs))[-1:]
+
+
 def _notes(clip_set: ClipSet, preset: str, groups: list[tables.Group]) -> list[str]:
     """What the numbers mean, what is left out, and the way to the rest."""
     notes = ["The paper's numbers are means over batches of real videos; the report has ours by its protocol."]
@@ -94,6 +105,8 @@ def _notes(clip_set: ClipSet, preset: str, groups: list[tables.Group]) -> list[s
             "The sample is rendered: its numbers say nothing about real people; the paper's are of real people.",
             "By their joints real people are known too (12_real_people). Your own video: make predict VIDEO=my.mp4",
         ]
+    if any(_chosen(groups, [])):
+        notes.append("x is the first network's weight in a hybrid: the paper's, and the one that validation chose.")
     old = dict.fromkeys(group.outdated for group in groups if group.outdated)
     notes += [f"Outdated: {'; '.join(old)}."] if old else []
     reasons = Counter(reason.partition(":")[0] for _, reason in tables.left_out(clip_set, preset))
