@@ -65,7 +65,7 @@ def test_the_hybrid_has_the_papers_weights_and_outdated_runs_stand_back(clip_set
     ensembles.store(pair, 0.4, chosen=True)
     text = terminal.table("sample")
     assert text.index("hybrid: 0.25 X3D-M + 0.75 SlowFast-R50 ") < text.index("hybrid: x = 0.40 by validation ")
-    assert text.count("hybrid: ") == 2 and "the one that validation chose" in text
+    assert text.count("\nhybrid: ") == 2 and "the one that validation chose" in text
     newest = write_run(clip_set, wrong=8, epochs=40)
     monkeypatch.setattr(tables, "outdated", lambda run, _: "" if run == newest else "code changed since: fit.py")
     text = terminal.table("sample")
