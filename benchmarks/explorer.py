@@ -8,7 +8,6 @@ of its own; how long cancel takes; and how long the page of `make app` keeps one
 import multiprocessing
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import psutil
+from scale import peak
 
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import fit
@@ -197,7 +197,3 @@ def cancel() -> list[dict]:
         own.wait()
         rows.append({"what": f"cancel while {doing} is obeyed after", "unit": "s", "ours": time.perf_counter() - start})
     return rows
-
-
-def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)

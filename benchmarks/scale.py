@@ -9,6 +9,7 @@ import argparse
 import multiprocessing
 import os
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -149,11 +150,16 @@ STEPS: dict[str, Callable[[], object]] = {
 }  # fmt: skip
 
 
+def peak() -> float:
+    """The most memory that this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+
+
 def _measured(work: Callable[[], object], home: Path | str, answer) -> None:
     os.environ["EXMUS_HOME"] = str(home)
     started = time.process_time()
     work()
-    answer.send((time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+    answer.send((time.process_time() - started, peak() / 1024))
 
 
 def _alone(work: Callable[[], object], home: Path | str) -> tuple[float, float]:

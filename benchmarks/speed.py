@@ -36,24 +36,22 @@ PAIR = ("x3d_m", "slowfast_r50")
 def medians(
     calls: list[Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter, stock: int = 1
 ) -> list[float]:
-    """The median milliseconds of each call, in turn, so that a busy machine slows all; the first round is left out.
+    """The median milliseconds of each call, in two turns of so many rounds, so that a busy machine slows all.
 
-    The first `stock` calls have their memory as the C library hands it out by itself, the others as ExMus keeps it; these begin
-    with a call that is not timed, as the step of a training has steps before it.
+    The first `stock` calls have their memory as the C library hands it out by itself, the others as ExMus keeps it. A turn begins
+    with a call that is not timed, as a step of a training has steps before it.
     """
     times: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds + 1):
+    for _ in range(2):
         for number, (call, spent) in enumerate(zip(calls, times, strict=True)):
-            if number < stock:
-                compute.memory(kept=False)
-            else:
-                compute.memory(kept=True)
-                call()
-            started = clock()
+            compute.memory(kept=number >= stock)
             call()
-            spent.append(1000 * (clock() - started))
+            for _ in range(rounds):
+                started = clock()
+                call()
+                spent.append(1000 * (clock() - started))
     compute.memory(kept=True)
-    return [statistics.median(spent[1:]) for spent in times]
+    return [statistics.median(spent) for spent in times]
 
 
 def functional():
@@ -149,7 +147,7 @@ def views(clips: prepare.ClipSet, originals: list, how: Recipe, transforms, fold
         lambda: [dataset.normalise(cached[i][0][None]) for i in range(len(table))],
         lambda: [cached[i] for i in range(len(table))],
     ]
-    times = [spent / len(originals) for spent in medians(calls, 2, time.process_time, stock=2)]
+    times = [spent / len(originals) for spent in medians(calls, 1, time.process_time, stock=2)]
     original, prepared, ours, from_cache, in_bytes = times
     for what, stock, mine in (
         ("stock from the original video, ours from the prepared clip", original, ours),
@@ -181,7 +179,7 @@ def step(net: nn.Module, network: str, how: Recipe, ours: bool) -> Callable[[], 
 def train() -> Iterator[dict]:
     """A training step, for each clip of its batch: the quick views at their batch, the paper's one by one."""
     for network in PAIR:
-        for preset, batch, rounds in (("quick", None, 5), ("paper", 1, 2)):
+        for preset, batch, rounds in (("quick", None, 3), ("paper", 1, 1)):
             how = recipe(network, preset, batch=batch)
             stock, ours = both(network, how)
             times = medians([step(stock, network, how, False), step(ours, network, how, True)], rounds)
@@ -212,7 +210,7 @@ def predict() -> Iterator[dict]:
         if find_spec("openvino"):
             through = compiled.compiled(ours, network, how)
             calls.append(lambda through=through, frames=frames: through(frames))
-        theirs_took, *ours_took = medians(calls, 3)
+        theirs_took, *ours_took = medians(calls, 2)
         for way, took in zip(("PyTorch", "OpenVINO"), ours_took, strict=False):
             what = f"{title}, {how.frames} x {how.side} px, batch 1, ours by {way}"
             yield {"what": what, "unit": "ms a clip", "stock": theirs_took, "ours": took}
@@ -237,7 +235,7 @@ def hybrid(pairs: dict[str, tuple[nn.Module, nn.Module]]) -> Iterator[dict]:
                     probabilities.append(stock(stock_input(view, how)).softmax(dim=1))
             torch.stack(probabilities).mean(dim=0)
 
-        times = medians([theirs, lambda: prediction.predict(video, runs)], 2)
+        times = medians([theirs, lambda: prediction.predict(video, runs)], 1)
     yield {
         "what": "hybrid, one clip of 720p: file to table",
         "unit": "ms",

@@ -130,7 +130,7 @@ def _predict(options: argparse.Namespace) -> int:
             print(_text(video, done[video]))
     if options.csv:
         rows = [{"video": str(video), **row} for video, recognition in done.items() for row in recognition.rows()]
-        print(pd.DataFrame(rows, columns=["video", *SUMMARY]).to_csv(index=False), end="")
+        print(pd.DataFrame(rows, columns=["video", *SUMMARY]).to_csv(index=False, lineterminator="\n"), end="")
     if options.json:
         print(json.dumps([_everything(video, recognition) for video, recognition in done.items()], indent=1))
     return int(failed)

@@ -28,7 +28,7 @@ def prepared(dataset: str, preset: str, **how: object) -> prepare.ClipSet:
 
 def _cut(videos: pd.DataFrame, raw: Path, out: Path, how: dict[str, object]) -> pd.DataFrame:
     shards = [videos.iloc[k :: how["workers"]].copy() for k in range(min(how["workers"], len(videos)))]
-    array(partial(_cut_shard, raw=raw, out=out), shards, **how)
+    array(partial(_cut_shard, raw=raw, out=out), shards, gpus=False, **how)
     return cut.cut(videos, raw, out)  # which finds the clips cut, and notes what was damaged
 
 
@@ -43,31 +43,33 @@ def array(
     devices: int = 1,
     nodes: int = 1,
     on: str = "local",
+    gpus: bool = True,
     **settings: object,
 ) -> list[object]:
     """function(item) of each item, in their order, by so many jobs at once; job k takes every `workers`-th item from the k-th on.
 
     Each job has `devices` processes, one a GPU (without GPUs one a share of the cores), on each of `nodes` machines: what they
-    train, they train together. `on` is "local" or "slurm"; `settings` go to submitit's update_parameters (slurm_partition,
+    train, they train together; work that needs none says
+    `gpus=False`. `on` is "local" or "slurm"; `settings` go to submitit's update_parameters (slurm_partition,
     timeout_min, cpus_per_task, mem_gb). Raises RuntimeError with the logs' folder where a job failed, when the others have ended,
     ImportError without submitit, ValueError for more GPUs than this machine has.
     """
     if not items:
         return []
     submitit = _submitit()
-    processes = devices * nodes
-    gpus = _gpus(workers * devices) if on == "local" else []
+    processes, workers = devices * nodes, min(workers, len(items))
+    here = _gpus(workers * devices) if gpus and on == "local" else []
     folder = workspace.outputs_dir("jobs") / f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}"
     executor = submitit.AutoExecutor(folder, cluster=on)
     wanted = {"nodes": nodes, "tasks_per_node": devices, "timeout_min": DAYS * 24 * 60}
-    executor.update_parameters(**wanted | {"gpus_per_node": devices if on == "slurm" else len(gpus)} | settings)
-    workers = min(workers, len(items))
+    per_node = len(here) if on == "local" else devices * gpus
+    executor.update_parameters(**wanted | {"gpus_per_node": per_node} | settings)
     shares = [
         Share(
             function,
             items[k::workers],
             processes,
-            gpus[k * devices : (k + 1) * devices],
+            here[k * devices : (k + 1) * devices],
             workers if on == "local" else 0,
         )
         for k in range(workers)

@@ -170,7 +170,8 @@ def _compare(
 ) -> Exported:
     """What a file answers beside the run's network in float32, on these views of clips."""
     device = next(network.parameters()).device
-    ours = np.concatenate([network.eval()(torch.from_numpy(views).to(device)).cpu().numpy() for views in batches])
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # a GPU would round to 10 bits
+        ours = np.concatenate([network.eval()(torch.from_numpy(views).to(device)).cpu().numpy() for views in batches])
     theirs = np.concatenate([infer(np.ascontiguousarray(views)) for views in batches])
     task = predictions.task_of(run)
     truth = task.truth(clips.exercise)

@@ -35,6 +35,8 @@ def read(path: Path) -> Facts:
             facts["recipe"]["min_epochs"] = facts["recipe"].pop("least_epochs")  # as runs called it before 0.2
         if problem := _problem(facts):
             raise TypeError(problem)
+    if other := sorted((facts.get("recipe") or {}).keys() - get_type_hints(Recipe)):
+        raise ValueError(f'{path}: the recipe has "{other[0]}", which this version does not know. {WAY_OUT}')
     return Facts(facts, path)
 
 
@@ -74,7 +76,7 @@ def _problem_of_recipe(recipe: dict) -> str:
     kinds = get_type_hints(Recipe)
     for name, value in recipe.items():
         if name not in kinds:
-            return f'the recipe has "{name}", which no recipe of this version has'
+            continue  # of another version: the run is sound, and not ours to touch
         kind = kinds[name]
         right = isinstance(value, kind) or (_whole(value) and kind in (float, float | None))
         if not right or (isinstance(value, bool) and kind is not bool) or not _sensible(value):

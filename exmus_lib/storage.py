@@ -4,12 +4,14 @@ import errno
 import hashlib
 import os
 import platform
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
+from inspect import signature
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
@@ -36,7 +38,7 @@ def atomic(path: Path) -> Iterator[Path]:
     part = path.with_name(f"{part_name()}{path.suffix}")
     try:
         yield part
-        with part.open("rb") as file:
+        with part.open("r+b") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())  # else a machine that dies may keep the new name and not what is in the file
         part.replace(path)
     finally:
@@ -70,7 +72,10 @@ def _host() -> str:
 def sweep(folder: Path) -> None:
     """Remove parts that killed processes left in a folder; those of living ones, and of other machines for a day, stay."""
     for part in folder.glob(f"{PART}*"):
-        host, process, _ = part.name.removeprefix(PART).split("-", 2)
+        match = re.fullmatch(r"([0-9a-f]{6})-(\d+)-[0-9a-f]{8}.*", part.name.removeprefix(PART))
+        if not match:
+            continue  # somebody else's file
+        host, process = match.groups()
         with suppress(OSError):  # another process sweeps too, or it is another user's
             old = time.time() - part.stat().st_mtime > LEFT_BEHIND
             if old if host != _host() else not psutil.pid_exists(int(process)):
@@ -125,6 +130,8 @@ def short(name: str, most: int = 120) -> str:
 # File systems whose locks no server keeps: another machine that writes to the same place does not see them.
 LOCAL_LOCKS = ("fuse.drive", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse")
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+# A soft lock, which newer versions of filelock fall back to, outlives its process; older ones have no such option.
+HARD = {"fallback_to_soft": False} if "fallback_to_soft" in signature(FileLock.__init__).parameters else {}
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -144,7 +151,7 @@ def _lock(folder: Path) -> AbstractContextManager:
     place = folder.parent
     try:
         place.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place / f".{folder.name}.lock")
+        lock = FileLock(place / f".{folder.name}.lock", **HARD)
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -15,12 +15,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import papermill
 import psutil
+from joblib import cpu_count
 from tqdm import tqdm
 from traitlets.config import Config
 
@@ -78,7 +80,7 @@ def run(stages: Sequence[Sequence[Step]], preset: str = "quick") -> None:
     their last epoch the next time.
     """
     folder = workspace.outputs_dir("executed")
-    cores = os.cpu_count() or 1
+    cores = cpu_count()
     for stage in stages:
         os.environ["OMP_NUM_THREADS"] = str(max(1, cores // min(CONCURRENT, len(stage))))
         with ThreadPoolExecutor(CONCURRENT) as pool:
@@ -89,7 +91,8 @@ def run(stages: Sequence[Sequence[Step]], preset: str = "quick") -> None:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for kernel in psutil.Process().children():
-                    kernel.send_signal(signal.SIGINT)
+                    with suppress(psutil.Error, ValueError):  # gone meanwhile; Windows has no such signal
+                        kernel.send_signal(signal.SIGINT)
                 raise
 
 
@@ -140,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="train a finished run again from its run.json, and compare bit for bit",
         description="Trains the run of a folder again, from its run.json alone: clips, labels, recipe, seed, parent, threads."
         " Weights, history and predictions are compared bit for bit, which the same kind of processor and the same versions"
-        " keep equal. Exit code 0: all are equal, and the second run is removed; 1: it stays, with the tag `repeat`.",
+        " keep equal on a CPU. Exit code 0: all are equal, and the second run is removed; 1: it stays, with the tag `repeat`.",
     )
     again.add_argument("run", type=Path, metavar="outputs/runs/<dataset>/<task>/<run>")
     options = parser.parse_args(arguments)

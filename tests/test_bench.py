@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-bench = pytest.importorskip("bench")
+import bench  # noqa: E402
+import speed  # noqa: E402
 
 
 def test_a_machine_measured_again_replaces_its_own_section_and_no_other(tmp_path, monkeypatch):
@@ -27,3 +27,14 @@ def test_a_machine_measured_again_replaces_its_own_section_and_no_other(tmp_path
 def test_every_part_has_its_generator():
     for part, module in bench.PARTS.items():
         assert callable(getattr(__import__(module), part)), part
+
+
+def test_stock_and_ours_are_called_in_turn_and_as_often_before_they_are_timed(monkeypatch):
+    said = []
+    monkeypatch.setattr(speed.compute, "memory", lambda kept: said.append(f"kept {kept}"))
+    calls = [lambda name=name: said.append(name) for name in ("stock", "ours")]
+    clock = iter(range(100))
+    times = speed.medians(calls, 2, lambda: (said.append("clock"), next(clock))[1])
+    timed = ["clock", "stock", "clock"] * 2
+    turn = ["kept False", "stock", *timed, "kept True", "ours", *[word.replace("stock", "ours") for word in timed]]
+    assert said == [*turn, *turn, "kept True"] and times == [1000, 1000]

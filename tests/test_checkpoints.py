@@ -110,7 +110,8 @@ def test_an_unusable_checkpoint_is_set_aside_and_the_training_begins_anew(
     change(path, tmp_path / "marker")
     bad = path.read_bytes()
     run = again()
-    assert f"{path} {words}" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"{path} {words}" in out and out.count("begins anew") == 1
     assert [left.read_bytes() for left in last.parent.iterdir()] == [bad]  # set aside, and nothing else is left
     assert not (tmp_path / "marker").exists()
     assert list(run.history()["epoch"]) == [0, 1] and predictions.read(run).equals(unbroken)
@@ -120,7 +121,9 @@ def test_a_checkpoint_that_is_gone_begins_the_training_anew(interrupted, capsys)
     restart, last, unbroken = interrupted
     again = restart()
     last.with_name("best.ckpt").unlink()
-    assert predictions.read(again()).equals(unbroken) and "best.ckpt is gone" in capsys.readouterr().out
+    assert predictions.read(again()).equals(unbroken)
+    out = capsys.readouterr().out
+    assert "best.ckpt is gone: the training begins anew." in out and "renamed" not in out
 
 
 def test_a_sound_checkpoint_is_gone_on_from(interrupted, capsys):

@@ -61,10 +61,11 @@ def results(*files: str) -> dict[str, object]:
 
 def test_each_end_is_told_in_words_and_costs_no_other_file():
     before = children()
-    bad = ["crash", "hang", "hungry", "killed", "odd", "refused"]
+    limited = sys.platform == "linux"  # macOS knows the limit of memory and does not keep it
+    bad = ["crash", "hang", *["hungry"] * limited, "killed", "odd", "refused"]
     found = results(*[name for i, file in enumerate(bad) for name in (file, f"good {i}")])
     reasons = {file: found[file].reason for file in bad}
-    assert reasons == {
+    told = {
         "crash": "damaged: the decoder crashed on it (SIGSEGV)",
         "hang": "reading stopped: no progress for 20 s",
         "hungry": "needs too much memory to decode",
@@ -72,8 +73,9 @@ def test_each_end_is_told_in_words_and_costs_no_other_file():
         "odd": "cannot be read: TypeError: unsupported format string",
         "refused": "cut short",
     }
+    assert reasons == {file: told[file] for file in bad}
     assert all(isinstance(found[file], VideoError) and found[file].path == file for file in bad)
-    assert all(found[f"good {i}"].startswith(f"good {i}: ") for i in range(6))
+    assert all(found[f"good {i}"].startswith(f"good {i}: ") for i in range(len(bad)))
     assert children() == before
 
 

@@ -3,10 +3,8 @@
 import sys
 from pathlib import Path
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-scale = pytest.importorskip("scale")
+import scale  # noqa: E402
 
 
 def test_every_step_is_measured_at_every_size():

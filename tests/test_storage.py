@@ -1,6 +1,7 @@
 """Locks where there are none, or none that others see; parts of names; names of any kind in figures."""
 
 import errno
+import os
 
 import matplotlib.pyplot as plt
 import pytest
@@ -34,6 +35,28 @@ def test_a_file_system_without_locks_says_so_and_work_goes_on(monkeypatch, tmp_p
         done = True
     out = capsys.readouterr().out
     assert done and words in out and bool(words) == bool(out)
+
+
+def test_where_the_system_has_no_flock_the_mark_of_a_dead_process_holds_nobody_up(monkeypatch, tmp_path, capsys):
+    fcntl = pytest.importorskip("fcntl", reason="Windows has locks of its own")
+
+    def flock(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    (tmp_path / ".a.lock").write_text("12345\nanother-machine\n")
+    with storage.alone(tmp_path / "a"):
+        done = True
+    assert done and "has no file locks" in capsys.readouterr().out
+
+
+def test_a_file_of_somebody_else_whose_name_begins_as_a_part_does_stays(tmp_path):
+    theirs = tmp_path / f"{storage.PART}notes"
+    dead = tmp_path / f"{storage.PART}{storage._host()}-{2**22 + 1}-0123abcd.json"
+    for file in (theirs, dead):
+        file.touch()
+    storage.sweep(tmp_path)
+    assert os.listdir(tmp_path) == [theirs.name]
 
 
 def test_another_error_of_a_lock_is_raised(monkeypatch, tmp_path):

@@ -20,8 +20,10 @@ def last(folder: Path, module: nn.Module) -> Path | None:
     newest = folder / "last.ckpt"
     for path in (newest, folder / "best.ckpt") if newest.exists() else ():
         if problem := _problem(path, module):
-            print(f"{path} {problem}: the training begins anew. {storage.set_aside(path)}")
+            aside = storage.set_aside(path) if path.exists() else ""
+            print(f"{path} {problem}: the training begins anew. {aside}".rstrip())
             remove(folder)
+            return None
     return newest if newest.exists() else None
 
 

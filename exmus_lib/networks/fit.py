@@ -148,7 +148,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
     if parameters["init"] == "kinetics400":
         weights.load_kinetics(network, name)
     elif "parent" in parameters:
-        weights.load_parent(network, run.parent())
+        weights.load_parent(network, workspace.Run(*parameters["parent"].split("/"), run.runs))
     network = ranks.synchronised(compute.prepare(network))
 
     clips = clip_set.table(parameters["split"])
@@ -194,8 +194,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
     balance = label_weights(seen.targets.numpy(), len(task.names)) if how.balance == "classes" else None
     module = Training(network, task, how, how.epochs * len(train_loader), parameters["seed"], weights=balance)
     try:
-        with ranks.first():
-            newest = checkpoints.last(folder, module)
+        newest = ranks.agreed(None if ranks.rank() else checkpoints.last(folder, module))
         _fit(trainer, module, train_loader, val_loader, newest)
     except NotANumber as error:
         run.remove()  # else the next try would resume into it

@@ -1,11 +1,11 @@
 """Batches for networks: how many processes read them, in which order, and how long training waits for them."""
 
-import os
 import time
 from collections.abc import Iterator
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler, default_collate
 
 from exmus_lib.networks import ranks
@@ -117,7 +117,7 @@ def _how(light: bool, collated: bool) -> dict[str, object]:
     """The loader processes. A GPU waits for its data: as many as the process has cores. A CPU computes for seconds where one of
     them decodes for a few hundredths, so a quarter of them; and `light` views (cached, or of tracks) are made in the process
     itself, as handing them over would cost more."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = cpu_count()
     gpu = torch.cuda.is_available()
     workers = min(MAX_WORKERS, cores if gpu else 0 if light else max(1, cores // 4))
     # A generator of its own: else the draw for each new iterator would change what dropout draws.

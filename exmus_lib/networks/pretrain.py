@@ -5,14 +5,13 @@ estimator found them.
 """
 
 import json
-import os
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
@@ -79,7 +78,7 @@ def pretrain(file: Path = FILE, seeds: int = 2, steps: int = 4500, each: int = 6
     reels = filmed.Reels.of(filmed.film(labels.read(), videos, workspace.home() / "data" / "filmed"))
     performances = virtual.perform(labels.read(), each)
     work = delayed(_train_alone)
-    trained = Parallel(min(seeds, os.cpu_count() or 1))(
+    trained = Parallel(min(seeds, cpu_count()))(
         work(performances, reels, exercises, steps, seed) for seed in range(seeds)
     )
     made = {"seeds": seeds, "steps": steps, "each": each, "videos": videos}

@@ -17,7 +17,8 @@ def repeat(folder: str | Path) -> bool:
     """Train the run of a folder again under the tag `repeat`, print what is equal, and say whether all is.
 
     The same clips, labels and marks, the parent where there is one, and as many threads; equal bits are promised on the same
-    kind of processor, with the same versions. An equal run is removed again, another one stays to be looked at. ValueError says
+    kind of processor, with the same versions, of trainings on a CPU by one process.
+    An equal run is removed again, another one stays to be looked at. ValueError says
     what is no longer there to repeat it with.
     """
     first = Run.at(folder)
@@ -67,6 +68,10 @@ def _elsewhere(facts: dict) -> str:
     """What differs between here and where a run was made, and may change its last bits; "" where nothing does."""
     here = workspace.provenance() | {"device": compute.describe(facts["network"])}
     other = [name for name in ("versions", "python", "machine", "cores", "device") if here[name] != facts.get(name)]
+    if torch.cuda.is_available():
+        return "a GPU adds up in another order each time: the last bits may differ"
+    if facts.get("processes", 1) > 1:
+        return f"made by {facts['processes']} processes, repeated by one: the last bits may differ"
     return f"made elsewhere ({', '.join(other)} differ): the last bits may differ" if other else ""
 
 

@@ -1,6 +1,5 @@
 """The joints of the person in a video, from BlazePose's, and those of all clips of a data set."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from tqdm.auto import tqdm
 
 from exmus_lib.poses.blazepose import BlazePose
@@ -92,9 +91,7 @@ def estimate_clips(clip_set: ClipSet, progress: bool = True) -> dict[str, Track]
         if len(jobs) < WORTH_WORKERS:
             results = (work(*job) for job in jobs)
         else:  # joblib's processes are no forks, which may hang where threads run (a notebook's, torch's)
-            results = Parallel(os.cpu_count() or 1, return_as="generator_unordered")(
-                delayed(work)(*job) for job in jobs
-            )
+            results = Parallel(cpu_count(), return_as="generator_unordered")(delayed(work)(*job) for job in jobs)
         for reason in filter(None, list(bar(results))):
             print(f"left out: {reason}")
     return {name: Track.load(track) for name, track in tracks.items() if _is_newer(track, clips[name])}

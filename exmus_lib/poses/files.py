@@ -7,11 +7,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 
 PACKAGE = "mediapipe==0.10.21"  # the last that brings the files; its wheel for one Python and system serves all
 DOWNLOAD = f"download {PACKAGE} --no-deps --only-binary=:all: --python-version 3.11 --platform manylinux_2_28_x86_64"
@@ -59,9 +58,7 @@ def _fetch(missing: dict[Path, str]) -> None:
     """Take the missing files (path to SHA-256) out of the package; damaged ones in their places are set aside."""
     for path in missing:
         if path.exists():
-            names = (path.with_name(f"{path.name}.damaged{i or ''}") for i in count())
-            aside = path.rename(next(name for name in names if not name.exists()))
-            print(f"{path} is damaged; it was renamed to {aside.name}")
+            print(f"{path} is damaged. {storage.set_aside(path)}")
     if missing:
         print(f"fetching BlazePose (licence Apache-2.0) out of {PACKAGE}, 36 MB, into {next(iter(missing)).parent}")
         with TemporaryDirectory() as folder:

@@ -1,6 +1,5 @@
 """Rendered people through a real pose estimator: what it makes of known people, with all its errors."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from tqdm.auto import tqdm
 
 from exmus_lib.labels import Labels
@@ -35,7 +34,7 @@ def film(labels: Labels, each: int, folder: Path, progress: bool = True) -> list
     }
     missing = {job: path for job, path in jobs.items() if not path.exists()}
     bar = partial(tqdm, desc="filming", total=len(missing), unit="video", disable=not progress or not missing)
-    workers = Parallel(os.cpu_count() or 1, return_as="generator_unordered")
+    workers = Parallel(cpu_count(), return_as="generator_unordered")
     work = partial(_film, files())
     for _ in bar(workers(delayed(work)(known[place], [0, place, n], path) for (n, place), path in missing.items())):
         pass

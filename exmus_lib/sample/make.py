@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from fractions import Fraction
 from functools import partial
@@ -11,7 +10,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from tqdm.auto import tqdm
 
 from exmus_lib import labels
@@ -64,7 +63,7 @@ def make(folder: Path, smoke: bool = False, seed: int = 0, progress: bool = True
         return
     list(shoot(Take("squat", 24, 0.1, 64, 64), np.random.default_rng(0)))  # compile once, here; the workers load it
     # joblib's processes are no forks, which may hang where threads run (a notebook's, torch's), and need no __main__ guard.
-    workers = Parallel(min(os.cpu_count() or 1, 8), return_as="generator_unordered")
+    workers = Parallel(min(cpu_count(), 8), return_as="generator_unordered")
     for _ in bar(workers(delayed(one)(*job) for job in jobs)):
         pass
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 from tqdm.auto import tqdm
 
 from exmus_lib import storage, workspace
@@ -87,7 +88,7 @@ def _make(place: Path, clips: pd.DataFrame, decode: Decode) -> None:
 
 
 def _decoded(clips: pd.DataFrame, decode: Decode) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    rows, some = list(clips.itertuples()), AHEAD * (os.cpu_count() or 1)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    rows, some = list(clips.itertuples()), AHEAD * cpu_count()
+    with ThreadPoolExecutor(cpu_count()) as pool:
         for first in range(0, len(rows), some):
             yield from pool.map(decode, rows[first : first + some])

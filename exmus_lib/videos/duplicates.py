@@ -4,13 +4,13 @@ A hash is the sign pattern of a frame's low spatial frequencies (pHash: Zauner, 
 12 x 12 frequencies, since gyms resemble each other; OpenCV computes it in three lines.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 
 from exmus_lib import workspace
 from exmus_lib.videos import scan
@@ -30,7 +30,7 @@ def near_duplicates(clip_set: ClipSet, max_distance: float = MAX_DISTANCE) -> pd
     resembles the other more, so that a cut-out resembles the whole.
     """
     by_video = clip_set.clips.sort_values(["video_id", "start_sec"]).groupby("video_id")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:
         hashes = list(pool.map(lambda rows: _hashes(clip_set, rows), [rows for _, rows in by_video]))
     one, other, distance = pairs_of(hashes, max_distance)
     videos = by_video[["group", "split_video"]].first().join(clip_set.videos.set_index("video_id")["path"])

@@ -46,6 +46,9 @@ class VideoError(ValueError):
         return f"{self.path}: {self.reason}"
 
 
+PASSING = "reading stopped"  # how a fault begins that may be the machine's, and is not kept as the file's
+
+
 def of_kind(path: str | Path) -> str | None:
     """Why there is nothing to open: gone, a link that leads nowhere, a folder, a pipe, empty; None for a file with content."""
     try:
@@ -116,9 +119,9 @@ def of_end(code: int, seconds: int) -> str:
     """Why the process that read a file came to an end, by its exit code (subprocess.Popen.returncode); it has an alarm."""
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"code {code}"
     if name == "SIGALRM":
-        return f"reading stopped: no progress for {seconds} s"
+        return f"{PASSING}: no progress for {seconds} s"
     if name == "SIGKILL":
-        return "reading stopped: the system ended it, likely for want of memory"
+        return f"{PASSING}: the system ended it, likely for want of memory"
     return f"damaged: the decoder crashed on it ({name})"
 
 

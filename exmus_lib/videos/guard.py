@@ -44,8 +44,10 @@ def each(function: Callable, jobs: Sequence[tuple]) -> Iterator[tuple[int, objec
     if not GUARDED:
         yield from ((number, _unguarded(function, job)) for number, job in enumerate(jobs))
         return
+    from joblib import cpu_count  # here, since the processes below import this module too
+
     waiting, busy = iter(range(len(jobs))), {}
-    workers = [_Worker() for _ in range(min(os.cpu_count() or 1, len(jobs)))]
+    workers = [_Worker() for _ in range(min(cpu_count(), len(jobs)))]
 
     def give(worker: _Worker) -> None:
         if (number := next(waiting, None)) is not None:

@@ -11,7 +11,7 @@ import pandas as pd
 from exmus_lib import labels, review, storage, workspace
 from exmus_lib.labels import FILE_NAME, Labels, nearest
 from exmus_lib.tasks import Task, task
-from exmus_lib.videos import classes, kaggle, scan
+from exmus_lib.videos import classes, faults, kaggle, scan
 from exmus_lib.videos.cut import cut
 from exmus_lib.videos.split import sides, split, thin_validation
 
@@ -140,11 +140,12 @@ def _make(raw: Path, folder: Path, known: Labels, facts: dict[str, object], cutt
         (folder / "clips.parquet").unlink(missing_ok=True)
         videos = scan.scan(raw, known)
         workspace.write_parquet(videos, folder / "videos.parquet")
-    with workspace.atomic(folder / "dataset.json") as part:
-        facts = {**facts, "folders": scan.class_folders(raw)}
-        part.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    facts = {**facts, "folders": scan.class_folders(raw)}
+    _write_facts(folder, facts)
     clips = cutter(videos, raw, folder)
     workspace.write_parquet(videos, folder / "videos.parquet")
+    if videos["status"].str.startswith(faults.PASSING).any():
+        _write_facts(folder, {**facts, "state": ""})  # so that the next call looks at them again
     if clips.empty:
         reasons = "; ".join(f"{count} x {status}" for status, count in videos["status"].value_counts().items())
         raise ValueError(f"{raw}: none of its {len(videos)} files can be used: {reasons}")
@@ -160,6 +161,11 @@ def _state(raw: Path, known: Labels) -> str:
     # Whether a folder is labelled, not as what: see `load`.
     labelled = {name: bool(known.exercise_of(name)) for name in folders if name not in unknown}
     return workspace.six_hex(looks, labelled, unknown)
+
+
+def _write_facts(folder: Path, facts: dict[str, object]) -> None:
+    with workspace.atomic(folder / "dataset.json") as part:
+        part.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _facts(folder: Path) -> dict[str, object]:

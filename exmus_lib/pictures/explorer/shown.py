@@ -2,13 +2,13 @@
 
 import base64
 import io
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 from PIL import Image
 
 from exmus_lib import storage, workspace
@@ -53,7 +53,7 @@ def window(
 
 def thumbnails(clip_set: ClipSet, clips: pd.DataFrame) -> list[str]:
     """The middle frame of each clip as a data URL (JPEG), "" where it cannot be read; kept in the clip set's folder."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:
         return list(pool.map(lambda clip: _thumbnail(clip_set, clip), clips.itertuples()))
 
 
