@@ -1,4 +1,5 @@
-"""What each setting brings on a GPU: `python benchmarks/gpu.py` measures for about five minutes and writes docs/gpu.md.
+"""What each setting brings on a GPU: `python benchmarks/gpu.py` measures for about five minutes and writes outputs/bench/gpu.md;
+what was seen so far, and what follows from it, is in docs/gpu.md.
 
 It begins with the stock recipe (PyTorchVideo's networks as they come, float32 with TF32 in convolutions, float views from
 pageable memory, Adam); each row adds a setting to the one above. Training steps and predictions at the paper's views, batch 8.
@@ -113,20 +114,20 @@ def _finish() -> None:
 
 def row(name: str, recipes_of: dict[str, Recipe], seconds: float) -> dict[str, float]:
     """ms a clip of one row of the ladder, by columns: network and training or prediction."""
-    settings, found = ladder(compiled=True)[name], {}
+    settings, milliseconds_of = ladder(compiled=True)[name], {}
     for network, how in recipes_of.items():
         net = build(network, LABELS, how).to(compute.device())
         for training in (True, False):
             column = f"{recipes.title(network)} {'training' if training else 'prediction'}"
-            found[column] = milliseconds(step_of(net, how, settings, training), seconds) / how.batch
-    return found
+            milliseconds_of[column] = milliseconds(step_of(net, how, settings, training), seconds) / how.batch
+    return milliseconds_of
 
 
-def table(found: dict[str, dict[str, float]]) -> str:
+def table(milliseconds_of: dict[str, dict[str, float]]) -> str:
     """Markdown: a row for each setting, ms a clip and how many times as fast as stock that is."""
-    stock = found["stock"]
+    stock = milliseconds_of["stock"]
     lines = ["| ms a clip | " + " | ".join(stock) + " |", "|---" * (len(stock) + 1) + "|"]
-    for name, times in found.items():
+    for name, times in milliseconds_of.items():
         cells = [f"{times[c]:.1f} (x{stock[c] / times[c]:.2f})" for c in stock]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -134,7 +135,7 @@ def table(found: dict[str, dict[str, float]]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--file", type=Path, default=workspace.REPOSITORY / "docs" / "gpu.md", help="to write to")
+    parser.add_argument("--file", type=Path, help="to write to; outputs/bench/gpu.md unless given")
     parser.add_argument("--preset", default="paper", help="of the views; smoke runs on a CPU")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each measurement")
@@ -145,16 +146,19 @@ def main(arguments: list[str] | None = None) -> None:
     if given.row:
         print(json.dumps(row(given.row, chosen, given.seconds)))
         return
-    found, same = {}, ["--preset", given.preset, "--batch", str(given.batch), "--seconds", str(given.seconds)]
+    milliseconds_of, same = {}, ["--preset", given.preset, "--batch", str(given.batch), "--seconds", str(given.seconds)]
     for name in ladder(given.compile):
         command = [sys.executable, __file__, "--row", name, *same]
-        found[name] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-        print(f"{name:24}", "  ".join(f"{column} {ms:.1f}" for column, ms in found[name].items()), flush=True)
+        milliseconds_of[name] = json.loads(
+            subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        )
+        print(f"{name:24}", "  ".join(f"{column} {ms:.1f}" for column, ms in milliseconds_of[name].items()), flush=True)
     facts = workspace.provenance()
     head = f"{compute.describe(NETWORKS[0])}, torch {facts['versions']['torch']}, commit {facts['commit']}, batch {given.batch}"
     views = ", ".join(f"{recipes.title(n)} {how.frames} x {how.side}" for n, how in chosen.items())
-    page = f"# Settings on a GPU\n\n    python benchmarks/gpu.py\n\n{head}, views {views}.\n\n{table(found)}"
-    given.file.write_text(page, encoding="utf-8")
+    page = f"# Settings on a GPU\n\n    python benchmarks/gpu.py\n\n{head}, views {views}.\n\n{table(milliseconds_of)}"
+    file = given.file or workspace.outputs_dir("bench") / "gpu.md"
+    file.write_text(page, encoding="utf-8")
     print(page)
 
 

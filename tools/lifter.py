@@ -36,8 +36,8 @@ def main() -> None:
 def shown(folder: str, seed: int) -> Iterator[Image.Image]:
     """The frames of one person with the answer beside them."""
     pictures, track = lifters.rendered(folder, SECONDS, seed)
-    said = recognise.of_track(track)
-    (stretch,) = said.stretches
+    recognition = recognise.of_track(track)
+    (stretch,) = recognition.stretches
     joint, degrees = lifters.angles(track, stretch.exercise)
     print(f"{folder}: {stretch.exercise} {stretch.probability:.0%}, {stretch.details}")
     for picture, joints, visibility, moment, angle in zip(
@@ -45,7 +45,7 @@ def shown(folder: str, seed: int) -> Iterator[Image.Image]:
     ):
         done = sum(repetition.end <= moment for repetition in stretch.repetitions)
         drawn = skeleton_over(picture, joints, visibility)
-        panel = answer(drawn.shape[0], stretch, f"{joint} {angle:.0f} degrees", done, said.muscles())
+        panel = answer(drawn.shape[0], stretch, f"{joint} {angle:.0f} degrees", done, recognition.muscles())
         yield Image.fromarray(np.hstack([drawn, panel]))
 
 

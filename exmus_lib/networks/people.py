@@ -98,10 +98,10 @@ def train(
 
 @torch.inference_mode()
 def _accuracy(network: torch.nn.Module, clips: Seen, kind: str) -> float:
-    said = network.eval()(torch.from_numpy(features.views(clips.joints, clips.mask, kind)))
+    logits = network.eval()(torch.from_numpy(features.views(clips.joints, clips.mask, kind)))
     network.train()
     truth = Exercise(labels.paper()).truth(clips.clips.exercise)
-    return float((said[:, :-1].argmax(dim=1).numpy() == truth).mean())
+    return float((logits[:, :-1].argmax(dim=1).numpy() == truth).mean())
 
 
 def answers(
@@ -119,7 +119,7 @@ def answers(
 
 def by_poses(recogniser: Recogniser, clips: Seen) -> pd.DataFrame:
     """The predictions table of a recogniser: which exercise, if it is one."""
-    likely = recogniser.probabilities(clips.joints, clips.mask)[:, :-1]
+    likely = recogniser.logits(clips.joints, clips.mask)[:, :-1]
     return _table(clips.clips, likely / likely.sum(axis=1, keepdims=True), recogniser.labels)
 
 
@@ -135,7 +135,7 @@ def by_pixels(run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame) -> pd.
 
 
 def averaged(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """The mean of two networks' probabilities, as a predictions table."""
+    """The mean of two networks' logits, as a predictions table."""
     both = [np.exp(log_softmax(predictions.logits(table), axis=1)) for table in (one, other)]
     return predictions.with_logits(one, np.log(np.maximum(sum(both) / 2, LEAST)))
 

@@ -229,18 +229,18 @@ def stretches(table: pd.DataFrame, track: Track) -> list[Stretch]:
 def notes(track: Track) -> list[str]:
     """What a reader should know about a track."""
     found = track.found.mean()
-    said = []
+    remarks = []
     if not track.found.any():
-        said.append(f"{NOBODY} in the picture: show the whole person, upright and in good light")
+        remarks.append(f"{NOBODY} in the picture: show the whole person, upright and in good light")
     elif found < 0.6:
-        said.append(f"a person was found in {found:.0%} of the pictures only")
+        remarks.append(f"a person was found in {found:.0%} of the pictures only")
     if track.people > 1:
-        said.append(f"{track.people} people are in the picture: the one who moves most was followed")
+        remarks.append(f"{track.people} people are in the picture: the one who moves most was followed")
     if track.upside_down:
-        said.append("the picture is upside down: it was turned")
+        remarks.append("the picture is upside down: it was turned")
     if (parts := len(np.unique(track.shot[track.found]))) > 1:
-        said.append(f"the view or the person followed changes: {parts} parts, each looked at by itself")
+        remarks.append(f"the view or the person followed changes: {parts} parts, each looked at by itself")
     legs = track.visibility[track.found][:, features.LEGS]
     if found >= features.MIN_FOUND and legs.mean() < 0.3:
-        said.append("the legs are hardly seen: a camera that shows the whole person tells more")
-    return said
+        remarks.append("the legs are hardly seen: a camera that shows the whole person tells more")
+    return remarks

@@ -124,9 +124,9 @@ def mistakes(errors: pd.DataFrame, tracks: Mapping[str, Track]) -> Figure:
     people = {}
     for row in errors.itertuples():
         track = tracks[row.clip_id]
-        where = np.flatnonzero(track.found)
-        if len(where):
-            middle = where[len(where) // 2]
+        samples = np.flatnonzero(track.found)
+        if len(samples):
+            middle = samples[len(samples) // 2]
             parts = visibility_of(track.visibility[track.found]).mean()
             title = f"{row.exercise}, taken for\n{row.predicted} ({row.probability:.0%})"
             people[f"{title}\nseen: arms {parts['arms']:.0%}, legs {parts['legs']:.0%}" + " " * len(people)] = (

@@ -7,7 +7,7 @@ import numpy as np
 from exmus_lib.poses.blazepose import BlazePose, Person, Pose, Region
 from exmus_lib.poses.track import OF_BLAZEPOSE, RATE
 
-MOST = 3  # followed at once: each costs a run of the landmark network at every sample
+MAX_PEOPLE = 3  # followed at once: each costs a run of the landmark network at every sample
 LOOK = RATE  # samples between looks for people who came in; the detector costs as much as following one
 # Hips of two people, in sides of the larger region: of others 0.17 and more, of one person found twice up to 0.14 (real videos).
 APART = 0.15
@@ -39,7 +39,7 @@ class Sightings:
 
 
 class People:
-    """Follows up to MOST people: call it with each picture in order; `sightings` holds a list entry for each person seen."""
+    """Follows up to MAX_PEOPLE people: call it with each picture in order; `sightings` has an entry for each person seen."""
 
     def __init__(self, network: BlazePose):
         self.network, self.sightings = network, []
@@ -86,7 +86,7 @@ class People:
                 if region.side < BIGGER * self._followed[number].region.side:
                     continue
                 self.sightings[number].take_back()  # a part of this one, or somebody small behind
-            elif len(self._followed) == MOST:
+            elif len(self._followed) == MAX_PEOPLE:
                 smallest = min(self._followed, key=lambda number: self._followed[number].region.side)
                 if region.side < BIGGER * self._followed[smallest].region.side:
                     continue

@@ -120,8 +120,8 @@ def _straightened(both: np.ndarray, rng: np.random.Generator, how: Conditions) -
     for limb, (root, middle, end) in enumerate(LIMBS):
         a, b, c = (both[:, :, joint] for joint in (root, middle, end))
         on_line = a + (c - a) * 0.5
-        own = np.clip(share[:, limb % 2] * rng.uniform(0.6, 1.4, count), 0, 0.7)[:, None, None]
-        both[:, :, middle] = b + own * (on_line - b)
+        towards = np.clip(share[:, limb % 2] * rng.uniform(0.6, 1.4, count), 0, 0.7)[:, None, None]
+        both[:, :, middle] = b + towards * (on_line - b)
     return both
 
 

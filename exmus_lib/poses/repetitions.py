@@ -68,10 +68,10 @@ def repetitions(track: Track, exercise: str | None = None) -> list[Repetition]:
     `exercise` chooses the angle (`ANGLES`); for others and None it is the strongest rhythm of the whole body, and `range` that of
     the joint that moves most in it. Angles come from the joints in space: from in front, a squat bends no knee in the picture.
     """
-    found = []
+    counted = []
     for piece in _pieces(track):
-        found += _count(track.world[piece], track.visibility[piece], track.times[piece], exercise)
-    return found
+        counted += _count(track.world[piece], track.visibility[piece], track.times[piece], exercise)
+    return counted
 
 
 def angle(joints: np.ndarray, name: str) -> np.ndarray:
@@ -115,14 +115,14 @@ def _count(world: np.ndarray, visibility: np.ndarray, seconds: np.ndarray, exerc
     else:
         rhythm, strongest = _rhythm(body, shares)
         name, measured, signals = list(TRIPLES)[strongest // 2], [body[:, strongest]], [rhythm]
-    found = []
+    counted = []
     for signal, degrees in zip(signals, measured, strict=True):
         for start, turn, end in _ways(signal, far, stance):
             between = degrees[start : end + 1]
             if np.ptp(between) >= LEAST:
                 limits = float(between.min()), float(between.max())
-                found.append(Repetition(float(times[start]), float(times[end]), float(times[turn]), limits, name))
-    return sorted(found, key=lambda repetition: repetition.turn)
+                counted.append(Repetition(float(times[start]), float(times[end]), float(times[turn]), limits, name))
+    return sorted(counted, key=lambda repetition: repetition.turn)
 
 
 def _smooth(values: np.ndarray, seconds: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -170,14 +170,14 @@ def _ranked(
     over the positive clips, of the precision when the threshold is that clip's score.
     """
     counted = weights[:, positives]
-    everyone, own = _sums(weights[:, order]), _sums(counted)
-    (before, through), (own_before, own_through) = (
-        [s[:, i] for i in at] for s, at in ((everyone, of_all), (own, of_positives))
+    everyone, right = _sums(weights[:, order]), _sums(counted)
+    (before, through), (right_before, right_through) = (
+        [s[:, i] for i in at] for s, at in ((everyone, of_all), (right, of_positives))
     )
-    count, others = own[:, -1], everyone[:, -1:] - own[:, -1:]
-    above = (before - own_before + through - own_through) / 2
+    count, others = right[:, -1], everyone[:, -1:] - right[:, -1:]
+    above = (before - right_before + through - right_through) / 2
     auc = _ratio((counted * (others - above)).sum(axis=1), count * others[:, 0])
-    precision = _ratio(own_through, through)  # NaN where all clips so far have weight 0
+    precision = _ratio(right_through, through)  # NaN where all clips so far have weight 0
     return auc, _ratio(np.nansum(counted * precision, axis=1), count)
 
 

@@ -102,11 +102,11 @@ def worth(rendered: Embedded, real: Embedded, counts: Sequence[int] = (0, 1, 2, 
         for taught in ("rendered and real", "real only")[: 2 if count else 1]:
             for repeat in range(REPEATS if count else 1):
                 random = np.random.default_rng([seed, repeat])
-                said = np.empty(len(real.values), dtype=object)
+                predicted = np.empty(len(real.values), dtype=object)
                 for train, test in folds:
                     few = _some_of_each(real.exercises, train, count, random)
-                    said[test] = _taught(rendered, real, few, taught == "real only").predict(real.values[test])
-                right = pd.Series(said == real.exercises)
+                    predicted[test] = _taught(rendered, real, few, taught == "real only").predict(real.values[test])
+                right = pd.Series(predicted == real.exercises)
                 recall = right.groupby(real.exercises).mean().mean()
                 rows.append(dict(taught=taught, clips=count, repeat=repeat, top1=right.mean(), recall=recall))
     return pd.DataFrame(rows)
@@ -117,10 +117,12 @@ def as_much(table: pd.DataFrame) -> str:
     means = table.groupby(["taught", "clips"])["top1"].mean()
     rendered, alone = means["rendered and real"].loc[0], means["real only"]
     enough = alone[alone >= rendered]
-    said = f"rendered people alone: {rendered:.0%}; "
+    sentence = f"rendered people alone: {rendered:.0%}; "
     if len(enough):
-        return said + f"real clips alone get there with {enough.index[0]} of each exercise ({enough.iloc[0]:.0%})"
-    return said + f"real clips alone do not get there with {alone.index[-1]} of each exercise ({alone.iloc[-1]:.0%})"
+        return sentence + f"real clips alone get there with {enough.index[0]} of each exercise ({enough.iloc[0]:.0%})"
+    return (
+        sentence + f"real clips alone do not get there with {alone.index[-1]} of each exercise ({alone.iloc[-1]:.0%})"
+    )
 
 
 def _some_of_each(exercises: np.ndarray, among: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:

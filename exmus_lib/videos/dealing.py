@@ -25,13 +25,13 @@ def _dealt(starts, exercise, number, target, scale, missing_cost):
     while changed:
         changed = False
         for unit in range(len(side_of)):
-            own, before = range(starts[unit], starts[unit + 1]), side_of[unit]
+            pairs, before = range(starts[unit], starts[unit + 1]), side_of[unit]
             if before >= 0:
-                for i in own:
+                for i in pairs:
                     sides[before, exercise[i]] -= number[i]
             for side in range(len(target)):  # only what the unit changes: the rest is the same for each
                 costs[side] = 0.0
-                for i in own:
+                for i in pairs:
                     e, without = exercise[i], sides[side, exercise[i]]
                     more, less = without + number[i] - target[side, e], without - target[side, e]
                     costs[side] += (more * more - less * less) / scale[side, e]
@@ -40,6 +40,6 @@ def _dealt(starts, exercise, number, target, scale, missing_cost):
             best = costs.argmin()
             if before < 0 or costs[best] < costs[before] - 1e-9:
                 side_of[unit], changed = best, True
-            for i in own:
+            for i in pairs:
                 sides[side_of[unit], exercise[i]] += number[i]
     return side_of

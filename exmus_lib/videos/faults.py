@@ -109,10 +109,10 @@ def of_decoding(error: Exception, moment: float | None = None) -> str:
         return "is of a kind that FFmpeg cannot decode yet"
     if isinstance(error, av.EOFError):
         return "cut short: it ends within a frame"
-    where = "" if moment is None else f" at {moment:.2f} s"
+    moment_of_it = "" if moment is None else f" at {moment:.2f} s"
     if isinstance(error, OSError):
-        return f"damaged{where}, or its disk fails: {os.strerror(error.errno) if error.errno else error}"
-    return f"damaged{where}: a frame cannot be decoded"
+        return f"damaged{moment_of_it}, or its disk fails: {os.strerror(error.errno) if error.errno else error}"
+    return f"damaged{moment_of_it}: a frame cannot be decoded"
 
 
 def of_end(code: int, seconds: int) -> str:
