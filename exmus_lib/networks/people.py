@@ -119,7 +119,7 @@ def answers(
 
 def by_poses(recogniser: Recogniser, clips: Seen) -> pd.DataFrame:
     """The predictions table of a recogniser: which exercise, if it is one."""
-    likely = recogniser.logits(clips.joints, clips.mask)[:, :-1]
+    likely = recogniser.probabilities(clips.joints, clips.mask)[:, :-1]
     return _table(clips.clips, likely / likely.sum(axis=1, keepdims=True), recogniser.labels)
 
 
@@ -135,7 +135,7 @@ def by_pixels(run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame) -> pd.
 
 
 def averaged(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """The mean of two networks' logits, as a predictions table."""
+    """The mean of two networks' probabilities, as a predictions table."""
     both = [np.exp(log_softmax(predictions.logits(table), axis=1)) for table in (one, other)]
     return predictions.with_logits(one, np.log(np.maximum(sum(both) / 2, LEAST)))
 
