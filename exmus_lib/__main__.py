@@ -111,7 +111,7 @@ def _pretrain(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     missing = [video for video in options.videos if not video.exists()]
     for video in missing:
-        print(f'no video "{video}" (looked in {Path.cwd()})', file=sys.stderr)
+        print(f'no video "{video}"' + f" (looked in {Path.cwd()})" * (not video.is_absolute()), file=sys.stderr)
     if len(missing) == len(options.videos):
         return 1  # before the networks are loaded, which takes seconds
     from exmus_lib.networks.recognise import SUMMARY, recognise
@@ -130,19 +130,25 @@ def _predict(options: argparse.Namespace) -> int:
             print(_text(video, done[video]))
     if options.csv:
         rows = [{"video": str(video), **row} for video, recognition in done.items() for row in recognition.rows()]
-        print(pd.DataFrame(rows, columns=["video", *SUMMARY]).to_csv(index=False, lineterminator="\n"), end="")
+        table = pd.DataFrame(rows, columns=["video", *SUMMARY]).astype({"repetitions": "Int64"})
+        print(table.to_csv(index=False, lineterminator="\n"), end="")
     if options.json:
-        print(json.dumps([_everything(video, recognition) for video, recognition in done.items()], indent=1))
+        exact = json.dumps([_everything(video, recognition) for video, recognition in done.items()])
+        print(json.dumps(json.loads(exact, parse_float=lambda number: round(float(number), 4)), indent=1))
     return int(failed)
 
 
 def _text(video: Path, recognition) -> str:
+    from exmus_lib.networks.recognise import UNSURE
+
     lines = [str(video)]
     for s in recognition.stretches:
         lines.append(f"  {s.start:5.1f} to {s.end:5.1f} s  {s.exercise} ({s.probability:.0%})  {s.details}")
     if not recognition.stretches:
         guess = ", ".join(f"{name} {p:.0%}" for name, p in recognition.exercises().head(3).items())
         lines.append(f"  {recognition.unsure}" + f"; the likeliest: {guess}" * recognition.seen)
+        if recognition.unsure == UNSURE:
+            lines.append("  film the whole person, alone, from the floor to the hands, for two repetitions or more")
     else:
         likely = recognition.muscles()
         lines.append("  muscles: " + ", ".join(f"{name} {p:.0%}" for name, p in likely[likely >= 0.5].items()))
@@ -152,13 +158,13 @@ def _text(video: Path, recognition) -> str:
 def _everything(video: Path, recognition) -> dict[str, object]:
     return {
         "video": str(video),
-        "exercises": recognition.exercises().round(4).to_dict(),
-        "muscles": recognition.muscles().round(4).to_dict(),
+        "exercises": recognition.exercises().to_dict(),
+        "muscles": recognition.muscles().to_dict(),
         "stretches": [
             {**row, "each": [vars(r) for r in s.repetitions]}
             for row, s in zip(recognition.rows(), recognition.stretches, strict=False)
         ],
-        "windows": json.loads(recognition.table.round(4).to_json(orient="records")),
+        "windows": json.loads(recognition.table.to_json(orient="records")),
         "notes": list(recognition.notes),
     }
 

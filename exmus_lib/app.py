@@ -17,14 +17,20 @@ from voila.app import Voila
 
 from exmus_lib import workspace
 
-PRINT = "print"  # tag of the cells of a notebook that make what the page has no use for
+# Tags of cells of the notebook: what the page has no use for, and what it shows first, since most come for it.
+PRINT, FRONT = "print", "front"
 # A badge whose picture lies outside the notebook's folder: Voila would embed it, may not, and gives up the whole page.
 BADGE = re.compile(r"\[!\[[^\]]*\]\(\.\./[^)]*\)\]\([^)]*\)")
 
 
 def without_print(_: object, notebook: NotebookNode, cwd: str) -> NotebookNode:
-    """The notebook as the page runs it: nobody waits for pictures that stand in for widgets, or for figures that are saved."""
-    notebook.cells = [cell for cell in notebook.cells if PRINT not in cell.metadata.get("tags", [])]
+    """The notebook as the page runs it: your own video first; nobody waits for pictures that stand in for widgets, or for figures
+    that are saved."""
+    tags = {cell["id"]: cell.metadata.get("tags", []) for cell in notebook.cells}
+    cells = [cell for cell in notebook.cells if PRINT not in tags[cell["id"]]]
+    begins = next((i for i, cell in enumerate(cells) if cell.cell_type == "markdown"), 0)  # after the cells that set up
+    rest = sorted(cells[begins:], key=lambda cell: FRONT not in tags[cell["id"]])
+    notebook.cells = cells[:begins] + rest
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = BADGE.sub("", cell.source)

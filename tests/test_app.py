@@ -166,6 +166,17 @@ def wait_until(true: Callable[[], object]) -> object:
     return value
 
 
+def test_the_page_begins_with_ones_own_video():
+    notebook = nbformat.read(app.NOTEBOOK, 4)
+    page = app.without_print(None, notebook, "")
+    texts = ["".join(cell.source) for cell in page.cells if cell.cell_type == "markdown"]
+    assert texts[0].startswith("## Your own video") and texts[1].startswith("## Browse")
+    sources = [cell.source for cell in page.cells if cell.cell_type == "code"]
+    assert sources.index(next(s for s in sources if "parameters.check" in s)) < sources.index(
+        next(s for s in sources if "own_video" in s)
+    )
+
+
 def test_the_page_embeds_no_picture_from_outside_its_folder():  # Voila answers 404 for one, and the page stays a spinner
     notebook = nbformat.read(app.NOTEBOOK, 4)
     assert "](../docs/colab.svg)" in notebook.cells[0].source

@@ -47,6 +47,13 @@ def test_nobody_is_said_and_no_guess_is_made(videos, capsys):
     assert answer == "  nobody was found" and note.startswith("  note: nobody was found in the picture")
 
 
+def test_who_is_not_sure_says_what_to_film(videos, capsys, monkeypatch):
+    monkeypatch.setattr(recognise, "load", lambda: Told(("Squat", 0.2, 0.0)))
+    assert main(["predict", videos[0]]) == 0
+    _, answer, advice = capsys.readouterr().out.splitlines()
+    assert answer.startswith("  not sure; the likeliest: Squat 20%") and "two repetitions" in advice
+
+
 def test_a_broken_video_is_named_and_the_others_are_answered(videos, capsys):
     assert main(["predict", *videos]) == 1
     printed = capsys.readouterr()
@@ -76,7 +83,9 @@ def test_what_is_no_video_is_named_with_the_reason(tmp_path, monkeypatch, capsys
 
 def test_csv_has_a_row_for_each_stretch_and_one_where_there_is_none(videos, capsys):
     assert main(["predict", "--csv", *videos]) == 1
-    rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    printed = capsys.readouterr().out
+    rows = pd.read_csv(io.StringIO(printed))
+    assert ",6," in printed.splitlines()[1]  # a whole number, though another row has none
     assert list(rows) == ["video", *recognise.SUMMARY] and rows["video"].tolist() == [videos[0], videos[2]]
     assert rows["exercise"].tolist() == ["Squat", "nobody was found"]
     assert rows["repetitions"].tolist()[0] == 6 and rows["end"].tolist() == [13.9, 6.0]

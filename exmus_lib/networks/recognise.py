@@ -164,7 +164,7 @@ def recognise(video: str | Path, report: Callable[[float], None] = lambda share:
     if video.is_dir():
         raise FileNotFoundError(f'"{video}" is a folder: name the videos in it, as {video / "*.mp4"}')
     if not video.exists():
-        raise FileNotFoundError(f'no video "{video}" (looked in {Path.cwd()})')
+        raise FileNotFoundError(f'no video "{video}"' + f" (looked in {Path.cwd()})" * (not Path(video).is_absolute()))
     track = estimate(video, report)
     if len(track) < features.SHORTEST:
         raise VideoError(video, f"too short: {len(track) / RATE:.1f} s, {features.SHORTEST / RATE:.1f} s are needed")

@@ -26,7 +26,7 @@ from exmus_lib.videos.faults import VideoError
 
 STAYS = (
     "The video stays on the machine that runs this notebook's kernel (on Colab that is one of Google's); nothing is sent on."
-    " Uploads over 10 MB need a server started by <code>make lab</code> or <code>make app</code>; a path always works."
+    " Uploads over 10 MB want this page (<code>make app</code>) or <code>make lab</code>; a path always works."
 )
 BANNER = '<p style="border-left:4px solid #b35900;padding:2px 10px;background:#fdf4ea;color:#1a1a1a">{}</p>'
 GOOD = '<p style="border-left:4px solid #0b3d6e;padding:2px 10px;background:#eef3f8;color:#1a1a1a">{}</p>'
