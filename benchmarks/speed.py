@@ -210,7 +210,7 @@ def predict() -> Iterator[dict]:
         if find_spec("openvino"):
             through = compiled.compiled(ours, network, how)
             calls.append(lambda through=through, frames=frames: through(frames))
-        theirs_took, *ours_took = medians(calls, 2)
+        theirs_took, *ours_took = medians(calls, 1)
         for way, took in zip(("PyTorch", "OpenVINO"), ours_took, strict=False):
             what = f"{title}, {how.frames} x {how.side} px, batch 1, ours by {way}"
             yield {"what": what, "unit": "ms a clip", "stock": theirs_took, "ours": took}
