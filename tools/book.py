@@ -149,7 +149,7 @@ def contents(chapters: dict[str, Path]) -> str:
     pages = {
         "The workbook": [*entries, "report"],
         "Read on": ["docs/GUIDE", "docs/solutions", "docs/ARCHITECTURE", "docs/DATA_CARD", "docs/MODEL_CARD"],
-        "Figures": ["docs/MEASURED", "docs/PERFORMANCE", "docs/learning"],
+        "Figures": ["docs/MEASURED", "docs/PERFORMANCE", "docs/gpu", "docs/learning"],
         "The repository": list(PAGES),
     }
     trees = [
