@@ -34,7 +34,7 @@ def network(monkeypatch):
     monkeypatch.setattr(filmed, "files", lambda: ("detector", "landmarks"))
     monkeypatch.setattr(filmed, "loaded", lambda *files: network)
     monkeypatch.setattr(filmed, "ways", lambda labels: [Way("squat", "Squat", MOVEMENTS["squat"], 1.0)])
-    monkeypatch.setattr(filmed.os, "cpu_count", lambda: 1)  # in this process, where the stubs are
+    monkeypatch.setattr(filmed, "cpu_count", lambda: 1)  # in this process, where the stubs are
     return network
 
 
