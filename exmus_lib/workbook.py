@@ -19,6 +19,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import papermill
 import psutil
@@ -115,21 +116,25 @@ def execute(step: Step, folder: Path, preset: str) -> None:
     tqdm.write(f"{step.name:20} {time.perf_counter() - started:4.0f} s")
 
 
-@cache
 def _kernels() -> Config:
-    """How kernels are talked to: by TCP on this machine, as Jupyter does; where even that is cut off (`unshare -n`, some
-    sandboxes) by sockets in a folder of the temporary one."""
+    """How a kernel is talked to: by TCP on this machine, as Jupyter does, or by sockets of its own in `_folder_of_sockets`."""
+    folder = _folder_of_sockets()
+    return Config({"KernelManager": {"transport": "ipc", "ip": str(folder / uuid4().hex[:8])}} if folder else {})
+
+
+@cache
+def _folder_of_sockets() -> Path | None:
+    """Where sockets lie when even TCP on this machine is cut off (`unshare -n`, some sandboxes); None where it is not."""
     with socket.socket() as server, socket.socket() as client:
         try:
             server.bind(("127.0.0.1", 0))
             server.listen()
             client.connect(server.getsockname())
-            return Config()
+            return None
         except OSError:
-            folder = tempfile.TemporaryDirectory(prefix="exmus-")  # a socket's path has 100 letters at most
+            folder = tempfile.TemporaryDirectory(prefix="exmus-")  # short: a socket's path has 100 letters at most
             atexit.register(folder.cleanup)
-            os.environ["JUPYTER_RUNTIME_DIR"] = folder.name
-            return Config({"KernelManager": {"transport": "ipc"}})
+            return Path(folder.name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

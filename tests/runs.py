@@ -83,3 +83,16 @@ def one_hot(task: tasks.Task, exercises) -> np.ndarray:
     """Zeros and ones (N, L): the labels of clips, given their exercises."""
     truth = task.truth(exercises)
     return truth if task.multilabel else np.eye(len(task.names))[truth]
+
+
+def compute_in_double(patch=setattr) -> None:
+    """From here on networks train and predict in double precision: in single, Adam makes of a rounding error of a gradient near
+    zero a step like any other."""
+    import torch
+
+    from exmus_lib.networks import build, compute
+
+    forward = build.VideoNetwork.forward
+    as_floats = lambda view: (build.normalise(view) if view.dtype is torch.uint8 else view).double()  # noqa: E731
+    patch(compute, "precision", lambda *_, **__: "64-true")
+    patch(build.VideoNetwork, "forward", lambda self, view: forward(self, as_floats(view)))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import runs
 import torch
 from torch import nn
 from torch.utils.data import SequentialSampler
@@ -98,13 +99,10 @@ def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path):
 
 
 def in_double(keywords: dict, patch=setattr) -> workspace.Run:
-    """fit.train in double precision: in single, Adam makes of a rounding error of a gradient near zero a step like any other."""
-    from exmus_lib.networks import build, compute, fit
+    """fit.train in double precision."""
+    from exmus_lib.networks import fit
 
-    forward = build.VideoNetwork.forward
-    as_floats = lambda view: (build.normalise(view) if view.dtype is torch.uint8 else view).double()  # noqa: E731
-    patch(compute, "precision", lambda *_, **__: "64-true")
-    patch(build.VideoNetwork, "forward", lambda self, view: forward(self, as_floats(view)))
+    runs.compute_in_double(patch)
     return fit.train(**keywords)
 
 
