@@ -126,14 +126,9 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
         port = free.getsockname()[1]
     making = ["make", "-n", "--no-print-directory", "-o", ".venv/ready", request.param]
     words = shlex.split(subprocess.check_output(making, cwd=workspace.REPOSITORY, text=True))
+    lab = "--allow-root --LabApp.expose_app_in_browser=True --IdentityProvider.token=".split()
     command = {
-        "lab": [
-            "jupyter",
-            *words[1:],
-            "--allow-root",
-            "--LabApp.expose_app_in_browser=True",
-            "--IdentityProvider.token=",
-        ],
+        "lab": ["jupyter", *words[1:], *lab],
         "app": [*words[2:], str(folder / "09.ipynb")],  # behind python -m
     }[request.param]
     environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTER_PREFER_ENV_PATH": "1"}
