@@ -6,7 +6,6 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-import helpers
 import numpy as np
 import pytest
 import torch
@@ -49,13 +48,9 @@ def fresh(name: str) -> tuple[nn.Module, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(home):
     """A run of x3d_s at smoke, on ten videos of two exercises."""
-    place = tmp_path_factory.mktemp("home")
-    helpers.gym(place / "gym")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXMUS_HOME", str(place))
-        yield fit.train(prepare(str(place / "gym")), "x3d_s", "exercise", "smoke")
+    return fit.train(prepare(str(home / "gym")), "x3d_s", "exercise", "smoke")
 
 
 @pytest.mark.parametrize("form", FORMS)
