@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -121,8 +122,15 @@ def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.nd
 
 
 def predictor_of(network: VideoNetwork, name: str, recipe: Recipe, clips: int) -> Predictor:
-    """What predicts so many clips soonest: a function as `forward`, of views alone."""
+    """What predicts so many clips soonest: a function as `forward`, of views alone.
+
+    Those that the network was asked for before count too, so that videos given one by one come to be predicted as fast.
+    """
+    _ASKED[network] = clips = _ASKED.get(network, 0) + clips
     return compiled(network, name, recipe) if pays(name, recipe, clips) else partial(forward, network, name=name)
+
+
+_ASKED: WeakKeyDictionary[VideoNetwork, int] = WeakKeyDictionary()  # clips, in this process
 
 
 def restore(run: Run) -> tuple[VideoNetwork, Recipe]:

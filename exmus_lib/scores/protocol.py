@@ -8,6 +8,7 @@ the pooled ones.
 
 import numpy as np
 import pandas as pd
+import scipy
 
 from exmus_lib import labels, tasks, workspace
 from exmus_lib.scores.metrics import decisions, scored
@@ -40,16 +41,25 @@ def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[n
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=float)
     present, chosen, shares = decisions(truth, probabilities)
     task, absent = (Exercise, 1.0) if truth.ndim == 1 else (Muscles, 0.0)
-    members = np.zeros((len(parts), len(truth)))  # (batches, clips): 1 where a clip is in a batch
-    for row, part in zip(members, parts, strict=True):
-        row[part] = 1
-    hits, predicted, support = (members @ decided for decided in (present & chosen, chosen, present))
+    order, sizes = np.concatenate(parts), np.array([len(part) for part in parts])
+    starts = np.cumsum(sizes) - sizes
+
+    def summed(values: np.ndarray) -> np.ndarray:
+        """The sum of each batch: (batches,), or (batches, labels)."""
+        return np.add.reduceat(values[order].astype(float), starts)
+
+    auc = np.zeros(len(parts))
+    for size in np.unique(sizes):
+        of_size = np.flatnonzero(sizes == size)
+        clips = order[starts[of_size, None] + np.arange(size)]  # (batches, size)
+        auc[of_size] = _micro_auc(present[clips].reshape(len(clips), -1), probabilities[clips].reshape(len(clips), -1))
+    hits, predicted, support = map(summed, (present & chosen, chosen, present))
     values = {
-        "auc": [_micro_auc(present[part], probabilities[part]) for part in parts],
+        "auc": auc,
         "precision": _share(hits, predicted, absent),
         "recall": _share(hits, support, absent),
         "f1": _share(2 * hits, predicted + support, absent),
-        **{name: members @ share / members.sum(axis=1) for name, share in shares.items()},
+        **{name: summed(share) / sizes for name, share in shares.items()},
     }
     return pd.Series({name: np.mean(values[name]) for name in task.protocol})
 
@@ -58,14 +68,15 @@ def _share(part: np.ndarray, whole: np.ndarray, absent: float) -> np.ndarray:
     return np.where(whole > 0, part / np.maximum(whole, 1), absent)
 
 
-def _micro_auc(present: np.ndarray, scores: np.ndarray) -> float:
-    """Over all decisions (clips, labels) of a batch, the share of pairs of a yes and a no in right order, ties a half.
+def _micro_auc(present: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Over all decisions (batches, D) of each batch, the share (batches,) of pairs of a yes and a no in right order, ties a half.
 
     0 where a batch has no such pair, as torchmetrics has it.
     """
-    yes, no = scores[present], np.sort(scores[~present])
-    below = np.searchsorted(no, yes, "left").sum() + np.searchsorted(no, yes, "right").sum()
-    return below / 2 / (len(yes) * len(no)) if len(yes) and len(no) else 0.0
+    yes = present.sum(axis=1)
+    pairs = yes * (present.shape[1] - yes)
+    ahead = (scipy.stats.rankdata(scores, axis=1) * present).sum(axis=1) - yes * (yes + 1) / 2
+    return ahead / np.maximum(pairs, 1) * (pairs > 0)
 
 
 def possible_workers(row: pd.Series) -> tuple[int, ...]:
