@@ -21,7 +21,7 @@ help:
 	@echo "make book      the executed notebooks of one of them as a site, to read or to publish"
 	@echo "make test      lint, then the tests; every notebook is among them"
 	@echo "make bench     ours against the stock PyTorchVideo recipe on this machine, about a quarter of an hour"
-	@echo "make test-hard damaged and odd videos and other hard cases, a line for each family"
+	@echo "make test-hard killed processes, damaged and odd videos and other hard cases, five minutes"
 	@echo "make lint      ruff, and no outputs stored in notebooks"
 	@echo "make lab       open the notebooks in JupyterLab, on this machine only"
 	@echo "make app       the explorer as a page of its own, on this machine only"
@@ -49,6 +49,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --page
 
 test-hard: $(READY)
+	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= $(BIN)/pytest -m hard -n auto
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/hard.py
 
 lint: $(READY)

@@ -140,6 +140,7 @@ def test_the_browser_is_opened_with_the_token_which_no_other_user_can_read(monke
     file.unlink()
 
 
+@pytest.mark.hard
 def test_a_page_that_is_closed_leaves_no_upload_in_memory_or_on_disk(tmp_path):
     settings = app.SETTINGS["MappingKernelManager"]
     assert settings["cull_idle_timeout"] + settings["cull_interval"] <= 180

@@ -106,6 +106,7 @@ def in_double(keywords: dict, patch=setattr) -> workspace.Run:
     return fit.train(**keywords)
 
 
+@pytest.mark.hard
 def test_two_processes_one_of_them_killed_midway_end_where_one_process_does(gym, tmp_path, monkeypatch):
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
@@ -136,6 +137,7 @@ def test_two_processes_one_of_them_killed_midway_end_where_one_process_does(gym,
     assert not list(tmp_path.glob("outputs/runs/*/*/*/checkpoints"))
 
 
+@pytest.mark.hard
 def test_a_grid_by_two_workers_equals_one_after_the_other(gym, tmp_path, monkeypatch):
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path / "one after the other"))
     clip_set = prepare(str(gym))
@@ -158,6 +160,7 @@ def test_a_grid_by_two_workers_equals_one_after_the_other(gym, tmp_path, monkeyp
     assert main([*grid, "--workers", "2"]) == 0
 
 
+@pytest.mark.hard
 def test_a_job_that_its_cluster_interrupts_begins_again(tmp_path, monkeypatch):
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
 

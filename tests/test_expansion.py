@@ -129,6 +129,7 @@ def test_names_tell_candidates_apart_and_those_of_other_networks_stay(clip_set):
     assert name("x3d_m").startswith("x3d_m-scratch-s0-") and name("x3d_m") == name("x3d_m", depth=2.2)
 
 
+@pytest.mark.hard
 def test_a_search_that_was_killed_goes_on_and_trains_nothing_twice(home, monkeypatch):
     for i in range(20):
         exercise = ("Squat", "Push-up")[i % 2]

@@ -30,6 +30,7 @@ print(run.folder)
 """
 
 
+@pytest.mark.hard
 def test_killed_training_resumes_and_a_finished_run_is_loaded(home):
     epochs = "12"
     command = [sys.executable, "-c", SCRIPT, str(home / "gym"), epochs]

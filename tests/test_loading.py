@@ -147,6 +147,7 @@ def trained(tmp_path, monkeypatch):
     torch.set_num_threads(usual)
 
 
+@pytest.mark.hard
 def test_the_number_of_loader_processes_and_an_interruption_change_no_bit(trained):
     alone = trained(0)
     for workers, stop_in in ((1, None), (2, None), (4, None), (0, 2), (2, 1), (4, 1)):

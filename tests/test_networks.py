@@ -200,7 +200,7 @@ def test_x2d_costs_what_its_authors_say():
     assert describe.complexity(net, (1, 112, 112))[1] * 1e3 == pytest.approx(20.67, abs=0.02)
 
 
-@pytest.mark.parametrize("inverse_beta", [2, 4, 8, 10, 16])
+@pytest.mark.parametrize("inverse_beta", [2, 10, 16])
 def test_slowfast_learns_with_every_beta(inverse_beta):
     view = recipe("slowfast_r50", "smoke", inverse_beta=inverse_beta)
     torch.manual_seed(0)
@@ -208,7 +208,7 @@ def test_slowfast_learns_with_every_beta(inverse_beta):
     views, target = torch.randn(2, 3, view.frames, view.side, view.side), torch.arange(2)
     optimizer = torch.optim.AdamW(net.parameters(), 1e-3, fused=True)
     losses = []
-    for _ in range(20):
+    for _ in range(12):
         loss = nn.functional.cross_entropy(net(views), target)
         optimizer.zero_grad()
         loss.backward()

@@ -27,7 +27,7 @@ STAGES = (
         Step("07_beta_ablation", {"betas": "8,10"}),
         Step("13_expansion", {"steps": 1}),
         Step("05_ensembles"),
-        Step("08_tsne", {"networks": "x3d_m,slowfast_r50"}),
+        Step("08_tsne", {"networks": "x3d_m,slowfast_r50", "overwrite": True}),
     ),
     (
         Step("11_protocol_audit", {"epochs": 1}),
@@ -138,14 +138,6 @@ def test_08_and_10_leave_pictures_and_the_report(home):
     assert page.count("data:image/png;base64,") == 9  # seven of the paper, the verdict, and the search of 13
 
 
-def test_08_keeps_nothing_and_takes_overwrite_all_the_same(home):
-    pictures = list((home / "outputs" / "figures" / "sample-smoke").rglob("*tsne*.pdf"))
-    before = [picture.stat().st_mtime_ns for picture in pictures]
-    result = papermill(home, "08_tsne", "preset", "smoke", "networks", "x3d_m,slowfast_r50", "overwrite", "True")
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert len(pictures) == 3 and all(p.stat().st_mtime_ns > t for p, t in zip(pictures, before, strict=True))
-
-
 def test_11_leaves_its_figures_and_a_network_that_ends_in_a_softmax(home):
     assert {"11_perfect", "11_one-predictor", "11_simulated", "11_dropped", "11_checkpoint"} <= figures(home)
     (run,) = runs_of(home, "mgap", "x3d_m-exercise-softmax-s0")
@@ -189,7 +181,6 @@ def runs_of(home: Path, task: str, start: str) -> list[Path]:
     [
         ("tsk", "mgap", ['unknown parameter "tsk"', 'Did you mean "task"?', "networks"]),
         ("task", "mgpa", ["task = 'mgpa'", "exercise, mgap", 'Did you mean "mgap"?']),
-        ("preset", "fast", ["preset = 'fast'", "smoke, quick, paper"]),
     ],
 )
 def test_a_wrong_name_or_value_stops_the_notebook_in_its_first_cells(home, name, value, words):
