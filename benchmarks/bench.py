@@ -107,10 +107,12 @@ def main() -> None:
     facts |= {name: provenance["versions"][name] for name in ("torch", "pytorchvideo", "av")}
     print(machine())
     for part in given.parts or PARTS:
+        begun = time.time()
         for setting, threads, environment in settings(part):
             for row in run(part, threads, environment):
                 rows.append({"part": part, "setting": setting, "stock": None, **row})
                 print(page(pd.DataFrame(rows[-1:]), {}).splitlines()[-1], flush=True)
+        print(f"{part} took {time.time() - begun:.0f} s", flush=True)
     facts["took"] = f"{time.time() - started:.0f} s"
     made = workspace.outputs_dir("bench") / time.strftime("%Y-%m-%dT%H%M%S.json")
     made.write_text(json.dumps({"machine": machine(), **facts, "rows": rows}, indent=1) + "\n")

@@ -1,8 +1,8 @@
 """The explorer on much, for bench.py: times and memory, with the networks of `make demo` where they are there.
 
 2,112 clips, as many as the paper has: the time to the first page of the gallery, to turn it, and to move the weight. A video of
-two minutes and one of 30 s at 1080p, made of sample clips: time and peak memory of the hybrid of both tasks, each in a process
-of its own; how long cancel takes; and how long the page of `make app` keeps one waiting (with playwright and Chromium).
+a minute at 1080p, made of sample clips: time and peak memory of the hybrid of both tasks; how long cancel takes; and how long the
+page of `make app` keeps one waiting (with playwright and Chromium).
 """
 
 import multiprocessing
@@ -29,14 +29,14 @@ from exmus_lib import predictions, workspace
 from exmus_lib.networks import fit
 from exmus_lib.videos import prepare
 
-CLIPS, LONG, SHORT = 2112, 120, 30  # clips, seconds, seconds
+CLIPS, LONG = 2112, 60  # clips, seconds
 
 
 def explorer() -> Iterator[dict]:
     """Rows of each piece of work, made by a process of its own, so that its memory is its own."""
-    for work, seconds in ((page, None), (gallery, None), (long_video, SHORT), (long_video, LONG), (cancel, None)):
+    for work in (page, gallery, long_video, cancel):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            yield from pool.submit(work, *([seconds] if seconds else [])).result()
+            yield from pool.submit(work).result()
 
 
 def pair() -> list[workspace.Run]:
@@ -132,8 +132,8 @@ def gallery() -> list[dict]:
         ]
 
 
-def video_of(seconds: int, path: Path) -> Path:
-    """A 1080p video of so many seconds, of sample clips one after the other, scaled up."""
+def video_of(path: Path) -> Path:
+    """A 1080p video of LONG seconds, of sample clips one after the other, scaled up."""
     import av
 
     from exmus_lib.videos import container as videos
@@ -142,7 +142,7 @@ def video_of(seconds: int, path: Path) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast", "g": "60"})
         stream.width, stream.height, stream.pix_fmt, count = 1920, 1080, "yuv420p", 0
-        while count < 30 * seconds:
+        while count < 30 * LONG:
             for clip in sample.clips.itertuples():
                 with videos.opened(sample.folder / clip.path) as (source, video):
                     for _, frame in videos.timed_frames(source, video):
@@ -150,24 +150,24 @@ def video_of(seconds: int, path: Path) -> Path:
                         large.pts, large.time_base, large.pict_type = count, Fraction(1, 30), 0
                         container.mux(stream.encode(large))
                         count += 1
-                if count >= 30 * seconds:
+                if count >= 30 * LONG:
                     break
         container.mux(stream.encode(None))
     return path
 
 
-def made(seconds: int) -> Path:
+def made() -> Path:
     """The video, made once, by a process of its own: its memory is not counted."""
-    path = workspace.outputs_dir("own") / f"benchmark-{seconds}.mp4"
+    path = workspace.outputs_dir("own") / f"benchmark-{LONG}.mp4"
     if not path.exists():
-        process = multiprocessing.get_context("spawn").Process(target=video_of, args=(seconds, path))
+        process = multiprocessing.get_context("spawn").Process(target=video_of, args=(path,))
         process.start()
         process.join()
     return path
 
 
-def long_video(seconds: int) -> list[dict]:
-    runs, video = pair(), made(seconds)
+def long_video() -> list[dict]:
+    runs, video = pair(), made()
     from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 
     own = OwnVideo("sample")
@@ -175,7 +175,7 @@ def long_video(seconds: int) -> list[dict]:
     start = time.perf_counter()
     own.start()
     own.wait()
-    what = f"{seconds} s of 1080p by {len(runs)} runs"
+    what = f"{LONG} s of 1080p by {len(runs)} runs"
     return [
         {"what": what, "unit": "s", "ours": time.perf_counter() - start},
         {"what": f"{what}: memory", "unit": "MB", "ours": peak()},
@@ -183,7 +183,7 @@ def long_video(seconds: int) -> list[dict]:
 
 
 def cancel() -> list[dict]:
-    video, rows = made(LONG), []
+    video, rows = made(), []
     from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 
     for doing, share in (("reading", 0.1), ("recognising", 0.5)):
