@@ -69,7 +69,7 @@ def words(scores: pd.DataFrame, clips: prepare.ClipSet) -> str:
         f"Percent of {len(test)} test clips of {test['video_id'].nunique()} videos: mean over the seeds, and lowest and highest.",
     ]
     for task, rows in scores.groupby("task", sort=False):
-        titles = [METRIC_TITLES.get(name, name) for name in SHOWN[task]]
+        titles = ["macro " * (name == "f1") + METRIC_TITLES.get(name, name) for name in SHOWN[task]]
         lines += [
             f"\n| {TASKS[task].title.lower()} | epochs | {' | '.join(titles)} |",
             "|---" * (2 + len(titles)) + "|",

@@ -78,9 +78,8 @@ def write_video(
             silence.rate, silence.pts = 44100, 0
             container.mux([*sound.encode(silence), *sound.encode(None)])
     if codec == "libsvtav1" and sys.platform == "linux":
-        # It makes its process, where that is root's, one of real time: tests after it would keep all other processes waiting.
-        for thread in os.listdir("/proc/self/task"):
-            os.sched_setscheduler(int(thread), os.SCHED_OTHER, os.sched_param(0))
+        # Root's thread that calls it becomes one of real time, as all that it starts: they would keep other processes waiting.
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     if turned:
         set_display_matrix(path, turned)
     return path

@@ -201,7 +201,7 @@ def test_x2d_costs_what_its_authors_say():
 
 
 @pytest.mark.parametrize("inverse_beta", [2, 10, 16])
-def test_slowfast_learns_with_every_beta(inverse_beta):
+def test_slowfast_learns_with_large_odd_and_small_beta(inverse_beta):
     view = recipe("slowfast_r50", "smoke", inverse_beta=inverse_beta)
     torch.manual_seed(0)
     net = compute.prepare(build("slowfast_r50", 16, view)).train()

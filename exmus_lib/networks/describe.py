@@ -90,7 +90,8 @@ def _modules(net: VideoNetwork) -> dict[tuple[str, str], nn.Module]:
 
 
 def _flops(net: nn.Module, view: tuple[int, int, int], channels: int = 3):
-    """PyTorch's FlopCounterMode after one view (time, height, width) went through a network on the meta device."""
+    """PyTorch's FlopCounterMode after one view (time, height, width) went through a network on the meta device, which is of no
+    other use afterwards."""
     from torch.utils.flop_counter import FlopCounterMode
 
     for module in net.modules():

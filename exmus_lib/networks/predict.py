@@ -122,15 +122,18 @@ def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.nd
 
 
 def predictor_of(network: VideoNetwork, name: str, recipe: Recipe, clips: int) -> Predictor:
-    """What predicts so many clips soonest: a function as `forward`, of views alone.
-
-    Those that the network was asked for before count too, so that videos given one by one come to be predicted as fast.
-    """
-    _ASKED[network] = clips = _ASKED.get(network, 0) + clips
+    """What predicts so many clips soonest: a function as `forward`, of views alone."""
     return compiled(network, name, recipe) if pays(name, recipe, clips) else partial(forward, network, name=name)
 
 
-_ASKED: WeakKeyDictionary[VideoNetwork, int] = WeakKeyDictionary()  # clips, in this process
+_WINDOWS: WeakKeyDictionary[VideoNetwork, int] = WeakKeyDictionary()  # of videos, given to each in this process
+
+
+def predictor_of_video(network: VideoNetwork, name: str, recipe: Recipe, spans: int) -> Predictor:
+    """`predictor_of` for one video. The windows of earlier ones count too: who gives videos one by one has them predicted by
+    OpenVINO from some on, whose logits differ by rounding. At worst that conversion is for nothing."""
+    _WINDOWS[network] = _WINDOWS.get(network, 0) + spans
+    return predictor_of(network, name, recipe, _WINDOWS[network])
 
 
 def restore(run: Run) -> tuple[VideoNetwork, Recipe]:
@@ -219,7 +222,7 @@ def over_windows(
     track = estimate(copy, lambda share: report(LOOKING * share)) if looks else None
     spans = windows.spans(video.seconds)
     predictors = {
-        run: predictor_of(net, run.facts()["network"], how, len(spans)) for run, (net, how) in networks.items()
+        run: predictor_of_video(net, run.facts()["network"], how, len(spans)) for run, (net, how) in networks.items()
     }
     for number, span in enumerate(spans, start=1):
         views, logits = {}, {}

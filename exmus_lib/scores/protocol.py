@@ -36,8 +36,11 @@ def batches(clips: int, workers: int, batch: int = BATCH, order: np.ndarray | No
 def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[np.ndarray]) -> pd.Series:
     """The paper's metrics of N clips in the batches `parts` (see `batches`): shares, named as in Task.protocol.
 
-    truth is (N,) class indices with probabilities (N, L), or (N, L) zeros and ones with (N, L).
+    truth is (N,) class indices with probabilities (N, L), or (N, L) zeros and ones with (N, L). ValueError for no batch, or an
+    empty one.
     """
+    if not parts or not all(map(len, parts)):
+        raise ValueError("batches of at least one clip each are wanted")
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=float)
     present, chosen, shares = decisions(truth, probabilities)
     task, absent = (Exercise, 1.0) if truth.ndim == 1 else (Muscles, 0.0)
