@@ -106,7 +106,7 @@ NETWORKS = {
     "x3d_m": Network(
         "X3D-M", "x3d", "blocks.5.proj", 2048, Recipe(frames=16, side=256, seconds=16 * 5 / 30),
         weights=f"{HUB}.x3d.checkpoint_paths", top1=75.94, licence="Apache-2.0",
-        quick={"side": 64, "epochs": 20, "learning_rate": 2e-3}, notebook="02_x3d", float32_training=True,
+        quick={"side": 64, "epochs": 14, "learning_rate": 2e-3}, notebook="02_x3d", float32_training=True,
     ),
     # Where X3D's expansion starts (Feichtenhofer 2020, Table 1): one frame, every factor at 1.
     "x2d": Network(
@@ -117,7 +117,7 @@ NETWORKS = {
     "slowfast_r50": Network(
         "SlowFast-R50", "slowfast", "blocks.6.proj", 2304, Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
         weights=f"{HUB}.slowfast.checkpoint_paths", top1=76.94, licence="Apache-2.0",
-        options={"depth": 50, "lateral": 7}, quick={"frames": 8, "epochs": 4}, notebook="03_slowfast",
+        options={"depth": 50, "lateral": 7}, quick={"frames": 8, "epochs": 8}, notebook="03_slowfast",
     ),
     "slowfast_r101": Network(
         "SlowFast-R101", "slowfast", "blocks.6.proj", 2304, Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),

@@ -55,21 +55,27 @@ PLANS = {
     "demo": (
         (Step("01_data_prep"),),
         (*both("03_slowfast", networks="slowfast_r50"), *both("02_x3d", networks="x3d_m")),
-        (*both("08_tsne", networks="x3d_m,slowfast_r50"), *both("05_ensembles"), Step("09_explore")),
-        (Step("12_real_people", {"steps": 100}), Step("10_report")),
+        (
+            Step("12_real_people", {"steps": 100}),  # on one core as long as all others on the other
+            *both("08_tsne", networks="x3d_m,slowfast_r50"),
+            *both("05_ensembles"),
+            Step("09_explore"),
+        ),
+        (Step("10_report"),),
     ),
     "workbook": (
         (Step("01_data_prep"),),
         (*both("03_slowfast"), *both("02_x3d")),
         (Step("07_beta_ablation"), Step("06_transfer"), *both("04_baselines"), Step("13_expansion")),
         (
+            Step("12_real_people"),
             *both("08_tsne"),
             *both("05_ensembles"),
             Step("11_protocol_audit"),
             Step("14_honest_numbers"),
             Step("09_explore"),
         ),
-        (Step("12_real_people"), Step("10_report")),
+        (Step("10_report"),),
     ),
 }
 

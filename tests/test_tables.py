@@ -231,7 +231,7 @@ def test_cross_validation_stands_among_what_the_paper_lacks_and_nowhere_else(cli
     row = of(tables.cells(folded, "quick"), 7, "X3D-m", "scratch", "top1")
     assert row["ours"] == 75 and row["runs"] == f"exercise/{by_video.name}"
     (row,) = tables.beyond(folded, "quick").query("metric == 'top1'").itertuples()
-    assert (row.what, row.ours) == ("X3D-M, scratch, 20 epochs, 5 folds over all clips", 100 * 60 / 64)
+    assert (row.what, row.ours) == ("X3D-M, scratch, 14 epochs, 5 folds over all clips", 100 * 60 / 64)
     assert len(row.runs.split(", ")) == 2
     assert tables.ranking(folded, "quick", EXERCISE)["name"].tolist() == [by_video.name]
 

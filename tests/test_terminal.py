@@ -44,7 +44,7 @@ def test_a_row_has_our_three_numbers_the_interval_and_the_papers(clip_set):
     first, second = (line.replace("[", "").replace("]", "").split() for line in lines if line.startswith("X3D-M"))
     top1, auc, f1 = 100 * score(run, clip_set.table(), EXERCISE)[["top1", "auc", "f1"]]
     span = first[5].split("-")
-    assert first[:5] == ["X3D-M,", "scratch,", "20", "epochs", "75.0"] and float(span[0]) < 75 < float(span[1])
+    assert first[:5] == ["X3D-M,", "scratch,", "14", "epochs", "75.0"] and float(span[0]) < 75 < float(span[1])
     assert first[6:] == [f"{auc:.1f}", f"{f1:.1f}", "scratch", "36.25", "74.01", "69.37"]  # Table 7
     auc, f1, ap = 100 * score(muscles, clip_set.table(), MGAP)[["auc", "f1", "map"]]
     assert second[4] == f"{auc:.1f}" and second[6:] == [
@@ -69,7 +69,7 @@ def test_the_hybrid_has_the_papers_weights_and_outdated_runs_stand_back(clip_set
     newest = write_run(clip_set, wrong=8, epochs=40)
     monkeypatch.setattr(tables, "outdated", lambda run, _: "" if run == newest else "code changed since: fit.py")
     text = terminal.table("sample")
-    assert "X3D-M, scratch, 40 epochs " in text and "SlowFast-R50, scratch, 4 epochs, outdated " in text
+    assert "X3D-M, scratch, 40 epochs " in text and "SlowFast-R50, scratch, 8 epochs, outdated " in text
     assert "Outdated: code changed since: fit.py." in text
 
 
