@@ -2,8 +2,8 @@
 
 Each part is a generator of rows, run in a process of its own: `data`, `train` and `predict` run the stock PyTorchVideo recipe and
 ours in turn (speed.py); `tables`, `scale`, `poses` and `explorer` time what has no stock counterpart, or another library's.
-`train` and `predict` run with one thread and with all; on a processor that multiplies bfloat16 in hardware (AMX) they run as it
-comes and once more limited to AVX2, as most people's and Colab's processors are.
+`train` and `predict` run with one thread and with all; on a processor that multiplies bfloat16 in hardware (AMX) they run so limited
+to AVX2, as most people's and Colab's processors are, and once more as it comes, with one thread.
 
 Prints a table, writes outputs/bench/<time>.json, and with `--page` the section of this kind of machine in docs/PERFORMANCE.md.
 """
@@ -41,7 +41,7 @@ def settings(part: str) -> Iterator[tuple[str, int, dict[str, str]]]:
         yield "", 1, {}
         return
     for kind, environment in kinds.items():
-        for threads in sorted({1, torch.get_num_threads()}):
+        for threads in (1,) if kind == "AMX" else sorted({1, torch.get_num_threads()}):
             yield f"{kind} {threads} thread{'s' * (threads > 1)}".strip(), threads, environment
 
 

@@ -40,11 +40,11 @@ def explorer() -> Iterator[dict]:
 
 
 def pair() -> list[workspace.Run]:
-    """A run of each network on the sample: those of the demo, or at `smoke` where there are none."""
+    """A run of each network on the sample: those of the demo, or of one epoch where there are none."""
     clips = prepare.prepare("sample")
     if not workspace.find_runs("sample", "exercise"):
         for network in ("x3d_m", "slowfast_r50"):
-            fit.train(clips, network, "exercise", "smoke")
+            fit.train(clips, network, "exercise", "quick", epochs=1)
     return workspace.find_runs("sample", "exercise")
 
 
