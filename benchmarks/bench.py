@@ -2,8 +2,8 @@
 
 Each part is a generator of rows, run in a process of its own: `data`, `train` and `predict` run the stock PyTorchVideo recipe and
 ours in turn (speed.py); `tables`, `scale`, `poses` and `explorer` time what has no stock counterpart, or another library's.
-`train` and `predict` run with one thread and with all; on a processor that multiplies bfloat16 in hardware (AMX) they run so limited
-to AVX2, as most people's and Colab's processors are, and once more as it comes, with one thread.
+`train` and `predict` run with one thread and with all; on a processor that multiplies bfloat16 in hardware (AMX) limited to AVX2,
+as most people's and Colab's processors are, and once more as it comes, with one thread.
 
 Prints a table, writes outputs/bench/<time>.json, and with `--page` the section of this kind of machine in docs/PERFORMANCE.md.
 """
