@@ -27,9 +27,8 @@ STAGES = (
         Step("07_beta_ablation", {"betas": "8,10"}),
         Step("13_expansion", {"steps": 1}),
         Step("05_ensembles"),
-        Step(
-            "08_tsne", {"networks": "x3d_m,slowfast_r50", "overwrite": True}
-        ),  # which it takes, though it keeps nothing
+        # 08 keeps nothing, and takes overwrite all the same.
+        Step("08_tsne", {"networks": "x3d_m,slowfast_r50", "overwrite": True}),
     ),
     (
         Step("11_protocol_audit", {"epochs": 1}),
