@@ -43,13 +43,13 @@ class Settings:
 
 def ladder(compiled: bool = False) -> dict[str, Settings]:
     """The settings to measure, by the names of their rows; torch.compile takes a minute for each measurement."""
-    number_format = compute.precision(NETWORKS[0], training=False)
+    number_format = compute.precision(NETWORKS[-1], training=False)
     steps = {
         "+ fused Adam": {"fused": True},
         "+ uint8 views, pinned": {"uint8": True},
+        "+ cudnn.benchmark": {"cudnn_benchmark": True},
         f"+ {number_format}": {"number_format": FORMATS.get(number_format)},
         "+ channels last": {"channels_last": True},
-        "+ cudnn.benchmark": {"cudnn_benchmark": True},
         **({"+ torch.compile": {"compiled": True}} if compiled else {}),
     }
     rows = {"stock": Settings()}

@@ -36,7 +36,7 @@ class VideoNetwork(nn.Module):
     def __init__(self, net: nn.Module, row: Network, recipe: Recipe, softmax: bool = False):
         super().__init__()
         self.net, self.head_name, self.slow_every, self.softmax = net, row.head, recipe.slow_every, softmax
-        self.frozen = False
+        self.frozen = self.channels_first = False
         for module in net.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0  # the head alone drops out
@@ -74,6 +74,7 @@ class VideoNetwork(nn.Module):
         return self
 
     def forward(self, view: torch.Tensor) -> torch.Tensor:
+        view = view.contiguous() if self.channels_first else view  # as networks.compute wishes
         if view.dtype == torch.uint8:
             view = normalise(view)
         if self.gain is not None:

@@ -56,17 +56,20 @@ def describe(network: str) -> str:
 def prepare(net: nn.Module) -> nn.Module:
     """The network on its device, channels last; on a CPU its convolutions become the faster ones below (same weights).
 
-    On a GPU cuDNN tries its ways for each new shape, once. Its guess for X3D's depthwise gradients is seven times as slow
-    (docs/gpu.md), and PyTorch keeps to a guess once made: so it is asked from the first network on.
+    On a GPU cuDNN tries its ways for each new shape, once: PyTorch keeps to a guess once made, so it is asked from the first
+    network on. Its depthwise convolutions are slower channels last (docs/gpu.md): networks that have them, and their views, are
+    channels first there.
     """
-    if device().type == "cuda":
+    on_gpu = device().type == "cuda"
+    net.channels_first = on_gpu and any(type(module) is nn.Conv3d and module.groups > 1 for module in net.modules())
+    if on_gpu:
         torch.backends.cudnn.benchmark = True
     else:
         _keep_memory()
         for module in net.modules():
             if type(module) is nn.Conv3d:
                 module.__class__ = _faster(module)
-    return net.to(device(), memory_format=FORMAT)
+    return net.to(device(), memory_format=torch.contiguous_format if net.channels_first else FORMAT)
 
 
 @cache
