@@ -37,7 +37,7 @@ SHORT = 0.5  # seconds for which a turn of a call goes on at least
 def medians(
     calls: list[Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter, stock: int = 1
 ) -> list[float]:
-    """The median milliseconds of each call, in two turns of so many rounds, more of a short one, so that a busy machine slows all.
+    """The median milliseconds of each call, in two turns of so many rounds, more if short, so that a busy machine slows all.
 
     The first `stock` calls have their memory as the C library hands it out by itself, the others as ExMus keeps it. A turn begins
     with a call that is not timed, as a step of a training has steps before it.
