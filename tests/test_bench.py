@@ -32,6 +32,7 @@ def test_every_part_has_its_generator():
 def test_stock_and_ours_are_called_in_turn_and_as_often_before_they_are_timed(monkeypatch):
     said = []
     monkeypatch.setattr(speed.compute, "memory", lambda kept: said.append(f"kept {kept}"))
+    monkeypatch.setattr(speed, "SHORT", 0)
     calls = [lambda name=name: said.append(name) for name in ("stock", "ours")]
     clock = iter(range(100))
     times = speed.medians(calls, 2, lambda: (said.append("clock"), next(clock))[1])
