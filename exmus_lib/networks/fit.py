@@ -12,7 +12,7 @@ from exmus_lib import predictions, review, storage, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.networks import checkpoints, compute, joints, predict, ranks, weights
 from exmus_lib.networks.build import build
-from exmus_lib.networks.loading import training_loader, validation_loader
+from exmus_lib.networks.loading import beside_loaders, training_loader, validation_loader
 from exmus_lib.poses.estimate import estimate_clips
 from exmus_lib.recipes import INITS, Recipe, init_of, kept, recipe
 from exmus_lib.tasks import Task
@@ -56,7 +56,8 @@ def train(
         if overwrite and leads:
             run.remove()
         if not ranks.agreed(leads and _whole(run)):
-            _train(run, clip_set, task, how, parameters)
+            with beside_loaders() if how.input == "joints" else nullcontext():
+                _train(run, clip_set, task, how, parameters)
         elif leads:
             facts = run.facts()
             checkpoints.remove(run.folder / "checkpoints")  # of a process that was killed just before the end

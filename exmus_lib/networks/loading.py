@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, Sequent
 from exmus_lib.networks import ranks
 
 MAX_WORKERS = 8  # loader processes; each holds a few batches
+AHEAD = 8  # batches of joints, which are small, that a loader process makes ahead
 
 
 class Shuffled(Sampler):
@@ -54,7 +56,7 @@ class TrainingLoader(DataLoader):
                 self.worked += asked - given
                 self.waited += time.perf_counter() - asked
             given = time.perf_counter()
-            yield batch
+            yield [torch.as_tensor(part) for part in batch]
 
 
 def waiting_share(loader: TrainingLoader) -> float:
@@ -86,7 +88,7 @@ def training_loader(views: Dataset, batch: int | None, seed: int, light: bool) -
     """
     order = Shuffled(len(views), seed)
     if batch is None:
-        return TrainingLoader(views, None, sampler=order, collate_fn=ranks.mine, **_how(light, collated=False))
+        return TrainingLoader(views, None, sampler=order, collate_fn=_mine, **_how(light, collated=False))
     if min(batch, len(views)) % ranks.count():
         raise ValueError(
             f"a batch of {min(batch, len(views))} clips cannot be shared out evenly among {ranks.count()} processes: another"
@@ -107,10 +109,28 @@ def loader(views: Dataset, batch: int, light: bool) -> DataLoader:
     return DataLoader(views, batch, **_how(light, collated=True))
 
 
+def _mine(batch: list[torch.Tensor]) -> list[torch.Tensor | np.ndarray]:
+    """This process's share of a batch. Each tensor is handed over through a file, which takes longer than targets are worth."""
+    view, targets = ranks.mine(batch)
+    return [view, targets.numpy()]
+
+
 def collate(items: list[tuple[torch.Tensor, ...]]) -> list[torch.Tensor]:
     """A batch of items as default_collate makes it, but that views keep colours innermost in memory (channels last)."""
     views, *rest = default_collate([(item[0].movedim(0, -1), *item[1:]) for item in items])
     return [views.movedim(-1, 1), *rest]
+
+
+@contextmanager
+def beside_loaders() -> Iterator[None]:
+    """A core for each loader process, where these have as much to do as the training itself: two threads and one process on two
+    cores take almost twice as long as one thread and one process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(min(threads, max(1, cpu_count() - _how(light=False, collated=False)["num_workers"])))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _how(light: bool, collated: bool) -> dict[str, object]:
@@ -123,5 +143,5 @@ def _how(light: bool, collated: bool) -> dict[str, object]:
     # A generator of its own: else the draw for each new iterator would change what dropout draws.
     return {
         "num_workers": workers, "persistent_workers": workers > 0, "pin_memory": gpu, "generator": torch.Generator(),
-        **({"collate_fn": collate} if collated else {}),
+        **({"collate_fn": collate} if collated else {"prefetch_factor": AHEAD} if workers else {}),
     }  # fmt: skip

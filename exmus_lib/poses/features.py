@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy
 
-from exmus_lib.poses.project import FLIP, HIPS, LIMBS, PLACE, SHOULDERS, SIDES
+from exmus_lib.poses.project import FLIP, HIPS, LIMBS, PLACE, SHOULDERS, SIDES, halfway
 from exmus_lib.poses.track import BODY, RATE, Track
 
 SAMPLES = 48  # of a view: 4.8 s; shorter ones are filled up and masked
@@ -40,27 +40,37 @@ def views(joints: Joints, mask: np.ndarray, kind: str) -> np.ndarray:
     image, world, visibility = (np.float32(a) for a in joints)
     seen = np.clip((visibility - 0.15) / 0.35, 0, 1)
     mask = np.float32(mask)
-    parts = [_described(image, seen, mask), _travelled(image, seen, mask)]
+    parts = [*_described(image, seen, mask), _travelled(image, seen, mask)]
     if kind == "deep":
-        parts.append(_described(world, seen, mask))
-    channels = np.concatenate([*parts, seen], axis=-1) * mask[..., None]
-    return np.concatenate([channels, mask[..., None]], axis=-1).swapaxes(1, 2)[..., None, None]
+        parts += _described(world, seen, mask)
+    channels = [part.reshape(*mask.shape, -1) for part in (*parts, seen, np.ones_like(mask))]
+    counted = np.concatenate(channels, axis=-1)
+    counted *= mask[..., None]
+    return counted.swapaxes(1, 2)[..., None, None]
 
 
-def _described(joints: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Places around the hips, speeds, directions of bones and cosines of angles: (B, T, ...)."""
-    around = (joints - joints[:, :, HIPS].mean(axis=2, keepdims=True)) / _size(joints, seen, mask)[..., None, None]
-    speed = 3 * np.diff(around, axis=1, prepend=around[:, :1])
+def _described(joints: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
+    """Places around the hips, speeds, directions of bones and cosines of angles: each (B, T, ...)."""
+    around = joints - halfway(joints, HIPS)
+    around /= _size(joints, seen, mask)[..., None, None]
+    speed = np.zeros_like(around)
+    speed[:, 1:] = 3 * (around[:, 1:] - around[:, :-1])
     starts, ends = map(list, zip(*BONES, strict=True))
     bones = around[:, :, ends] - around[:, :, starts]
-    bones /= np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 0.05)
+    bones /= np.maximum(_length(bones)[..., None], 0.05)
     bones *= (seen[:, :, starts] * seen[:, :, ends])[..., None]
     a, b, c = map(list, zip(*ANGLES, strict=True))
     u, v = around[:, :, a] - around[:, :, b], around[:, :, c] - around[:, :, b]
-    lengths = np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1)
-    angles = (u * v).sum(axis=-1) / np.maximum(lengths, 1e-3) * seen[:, :, a] * seen[:, :, b] * seen[:, :, c]
-    parts = [around * seen[..., None], speed * seen[..., None], bones, angles[..., None]]
-    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
+    lengths = _length(u) * _length(v)
+    angles = np.einsum("...i,...i", u, v) / np.maximum(lengths, 1e-3) * seen[:, :, a] * seen[:, :, b] * seen[:, :, c]
+    around *= seen[..., None]
+    speed *= seen[..., None]
+    return [around, speed, bones, angles]
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    """Of vectors (..., axes): many times as fast as numpy's norm over an axis of two or three."""
+    return np.sqrt(np.einsum("...i,...i", vectors, vectors))
 
 
 def _travelled(image: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -73,9 +83,9 @@ def _travelled(image: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndar
 
 def _size(joints: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Root mean square distance (B, 1) of the joints of SIZE that are seen from the middle of the hips."""
-    around = joints[:, :, SIZE] - joints[:, :, HIPS].mean(axis=2, keepdims=True)
+    around = joints[:, :, SIZE] - halfway(joints, HIPS)
     weight = seen[..., SIZE] * mask[..., None]
-    square = ((around**2).sum(axis=-1) * weight).sum(axis=(1, 2)) / np.maximum(weight.sum(axis=(1, 2)), 1)
+    square = (np.einsum("...i,...i", around, around) * weight).sum(axis=(1, 2)) / np.maximum(weight.sum(axis=(1, 2)), 1)
     return np.maximum(np.sqrt(square), 1e-6)[:, None]
 
 

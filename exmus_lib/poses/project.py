@@ -52,7 +52,8 @@ def observe(
     `view` (B, 2) are the least and greatest azimuth in degrees from which each movement is usually filmed.
     """
     image, seen = through_camera(joints, *camera(joints, view, rng, how))
-    both = np.concatenate([image, seen - seen[:, :, HIPS].mean(axis=2, keepdims=True)], axis=-1).astype(np.float32)
+    both = np.empty((*image.shape[:-1], 5), np.float32)
+    both[..., :2], both[..., 2:] = image, seen - halfway(seen, HIPS)
     visibility = visible(both, rng)
     both = _straightened(both, rng, how)
     both = _erring(both, rng, how)
@@ -69,6 +70,12 @@ def observe(
     return mirrored_where(mirrored, image, world, visibility)
 
 
+def halfway(joints: np.ndarray, pair: list[int]) -> np.ndarray:
+    """The middle (B, T, 1, axes) between two of the joints (B, T, J, axes)."""
+    first, second = pair
+    return (joints[:, :, first, None] + joints[:, :, second, None]) / 2
+
+
 def camera(
     joints: np.ndarray, view: np.ndarray, rng: np.random.Generator, how: Conditions
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -78,7 +85,8 @@ def camera(
     azimuth = (least - 20 + rng.random(count) * (greatest - least + 40)) * rng.choice([-1, 1], count)
     anywhere = rng.random(count) >= how.from_view
     azimuth = np.radians(np.where(anywhere, rng.uniform(-180, 180, count), azimuth))
-    middle = (joints.max(axis=(1, 2)) + joints.min(axis=(1, 2))) / 2
+    places = joints.reshape(count, -1, 3)
+    middle = (places.max(axis=1) + places.min(axis=1)) / 2
     distance = rng.uniform(1.6, 5.5, count)
     eye = np.where(rng.random(count) < 0.2, rng.uniform(0.05, 0.5, count), rng.uniform(0.4, 1.9, count))
     height = np.clip(eye, middle[:, 2] - 0.5 * distance, middle[:, 2] + 0.8 * distance)
@@ -99,7 +107,7 @@ def through_camera(
     joints: np.ndarray, position: np.ndarray, axes: np.ndarray, distance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Image (B, T, J, 2) by perspective, and the joints as the camera sees them (B, T, J, 3): right, down and away."""
-    seen = np.einsum("bij,btnj->btni", axes, joints - position[:, None, None])
+    seen = ((joints - position[:, None, None]).reshape(len(joints), -1, 3) @ axes.swapaxes(1, 2)).reshape(joints.shape)
     return seen[..., :2] / np.maximum(seen[..., 2:], 0.4) * distance[:, None, None, None], seen
 
 
@@ -141,9 +149,9 @@ def _swapped(both, visibility, rng: np.random.Generator, how: Conditions):
     legs = np.isin(np.arange(len(BODY)), [*LEGS["left"], *LEGS["right"], *HIPS])
     arms = np.isin(np.arange(len(BODY)), [*ARMS["left"], *ARMS["right"], *SHOULDERS])
     for part in (legs, arms, np.ones(len(BODY), bool)):
-        there = (_while(both, how.swapped / 2, rng)[:, :, None] & part)[..., None]
-        both = np.where(there, both[:, :, FLIP], both)
-        visibility = np.where(there[..., 0], visibility[:, :, FLIP], visibility)
+        there = _while(both, how.swapped / 2, rng)
+        for values in (both, visibility):
+            values[there] = np.where(part.reshape(-1, *[1] * (values.ndim - 3)), values[there][:, FLIP], values[there])
     return both, visibility
 
 
@@ -153,22 +161,25 @@ def _hidden(both, visibility, rng: np.random.Generator, how: Conditions):
     for limbs in (ARMS, LEGS):
         for side, other in (SIDES, SIDES[::-1]):
             here, there = limbs[side], limbs[other]
-            hidden = _while(both, how.hidden, rng)[:, :, None]
+            hidden = _while(both, how.hidden, rng)
             shape = (count, 1, len(here), axes)
-            like = both[:, :, there] + 0.06 * rng.standard_normal(shape, np.float32)
-            lost = both[:, :, here] + 0.2 * rng.standard_normal(shape, np.float32)
-            lost += 0.1 * _slow((count, samples, len(here), axes), 0.9, rng)
-            guess = np.where(rng.random((count, 1, 1, 1)) < 0.5, like, lost)
-            both[:, :, here] = np.where(hidden[..., None], guess, both[:, :, here])
+            near, far = (rng.standard_normal(shape, np.float32) for _ in range(2))
+            wander = _slow((count, samples, len(here), axes), 0.9, rng)
+            follows = rng.random((count, 1, 1, 1)) < 0.5
             doubt = np.where(rng.random((count, 1, 1)) < 0.75, rng.uniform(0.05, 0.6, (count, 1, 1)), 1.0)
-            visibility[:, :, here] *= np.where(hidden, doubt, 1.0)
+            for clip in np.flatnonzero(hidden.any(axis=1)):
+                now = hidden[clip]
+                like = both[clip][:, there] + 0.06 * near[clip]
+                lost = both[clip][:, here] + 0.2 * far[clip] + 0.1 * wander[clip]
+                both[clip][np.ix_(now, here)] = (like if follows[clip] else lost)[now]
+                visibility[clip][np.ix_(now, here)] *= doubt[clip]
     return both, visibility
 
 
 def _cut(both, visibility, rng: np.random.Generator, how: Conditions):
     """Joints outside the picture are guessed, straight on from the trunk or the limb, and known to be unseen."""
     count, samples, _, axes = both.shape
-    trunk = both[:, :, HIPS].mean(axis=2) - both[:, :, SHOULDERS].mean(axis=2)
+    trunk = (halfway(both, HIPS) - halfway(both, SHOULDERS))[:, :, 0]
     trunk /= np.maximum(np.linalg.norm(trunk, axis=-1, keepdims=True), 0.1)
     below, hands = rng.random((2, count))
     from_knee = rng.random(count) < 0.35
@@ -205,10 +216,10 @@ def mirrored_where(
     mirrored: np.ndarray, image: np.ndarray, world: np.ndarray, visibility: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The clips, left for right where `mirrored` (B,) says so."""
-    these = mirrored[:, None, None, None]
-    image = np.where(these, image[:, :, FLIP] * np.float32([-1, 1]), image)
-    world = np.where(these, world[:, :, FLIP] * np.float32([-1, 1, 1]), world)
-    return image, world, np.where(these[..., 0], visibility[:, :, FLIP], visibility)
+    image, world, visibility = image.copy(), world.copy(), visibility.copy()
+    for values, sign in ((image, [-1, 1]), (world, [-1, 1, 1]), (visibility[..., None], [1])):
+        values[mirrored] = values[mirrored][:, :, FLIP] * np.float32(sign)
+    return image, world, visibility
 
 
 def _while(both: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -223,7 +234,8 @@ def _while(both: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarr
 def _slow(shape: tuple[int, ...], memory: float, rng: np.random.Generator) -> np.ndarray:
     """Noise of unit size that changes slowly along the second axis."""
     noise = rng.standard_normal((shape[1], shape[0], *shape[2:]), np.float32)
-    fresh = np.float32((1 - memory**2) ** 0.5)
-    for sample in range(1, shape[1]):
-        noise[sample] = np.float32(memory) * noise[sample - 1] + fresh * noise[sample]
+    noise[1:] *= np.float32((1 - memory**2) ** 0.5)
+    kept = np.empty_like(noise[0])
+    for before, now in zip(noise[:-1], noise[1:], strict=True):
+        now += np.multiply(before, np.float32(memory), out=kept)
     return noise.swapaxes(0, 1)
