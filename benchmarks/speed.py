@@ -93,8 +93,8 @@ def stock_input(view: torch.Tensor, how: Recipe) -> torch.Tensor | list[torch.Te
     return [view.index_select(2, kept), view]
 
 
-def both(network: str, how: Recipe) -> tuple[nn.Module, nn.Module]:
-    """Stock's and our network with the same weights, whose batch norms have seen some views."""
+def both(network: str, how: Recipe, training: bool = False) -> tuple[nn.Module, nn.Module]:
+    """Stock's and our network with the same weights, whose batch norms have seen some views; ours to be trained, or to predict."""
     torch.manual_seed(0)
     stock = stock_network(network, how)
     stock.train()
@@ -102,7 +102,7 @@ def both(network: str, how: Recipe) -> tuple[nn.Module, nn.Module]:
         stock(stock_input(torch.randn(2, 3, how.frames, how.side, how.side), how))
     ours = build(network, 16, how)
     ours.load_state_dict({f"net.{name}": value for name, value in stock.state_dict().items()})
-    return stock, compute.prepare(ours)
+    return stock, compute.prepare(ours, training)
 
 
 def native(clips: prepare.ClipSet, folder: Path, count: int = 3) -> list[tuple[Path, object]]:
@@ -184,7 +184,7 @@ def train() -> Iterator[dict]:
     for network in PAIR:
         for preset, batch, rounds in (("quick", None, 3), ("paper", 1, 1)):
             how = recipe(network, preset, batch=batch)
-            stock, ours = both(network, how)
+            stock, ours = both(network, how, training=True)
             times = medians([step(stock, network, how, False), step(ours, network, how, True)], rounds)
             what = f"{NETWORKS[network].title}, {how.frames} x {how.side} px, batch {how.batch}"
             yield {

@@ -117,7 +117,7 @@ NETWORKS = {
     "slowfast_r50": Network(
         "SlowFast-R50", "slowfast", "blocks.6.proj", 2304, Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),
         weights=f"{HUB}.slowfast.checkpoint_paths", top1=76.94, licence="Apache-2.0",
-        options={"depth": 50, "lateral": 7}, quick={"frames": 8, "epochs": 8}, notebook="03_slowfast",
+        options={"depth": 50, "lateral": 7}, quick={"frames": 8, "epochs": 7}, notebook="03_slowfast",
     ),
     "slowfast_r101": Network(
         "SlowFast-R101", "slowfast", "blocks.6.proj", 2304, Recipe(frames=32, side=256, seconds=32 * 2 / 30, slow_every=4),

@@ -45,7 +45,7 @@ def network(request) -> tuple[str, nn.Module]:
 
 def test_contract_logits_embedding_and_a_gradient_in_every_parameter(network):
     name = network[0]
-    net, view = compute.prepare(fresh(name)), noise(name)
+    net, view = compute.prepare(fresh(name), training=True), noise(name)
     logits, embedding = net.embed(view)
     assert logits.shape == (2, LABELS) and embedding.shape == (2, NETWORKS[name].embedding)
     torch.testing.assert_close(net(view), logits)

@@ -150,7 +150,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
         weights.load_kinetics(network, name)
     elif "parent" in parameters:
         weights.load_parent(network, workspace.Run(*parameters["parent"].split("/"), run.runs))
-    network = ranks.synchronised(compute.prepare(network))
+    network = ranks.synchronised(compute.prepare(network, training=True))
 
     clips = clip_set.table(parameters["split"])
     usable = review.usable(clips)
@@ -205,7 +205,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
 
     module.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"])
     weights.save(network, run.folder / weights.FILE)
-    network = compute.prepare(network)  # Lightning leaves it on the CPU
+    network = compute.prepare(network)  # as it predicts; Lightning leaves it on the CPU
     history = run.history()
     waiting = history["data_wait_share"].mean()
     print(f"{run.name}: {waiting:.1%} of the time of training steps went into waiting for data")
