@@ -94,7 +94,7 @@ def stock_input(view: torch.Tensor, how: Recipe) -> torch.Tensor | list[torch.Te
 
 
 def both(network: str, how: Recipe, training: bool = False) -> tuple[nn.Module, nn.Module]:
-    """Stock's and our network with the same weights, whose batch norms have seen some views; ours to be trained, or to predict."""
+    """Stock's and our network with the same weights, whose batch norms have seen some views; ours to train or to predict."""
     torch.manual_seed(0)
     stock = stock_network(network, how)
     stock.train()
