@@ -142,11 +142,14 @@ def _text(video: Path, recognition) -> str:
     from exmus_lib.networks.recognise import UNSURE
 
     lines = [str(video)]
-    for s in recognition.stretches:
-        lines.append(f"  {s.start:5.1f} to {s.end:5.1f} s  {s.exercise} ({s.probability:.0%})  {s.details}")
+    likeliest = ", ".join(f"{name} {p:.0%}" for name, p in recognition.exercises().head(3).items())
+    if len({s.exercise for s in recognition.stretches}) > 1:
+        lines.append(f"  over the whole video: {likeliest}")
+    parts = [(s.start, s.end, f"{s.exercise} ({s.probability:.0%})  {s.details}") for s in recognition.stretches]
+    for start, end, what in sorted(parts + recognition.gaps() * bool(parts)):
+        lines.append(f"  {start:5.1f} to {end:5.1f} s  {what}")
     if not recognition.stretches:
-        guess = ", ".join(f"{name} {p:.0%}" for name, p in recognition.exercises().head(3).items())
-        lines.append(f"  {recognition.unsure}" + f"; the likeliest: {guess}" * recognition.seen)
+        lines.append(f"  {recognition.unsure}" + f"; the likeliest: {likeliest}" * recognition.seen)
         if recognition.unsure == UNSURE:
             lines.append("  film the whole person, alone, from the floor to the hands, for two repetitions or more")
     else:

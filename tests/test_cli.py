@@ -41,6 +41,18 @@ def test_text_says_what_how_often_how_fast_and_how_far(videos, capsys):
     assert muscles.startswith("  muscles: ") and "quads" in muscles and "biceps" not in muscles
 
 
+def test_what_is_not_sure_stands_between_what_is_and_several_exercises_have_an_answer_for_all(
+    capsys, monkeypatch, videos
+):
+    likely = [("Squat", 0.9, 0.0)] * 2 + [("Squat", 0.2, 0.0)] * 4 + [("Deadlift", 0.8, 0.0)] * 3
+    monkeypatch.setattr(recognise, "load", lambda: Told(*likely))
+    assert main(["predict", videos[0]]) == 0
+    _, overall, *parts, muscles = capsys.readouterr().out.splitlines()
+    assert overall.startswith("  over the whole video: ") and muscles.startswith("  muscles: ")
+    assert [part.split(" s  ")[1].split(" (")[0] for part in parts] == ["Squat", "not sure", "Deadlift"]
+    assert parts[1].startswith("    4.5 to   9.0 s") and parts[2].startswith("    9.0 to")
+
+
 def test_nobody_is_said_and_no_guess_is_made(videos, capsys):
     assert main(["predict", videos[2]]) == 0
     _, answer, note = capsys.readouterr().out.splitlines()

@@ -136,6 +136,17 @@ class Recognition:
         rows = [dict(zip(SUMMARY, values, strict=True)) for values in told]
         return rows or [{"start": 0.0, "end": float(self.table["end"].iloc[-1]), "exercise": self.unsure}]
 
+    def gaps(self) -> list[tuple[float, float, str]]:
+        """Start and end (seconds) of a window's length or more of the video that belongs to no stretch, and why: IDLE or UNSURE."""
+        last = float(self.table["end"].iloc[-1])
+        ends, starts = [0.0, *(s.end for s in self.stretches)], [*(s.start for s in self.stretches), last]
+        middle, found = (self.table["start"] + self.table["end"]) / 2, []
+        for start, end in zip(ends, starts, strict=True):
+            answers = self.table.loc[~self.table["sure"] & middle.between(start, end), "answer"]
+            if len(answers) and end - start >= min(windows.WINDOW, last):
+                found.append((start, end, IDLE if (answers == IDLE).mean() > 0.5 else UNSURE))
+        return found
+
     def exercises(self) -> pd.Series:
         """Exercise -> probability over the whole video, highest first."""
         return self._overall(Exercise.name)
