@@ -137,7 +137,7 @@ class Recognition:
         return rows or [{"start": 0.0, "end": float(self.table["end"].iloc[-1]), "exercise": self.unsure}]
 
     def gaps(self) -> list[tuple[float, float, str]]:
-        """Start and end (seconds) of a window's length or more of the video that belongs to no stretch, and why: IDLE or UNSURE."""
+        """Start and end (seconds) of what belongs to no stretch, where it is as long as a window, and why: IDLE or UNSURE."""
         last = float(self.table["end"].iloc[-1])
         ends, starts = [0.0, *(s.end for s in self.stretches)], [*(s.start for s in self.stretches), last]
         middle, found = (self.table["start"] + self.table["end"]) / 2, []
