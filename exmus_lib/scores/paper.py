@@ -5,6 +5,7 @@
 
 import sys
 from dataclasses import asdict
+from functools import cache
 
 import pandas as pd
 
@@ -24,6 +25,11 @@ def paper_rows(table: int | None = None) -> pd.DataFrame:
 
     `table` is a number as in the paper; ValueError names those that data/paper/tables.csv has. None: all.
     """
+    return _paper_rows(table).copy()
+
+
+@cache
+def _paper_rows(table: int | None) -> pd.DataFrame:
     values = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
     if table is not None and table not in set(values["table"]):
         raise ValueError(f"table {table} is not among those with results: {sorted(set(values['table']))}")
