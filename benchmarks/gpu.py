@@ -43,7 +43,7 @@ class Settings:
 
 def ladder(compiled: bool = False) -> dict[str, Settings]:
     """The settings to measure, by the names of their rows; torch.compile takes a minute for each measurement."""
-    number_format = compute.precision(NETWORKS[-1], training=False)
+    number_format = compute.precision("slowfast_r50", training=False)
     steps = {
         "+ fused Adam": {"fused": True},
         "+ uint8 views, pinned": {"uint8": True},

@@ -143,16 +143,16 @@ def _text(video: Path, recognition) -> str:
 
     lines = [str(video)]
     likeliest = ", ".join(f"{name} {p:.0%}" for name, p in recognition.exercises().head(3).items())
-    if len({s.exercise for s in recognition.stretches}) > 1:
-        lines.append(f"  over the whole video: {likeliest}")
-    parts = [(s.start, s.end, f"{s.exercise} ({s.probability:.0%})  {s.details}") for s in recognition.stretches]
-    for start, end, what in sorted(parts + recognition.gaps() * bool(parts)):
-        lines.append(f"  {start:5.1f} to {end:5.1f} s  {what}")
     if not recognition.stretches:
         lines.append(f"  {recognition.unsure}" + f"; the likeliest: {likeliest}" * recognition.seen)
         if recognition.unsure == UNSURE:
             lines.append("  film the whole person, alone, from the floor to the hands, for two repetitions or more")
     else:
+        if len({s.exercise for s in recognition.stretches}) > 1:
+            lines.append(f"  over the whole video: {likeliest}")
+        parts = [(s.start, s.end, f"{s.exercise} ({s.probability:.0%})  {s.details}") for s in recognition.stretches]
+        for start, end, what in sorted(parts + recognition.gaps()):
+            lines.append(f"  {start:5.1f} to {end:5.1f} s  {what}")
         likely = recognition.muscles()
         lines.append("  muscles: " + ", ".join(f"{name} {p:.0%}" for name, p in likely[likely >= 0.5].items()))
     return "\n".join(lines + [f"  note: {note}" for note in recognition.notes])

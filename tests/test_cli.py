@@ -53,6 +53,17 @@ def test_what_is_not_sure_stands_between_what_is_and_several_exercises_have_an_a
     assert parts[1].startswith("    4.5 to   9.0 s") and parts[2].startswith("    9.0 to")
 
 
+def test_a_gap_is_named_by_why_nothing_is_sure_in_it_and_left_out_where_it_is_short(videos, monkeypatch):
+    def gaps(*between: tuple[str, float, float]) -> list[tuple[float, float, str]]:
+        told = Told(*[("Squat", 0.9, 0.0)] * 3, *between, *[("Squat", 0.9, 0.0)] * (6 - len(between)))
+        monkeypatch.setattr(recognise, "load", lambda: told)
+        return recognise.recognise(videos[0]).gaps()
+
+    assert gaps(("Squat", 0.2, 0.0)) == []
+    assert [why for _, _, why in gaps(*[("Squat", 0.9, 0.9)] * 4)] == ["no exercise"]
+    assert [why for _, _, why in gaps(*[("Squat", 0.2, 0.1)] * 4)] == ["not sure"]
+
+
 def test_nobody_is_said_and_no_guess_is_made(videos, capsys):
     assert main(["predict", videos[2]]) == 0
     _, answer, note = capsys.readouterr().out.splitlines()

@@ -113,6 +113,18 @@ def test_a_gpu_has_all_cores_read_and_a_cpu_a_quarter_of_them(monkeypatch):
     assert how["num_workers"] == 6 and how["pin_memory"] and how["persistent_workers"]
 
 
+def test_a_training_on_joints_has_a_thread_less_for_each_loader_process(monkeypatch):
+    monkeypatch.setattr(loading, "cpu_count", lambda: 8)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        with loading.leaving_cores_to_loaders():
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
     """A function: the logits of a training read by so many processes and computed by so many threads, begun anew or interrupted

@@ -54,6 +54,8 @@ def test_contract_logits_embedding_and_a_gradient_in_every_parameter(network):
     logits.logsumexp(1).sum().backward()
     without = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert [n for n in without if not n.startswith(WITHOUT_GRADIENT.get(name, " "))] == []
+    for module in net.modules():  # as fused Adam needs no copy of them
+        assert not isinstance(module, nn.Conv3d) or module.groups > 1 or module.weight.is_contiguous()
     # In memory as its weights are: PyTorch's fused Adam takes for granted that it is, and updates wrong ones where it is not.
     for parameter in net.parameters():
         places = [one.squeeze().stride() for one in (parameter, parameter.grad) if one is not None]

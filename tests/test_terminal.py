@@ -69,7 +69,7 @@ def test_the_hybrid_has_the_papers_weights_and_outdated_runs_stand_back(clip_set
     newest = write_run(clip_set, wrong=8, epochs=40)
     monkeypatch.setattr(tables, "outdated", lambda run, _: "" if run == newest else "code changed since: fit.py")
     text = terminal.table("sample")
-    assert "X3D-M, scratch, 40 epochs " in text and "SlowFast-R50, scratch, 8 epochs, outdated " in text
+    assert "X3D-M, scratch, 40 epochs " in text and "SlowFast-R50, scratch, 7 epochs, outdated " in text
     assert "Outdated: code changed since: fit.py." in text
 
 

@@ -74,7 +74,7 @@ class VideoNetwork(nn.Module):
         return self
 
     def forward(self, view: torch.Tensor) -> torch.Tensor:
-        view = view.contiguous() if self.channels_first else view  # as networks.compute wishes
+        view = view.contiguous() if self.channels_first else view  # cuDNN: see networks.compute.prepare
         if view.dtype == torch.uint8:
             view = normalise(view)
         if self.gain is not None:

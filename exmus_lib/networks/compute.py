@@ -1,7 +1,7 @@
 """How networks compute: device, number format, memory format, and convolutions that train faster on a CPU.
 
 Measured on two cores: no one setting wins. bfloat16 pays where the processor multiplies it in hardware, except in training X3D,
-whose depthwise convolutions have no fast bfloat16 gradient; channels last always pays.
+whose depthwise convolutions have no fast bfloat16 gradient; channels last pays but where `prepare` says.
 """
 
 import ctypes
@@ -37,7 +37,9 @@ def amx() -> bool:
 def precision(network: str, training: bool) -> str:
     """Lightning's name of the number format to compute in: bf16-mixed, 16-mixed or 32-true."""
     if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            return "16-mixed"
+        return "32-true" if NETWORKS[network].builder == "x3d" else "bf16-mixed"  # TF32 is faster there (docs/gpu.md)
     return "32-true" if not amx() or (training and NETWORKS[network].float32_training) else "bf16-mixed"
 
 
@@ -54,16 +56,16 @@ def describe(network: str) -> str:
 
 
 def prepare(net: nn.Module, training: bool = False) -> nn.Module:
-    """The network on its device, channels last; on a CPU its convolutions become the faster ones below (same weights).
-    To be trained there, weights of dense convolutions stay as they come, in which fused Adam needs no copies: a sixteenth less
-    time for a step of SlowFast, where single predictions would take up to twice as long.
+    """The network on its device, channels last but for what follows, to predict with or, `training`, to be trained.
 
+    On a CPU its convolutions become the faster ones below (same weights). Fused Adam copies weights that are channels last, so
+    those of dense convolutions are trained as they come; prediction from such weights is slower: prepare the network again.
     On a GPU cuDNN tries its ways for each new shape, once: PyTorch keeps to a guess once made, so it is asked from the first
     network on. Its depthwise convolutions are slower channels last (docs/gpu.md): networks that have them, and their views, are
     channels first there.
     """
     on_gpu = device().type == "cuda"
-    net.channels_first = on_gpu and any(type(module) is nn.Conv3d and module.groups > 1 for module in net.modules())
+    net.channels_first = on_gpu and any(_depthwise(module) for module in net.modules())
     net.to(device(), memory_format=torch.contiguous_format if net.channels_first else FORMAT)
     if on_gpu:
         torch.backends.cudnn.benchmark = True
@@ -101,12 +103,16 @@ def memory(kept: bool) -> None:
         library.malloc_trim(0)
 
 
+def _depthwise(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv3d) and module.groups == module.in_channels == module.out_channels > 1
+
+
 def _faster(conv: nn.Conv3d) -> type[nn.Conv3d]:
     """The class that computes the same as this convolution; nn.Conv3d where none does, as for an even kernel, which cannot be
     centred on a frame or pixel."""
     centred = all(k % 2 for k in conv.kernel_size) and conv.padding == tuple(k // 2 for k in conv.kernel_size)
     plain = conv.bias is None and conv.dilation == (1, 1, 1) and conv.padding_mode == "zeros"
-    depthwise = conv.groups == conv.in_channels == conv.out_channels >= 8
+    depthwise = _depthwise(conv) and conv.groups >= 8
     if not (centred and plain and (depthwise or conv.groups == 1)):
         return nn.Conv3d
     if conv.kernel_size[0] > 1 and conv.kernel_size[1:] == conv.stride[1:] == (1, 1):

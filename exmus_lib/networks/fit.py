@@ -12,7 +12,7 @@ from exmus_lib import predictions, review, storage, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.networks import checkpoints, compute, joints, predict, ranks, weights
 from exmus_lib.networks.build import build
-from exmus_lib.networks.loading import beside_loaders, training_loader, validation_loader
+from exmus_lib.networks.loading import AHEAD, leaving_cores_to_loaders, training_loader, validation_loader
 from exmus_lib.poses.estimate import estimate_clips
 from exmus_lib.recipes import INITS, Recipe, init_of, kept, recipe
 from exmus_lib.tasks import Task
@@ -56,8 +56,7 @@ def train(
         if overwrite and leads:
             run.remove()
         if not ranks.agreed(leads and _whole(run)):
-            with beside_loaders() if how.input == "joints" else nullcontext():
-                _train(run, clip_set, task, how, parameters)
+            _train(run, clip_set, task, how, parameters)
         elif leads:
             facts = run.facts()
             checkpoints.remove(run.folder / "checkpoints")  # of a process that was killed just before the end
@@ -162,7 +161,8 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
         with ranks.first():
             known = estimate_clips(clip_set)
         seen = joints.training_views(train, clip_set.name, known, how, task, parameters["seed"])
-        train_loader = training_loader(seen, None, parameters["seed"], light=False)
+        ahead = AHEAD if how.input == "joints" else None
+        train_loader = training_loader(seen, None, parameters["seed"], light=False, ahead=ahead)
     else:
         # A CPU takes so long for a view of many frames that decoding it anew costs nothing beside, and no disk.
         keep = how.seconds is None or compute.device().type == "cuda"
@@ -196,7 +196,8 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
     module = Training(network, task, how, how.epochs * len(train_loader), parameters["seed"], weights=balance)
     try:
         newest = ranks.agreed(None if ranks.rank() else checkpoints.last(folder, module))
-        _fit(trainer, module, train_loader, val_loader, newest)
+        with leaving_cores_to_loaders() if how.input == "joints" else nullcontext():
+            _fit(trainer, module, train_loader, val_loader, newest)
     except NotANumber as error:
         run.remove()  # else the next try would resume into it
         raise ValueError(f"{run.name}: {error}") from None

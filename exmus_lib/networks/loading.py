@@ -12,7 +12,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, Sequent
 from exmus_lib.networks import ranks
 
 MAX_WORKERS = 8  # loader processes; each holds a few batches
-AHEAD = 8  # batches of joints, which are small, that a loader process makes ahead
+AHEAD = 8  # batches of joints, of 2 MB each, that a loader process makes ahead
 
 
 class Shuffled(Sampler):
@@ -81,14 +81,17 @@ class Shares(BatchSampler):
         return min(self.batch_size, len(self.sampler) - number * self.batch_size)
 
 
-def training_loader(views: Dataset, batch: int | None, seed: int, light: bool) -> TrainingLoader:
-    """Batches of training views, other ones in each epoch; `batch` is None where an item is a batch. `light`: see `_how`.
+def training_loader(
+    views: Dataset, batch: int | None, seed: int, light: bool, ahead: int | None = None
+) -> TrainingLoader:
+    """Batches of training views, other ones in each epoch; `batch` is None where an item is a batch. `light`: see `_workers`;
+    `ahead`: how many batches each loader process makes ahead, if not PyTorch's two.
 
     Raises ValueError for a batch that the processes of the training cannot share out evenly.
     """
     order = Shuffled(len(views), seed)
     if batch is None:
-        return TrainingLoader(views, None, sampler=order, collate_fn=_mine, **_how(light, collated=False))
+        return TrainingLoader(views, None, sampler=order, collate_fn=_mine, **_how(light, collated=False, ahead=ahead))
     if min(batch, len(views)) % ranks.count():
         raise ValueError(
             f"a batch of {min(batch, len(views))} clips cannot be shared out evenly among {ranks.count()} processes: another"
@@ -100,19 +103,20 @@ def training_loader(views: Dataset, batch: int | None, seed: int, light: bool) -
 
 
 def validation_loader(views: Dataset, batch: int, light: bool) -> DataLoader:
-    """This process's share of batches of views in their order. `light`: see `_how`."""
+    """This process's share of batches of views in their order. `light`: see `_workers`."""
     return DataLoader(views, batch_sampler=Shares(SequentialSampler(views), batch, False), **_how(light, collated=True))
 
 
 def loader(views: Dataset, batch: int, light: bool) -> DataLoader:
-    """Batches of views in their order, to evaluate. `light`: see `_how`."""
+    """Batches of views in their order, to evaluate. `light`: see `_workers`."""
     return DataLoader(views, batch, **_how(light, collated=True))
 
 
 def _mine(batch: list[torch.Tensor]) -> list[torch.Tensor | np.ndarray]:
-    """This process's share of a batch. Each tensor is handed over through a file, which takes longer than targets are worth."""
+    """This process's share of a batch. A tensor comes from a loader process through a file of its own, which takes longer than
+    targets are worth; for a GPU it is pinned, too."""
     view, targets = ranks.mine(batch)
-    return [view, targets.numpy()]
+    return [view, targets if torch.cuda.is_available() else targets.numpy()]
 
 
 def collate(items: list[tuple[torch.Tensor, ...]]) -> list[torch.Tensor]:
@@ -122,26 +126,31 @@ def collate(items: list[tuple[torch.Tensor, ...]]) -> list[torch.Tensor]:
 
 
 @contextmanager
-def beside_loaders() -> Iterator[None]:
-    """A core for each loader process, where these have as much to do as the training itself: two threads and one process on two
-    cores take almost twice as long as one thread and one process."""
+def leaving_cores_to_loaders() -> Iterator[None]:
+    """A thread less for each loader process, where these have as much to do as the training itself: two threads and a process
+    that share two cores get in each other's way."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(min(threads, max(1, cpu_count() - _how(light=False, collated=False)["num_workers"])))
+    torch.set_num_threads(max(1, threads - _workers(light=False)))
     try:
         yield
     finally:
         torch.set_num_threads(threads)
 
 
-def _how(light: bool, collated: bool) -> dict[str, object]:
-    """The loader processes. A GPU waits for its data: as many as the process has cores. A CPU computes for seconds where one of
-    them decodes for a few hundredths, so a quarter of them; and `light` views (cached, or of tracks) are made in the process
+def _workers(light: bool) -> int:
+    """How many loader processes. A GPU waits for its data: as many as the process has cores. A CPU computes for seconds where one
+    of them decodes for a few hundredths, so a quarter of them; and `light` views (cached, or of tracks) are made in the process
     itself, as handing them over would cost more."""
     cores = cpu_count()
-    gpu = torch.cuda.is_available()
-    workers = min(MAX_WORKERS, cores if gpu else 0 if light else max(1, cores // 4))
+    return min(MAX_WORKERS, cores if torch.cuda.is_available() else 0 if light else max(1, cores // 4))
+
+
+def _how(light: bool, collated: bool, ahead: int | None = None) -> dict[str, object]:
+    """The loader processes (see `_workers`) and what they hand over."""
+    workers = _workers(light)
     # A generator of its own: else the draw for each new iterator would change what dropout draws.
     return {
-        "num_workers": workers, "persistent_workers": workers > 0, "pin_memory": gpu, "generator": torch.Generator(),
-        **({"collate_fn": collate} if collated else {"prefetch_factor": AHEAD} if workers else {}),
+        "num_workers": workers, "persistent_workers": workers > 0, "pin_memory": torch.cuda.is_available(),
+        "generator": torch.Generator(),
+        **({"collate_fn": collate} if collated else {}), **({"prefetch_factor": ahead} if ahead and workers else {}),
     }  # fmt: skip

@@ -123,9 +123,7 @@ class Recognition:
     @property
     def unsure(self) -> str:
         """Why there is no stretch, in words."""
-        if not self.seen:
-            return HARDLY if self.track.found.any() else NOBODY
-        return IDLE if (self.table["answer"] == IDLE).mean() > 0.5 else UNSURE
+        return _why_unsure(self.table)
 
     def rows(self) -> list[dict[str, object]]:
         """A row (SUMMARY) for each stretch; where there is none, one for the whole video that says why."""
@@ -137,15 +135,16 @@ class Recognition:
         return rows or [{"start": 0.0, "end": float(self.table["end"].iloc[-1]), "exercise": self.unsure}]
 
     def gaps(self) -> list[tuple[float, float, str]]:
-        """Start and end (seconds) of what belongs to no stretch, where it is as long as a window, and why: IDLE or UNSURE."""
+        """Start and end (seconds) of what belongs to no stretch, where it is as long as a window, and why: NOBODY, HARDLY, IDLE
+        or UNSURE."""
         last = float(self.table["end"].iloc[-1])
         ends, starts = [0.0, *(s.end for s in self.stretches)], [*(s.start for s in self.stretches), last]
-        middle, found = (self.table["start"] + self.table["end"]) / 2, []
+        middle, gaps = (self.table["start"] + self.table["end"]) / 2, []
         for start, end in zip(ends, starts, strict=True):
-            answers = self.table.loc[~self.table["sure"] & middle.between(start, end), "answer"]
-            if len(answers) and end - start >= min(windows.WINDOW, last):
-                found.append((start, end, IDLE if (answers == IDLE).mean() > 0.5 else UNSURE))
-        return found
+            inside = self.table[~self.table["sure"] & middle.between(start, end)]
+            if len(inside) and end - start >= min(windows.WINDOW, last):
+                gaps.append((start, end, _why_unsure(inside)))
+        return gaps
 
     def exercises(self) -> pd.Series:
         """Exercise -> probability over the whole video, highest first."""
@@ -163,6 +162,12 @@ class Recognition:
         mean = np.average(self.table[columns], axis=0, weights=weight)
         result = pd.Series(mean, [column.removeprefix(f"{task}/") for column in columns], name=task)
         return result.sort_values(ascending=False)
+
+
+def _why_unsure(windows_of: pd.DataFrame) -> str:
+    if (windows_of["found"] < features.MIN_FOUND).all():
+        return HARDLY if windows_of["found"].any() else NOBODY
+    return IDLE if (windows_of["answer"] == IDLE).mean() > 0.5 else UNSURE
 
 
 def recognise(video: str | Path, report: Callable[[float], None] = lambda share: None) -> Recognition:

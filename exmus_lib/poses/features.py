@@ -44,13 +44,13 @@ def views(joints: Joints, mask: np.ndarray, kind: str) -> np.ndarray:
     if kind == "deep":
         parts += _described(world, seen, mask)
     channels = [part.reshape(*mask.shape, -1) for part in (*parts, seen, np.ones_like(mask))]
-    counted = np.concatenate(channels, axis=-1)
-    counted *= mask[..., None]
-    return counted.swapaxes(1, 2)[..., None, None]
+    channels = np.concatenate(channels, axis=-1)
+    channels *= mask[..., None]
+    return channels.swapaxes(1, 2)[..., None, None]
 
 
 def _described(joints: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
-    """Places around the hips, speeds, directions of bones and cosines of angles: each (B, T, ...)."""
+    """Places around the hips, speeds, directions of bones and cosines of angles: each (B, T, ...); `joints` stay."""
     around = joints - halfway(joints, HIPS)
     around /= _size(joints, seen, mask)[..., None, None]
     speed = np.zeros_like(around)
@@ -69,7 +69,7 @@ def _described(joints: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> list[n
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
-    """Of vectors (..., axes): many times as fast as numpy's norm over an axis of two or three."""
+    """Euclidean lengths (...) of vectors (..., axes)."""  # numpy's norm is slow over an axis of two or three
     return np.sqrt(np.einsum("...i,...i", vectors, vectors))
 
 

@@ -146,6 +146,7 @@ def _erring(both: np.ndarray, rng: np.random.Generator, how: Conditions) -> np.n
 
 
 def _swapped(both, visibility, rng: np.random.Generator, how: Conditions):
+    """Left and right taken for each other, of the legs, the arms or all. In place."""
     legs = np.isin(np.arange(len(BODY)), [*LEGS["left"], *LEGS["right"], *HIPS])
     arms = np.isin(np.arange(len(BODY)), [*ARMS["left"], *ARMS["right"], *SHOULDERS])
     for part in (legs, arms, np.ones(len(BODY), bool)):
@@ -156,7 +157,7 @@ def _swapped(both, visibility, rng: np.random.Generator, how: Conditions):
 
 
 def _hidden(both, visibility, rng: np.random.Generator, how: Conditions):
-    """A hidden limb follows the other side's, or wanders; mostly the estimator knows that it does not see it."""
+    """A hidden limb follows the other side's, or wanders; mostly the estimator knows that it does not see it. In place."""
     count, samples, _, axes = both.shape
     for limbs in (ARMS, LEGS):
         for side, other in (SIDES, SIDES[::-1]):

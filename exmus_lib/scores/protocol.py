@@ -6,6 +6,8 @@ these values depend on batch size, workers and order of the clips. Never choose 
 the pooled ones.
 """
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import scipy
@@ -95,6 +97,7 @@ def possible_workers(row: pd.Series) -> tuple[int, ...]:
     return tuple(fits) or WORKERS
 
 
+@cache
 def _can_be(share: float, workers: int, decisions: int) -> bool:
     """Whether a share, given to two decimals of a percent, can be a mean over the authors' batches of yes-or-no decisions."""
     sizes = np.array([len(part) for part in batches(TEST_CLIPS, workers)])

@@ -127,10 +127,10 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
     measured = cache(lambda runs: _measured(runs, clips, clip_set.task(runs[0].task)))
     for _, row in paper_rows().iterrows():
         group, other = match(row, groups)
-        lines.append(_beside(row, *(measured(group.runs) if group else (None, None)), not other).assign(
-            **row[KEYS], differs="; ".join(other),
-            outdated=group.outdated if group else "", runs=group.names if group else "",
-        ))  # fmt: skip
+        beside = _beside(row, *(measured(group.runs) if group else (None, None)), not other)
+        of_run = {"outdated": group.outdated, "runs": group.names} if group else {"outdated": "", "runs": ""}
+        of_all = {**row[KEYS], "differs": "; ".join(other), **of_run}
+        lines.append(pd.DataFrame({"metric": beside.index, **beside, **of_all}))
     table = pd.concat(lines, ignore_index=True).dropna(subset="paper", ignore_index=True)
     return table[[*KEYS, *table.columns.drop(KEYS)]]
 
@@ -146,10 +146,10 @@ def _beside(row: pd.Series, ours: pd.DataFrame | None, batched: pd.DataFrame | N
         ours = pd.DataFrame(np.nan, row.drop(KEYS).dropna().index, OURS)
         batched = pd.DataFrame(np.nan, protocol.WORKERS, ours.index)
     paper = row.reindex(ours.index).astype(float)
-    ends = batched.loc[list(protocol.possible_workers(row))].agg(["min", "max"]).T.set_axis(["low", "high"], axis=1)
-    apart = ends.sub(paper if same else paper * np.nan, axis=0)
-    lines = {"paper": paper, **ours, **ends.add_prefix("protocol_"), **apart.add_prefix("difference_")}
-    return pd.DataFrame(lines).loc[ours.index].rename_axis("metric").reset_index()
+    could_be = batched.loc[list(protocol.possible_workers(row))]
+    low, high, less = could_be.min(), could_be.max(), paper if same else np.nan
+    lines = {"paper": paper, **ours, "protocol_low": low, "protocol_high": high}
+    return pd.DataFrame(lines | {"difference_low": low - less, "difference_high": high - less}, index=ours.index)
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
@@ -216,7 +216,7 @@ def beside_paper(
         other += [f"{views} views of a clip"] if views > 1 else []
         rows = {f"ours {DAGGER}" if other else "ours": ours["ours"]}
         for place, row in enumerate(theirs):
-            lines = _beside(row, ours, batched, not other).set_index("metric")
+            lines = _beside(row, ours, batched, not other)
             workers = protocol.possible_workers(row)
             ends = {"": "low"} if len(workers) == 1 else {", lowest": "low", ", highest": "high"}
             by = f"ours by Table {row['table']}'s protocol, {'/'.join(map(str, workers))} workers"
