@@ -52,6 +52,7 @@ def count(file: str, until: int):
 
 
 def children() -> set[int]:
+    """Those of this process, of which tests ask that there are no new ones: what another test has left may end at any time."""
     return {child.pid for child in psutil.Process().children()}
 
 
@@ -77,7 +78,7 @@ def test_each_end_is_told_in_words_and_costs_no_other_file():
     assert reasons == {file: told[file] for file in bad}
     assert all(isinstance(found[file], VideoError) and found[file].path == file for file in bad)
     assert all(found[f"good {i}"].startswith(f"good {i}: ") for i in range(len(bad)))
-    assert children() == before
+    assert children() <= before
 
 
 def test_a_process_does_many_files():
@@ -92,7 +93,7 @@ def test_what_is_not_the_files_fault_ends_the_work():
     assert caught.value.errno == errno.ENOSPC and caught.value.filename == "clip.mp4"
     with pytest.raises(RuntimeError, match="a process to read videos ended"):
         results("exit")
-    assert children() == before
+    assert children() <= before
 
 
 def test_items_come_one_by_one_and_the_reason_after_them():
@@ -132,7 +133,7 @@ def test_no_process_is_left_behind(how):
                 results("slow", "slow")
         finally:
             signal.signal(signal.SIGINT, handler)
-    assert children() == before
+    assert children() <= before
 
 
 def test_processes_end_with_the_one_they_serve():
