@@ -11,6 +11,7 @@ from exmus_lib.videos import prepare
 from exmus_lib.workspace import Run
 
 TAG = "repeat"
+TIMES = ["seconds", "data_wait_share"]  # columns of a history that no two trainings share
 
 
 def repeat(folder: str | Path) -> bool:
@@ -77,11 +78,12 @@ def _elsewhere(facts: dict) -> str:
 
 def _compare(first: Run, again: Run) -> bool:
     """Print, for weights, history and predictions, whether they are equal; whether all are."""
-    tables, histories = [predictions.read(run) for run in (first, again)], [run.history() for run in (first, again)]
+    tables = [predictions.read(run) for run in (first, again)]
+    histories = [run.history().drop(columns=TIMES, errors="ignore") for run in (first, again)]
     apart = np.abs(np.subtract(*map(predictions.logits, tables))).max()
     equal = {
         "weights": first.facts()["weights_sha256"] == again.facts()["weights_sha256"],
-        "history": histories[0].drop(columns="seconds").equals(histories[1].drop(columns="seconds")),
+        "history": histories[0].equals(histories[1]),
         f"predictions (largest difference of a logit: {apart:.3g})": tables[0].equals(tables[1]),
     }
     for name, same in equal.items():
