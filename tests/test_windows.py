@@ -70,8 +70,6 @@ def test_a_small_copy_holds_the_whole_video_as_clips_are_cut(tmp_path):
 class Means(torch.nn.Module):
     """A network whose logits follow what it is shown: the mean of each frame of the view, spread over the labels."""
 
-    channels_first = False
-
     def __init__(self, labels: int):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.randn(4, labels, generator=torch.Generator().manual_seed(0)))

@@ -117,8 +117,7 @@ def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.nd
     as they are after videos.dataset.normalise."""
     network.eval()
     with compute.autocast(name):
-        layout = torch.contiguous_format if network.channels_first else compute.FORMAT
-        out = network.embed(view.to(compute.device(), memory_format=layout, non_blocking=True))
+        out = network.embed(view.to(compute.device(), memory_format=compute.FORMAT, non_blocking=True))
     return tuple(x.float().cpu().numpy() for x in out)
 
 

@@ -150,9 +150,8 @@ def _swapped(both, visibility, rng: np.random.Generator, how: Conditions):
     legs = np.isin(np.arange(len(BODY)), [*LEGS["left"], *LEGS["right"], *HIPS])
     arms = np.isin(np.arange(len(BODY)), [*ARMS["left"], *ARMS["right"], *SHOULDERS])
     for part in (legs, arms, np.ones(len(BODY), bool)):
-        there = _while(both, how.swapped / 2, rng)
-        for values in (both, visibility):
-            values[there] = np.where(part.reshape(-1, *[1] * (values.ndim - 3)), values[there][:, FLIP], values[there])
+        there, taken_for = _while(both, how.swapped / 2, rng), np.where(part, FLIP, np.arange(len(BODY)))
+        both[there], visibility[there] = both[there][:, taken_for], visibility[there][:, taken_for]
     return both, visibility
 
 
