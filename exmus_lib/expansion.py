@@ -11,7 +11,6 @@ from functools import cache
 from math import log, sqrt
 
 import pandas as pd
-import torch
 
 from exmus_lib import recipes, storage, workspace
 from exmus_lib.networks import describe, fit
@@ -50,7 +49,7 @@ def start(preset: str, **changes: object) -> Recipe:
 @cache
 def cost(how: Recipe, labels: int) -> tuple[float, float]:
     """Million parameters, and GFLOPs (multiply-adds / 1e9) for one view, of the network that a recipe builds."""
-    with torch.device("meta"):
+    with describe.shapes_alone():
         net = build("x2d", labels, how)
     return describe.complexity(net, (how.frames, how.side, how.side))
 

@@ -1,24 +1,45 @@
 """The built networks as tables: what each stage puts out, holds and costs (paper, IV.C, IV.D, Figures 4 and 5)."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import sqrt
 
 import pandas as pd
 import torch
+from pytorchvideo.layers.swish import Swish
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from exmus_lib.networks.build import VideoNetwork, build, channels_of, x3d
 from exmus_lib.recipes import NETWORKS, Recipe
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
+UNCOUNTED = (nn.BatchNorm3d, nn.ReLU, nn.Sigmoid, Swish, nn.Dropout)  # no flops, no change of shape
+
+
+class _Unfilled(TorchFunctionMode):
+    """Parameters get no first values: on the meta device to draw them takes half of the time, and leaves nothing."""
+
+    FILLS = (torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.fill_, torch.Tensor.zero_)
+
+    def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> object:
+        return args[0] if func in self.FILLS else func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def shapes_alone() -> Iterator[None]:
+    """What is built here has shapes and no numbers: it is on PyTorch's meta device."""
+    with torch.device("meta"), _Unfilled():
+        yield
 
 
 def stages(network: str, labels: int, recipe: Recipe) -> pd.DataFrame:
     """One row per stage and pathway of a network built by PyTorchVideo, in the order of computation, measured on one view.
 
     Columns: stage, pathway ("slow", "fast", "lateral" or ""), channels, time, height, width (of its output), parameters and
-    gflops (multiply-adds / 1e9, as the field counts). The network is run on PyTorch's meta device: shapes, no numbers.
+    gflops (multiply-adds / 1e9, as the field counts).
     """
-    with torch.device("meta"):
+    with shapes_alone():
         net = build(network, labels, recipe)
     shapes, names = {}, {module: name for name, module in net.named_modules()}
 
@@ -59,7 +80,7 @@ def block(network: str, labels: int, recipe: Recipe) -> pd.DataFrame:
     Columns: purpose, kernel (time x height x width), inputs and outputs (channels), each_channel_alone (depthwise),
     parameters.
     """
-    with torch.device("meta"):
+    with shapes_alone():
         branch = build(network, labels, recipe).net.blocks[1].res_blocks[0].branch2
     layers = [(PURPOSES[name], branch.get_submodule(name)) for name in PURPOSES]
     rows = [
@@ -95,7 +116,7 @@ def _flops(net: nn.Module, view: tuple[int, int, int], channels: int = 3):
     from torch.utils.flop_counter import FlopCounterMode
 
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm3d):  # not counted, and on the meta device half of the time
+        if isinstance(module, UNCOUNTED):  # on the meta device more than half of the time
             module.forward = nn.Identity().forward
     with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as flops:
         net.eval()(torch.empty(1, channels, *view))
@@ -112,7 +133,7 @@ def costs(recipes: dict[str, Recipe], labels: int) -> pd.DataFrame:
     """What networks take and cost with these recipes: a row each, with frames, side, million parameters and GFLOPs a view."""
     rows = {}
     for name, recipe in recipes.items():
-        with torch.device("meta"):
+        with shapes_alone():
             net = build(name, labels, recipe)
         shape = (recipe.frames, recipe.side, recipe.side)
         parameters, gflops = complexity(net, shape, channels_of(recipe))
@@ -138,7 +159,7 @@ def expansion() -> pd.DataFrame:
     rows = []
     for name, f in steps.items():
         side = round(112 * f["gamma_s"] / 2) * 2
-        with torch.device("meta"):
+        with shapes_alone():
             how = Recipe(f["gamma_t"], side, width=f["gamma_w"], depth=f["gamma_d"], bottleneck=f["gamma_b"])
             net = x3d(400, how)
         parameters, gflops = complexity(net, (f["gamma_t"], side, side))
