@@ -17,7 +17,7 @@ NOTEBOOKS = workspace.REPOSITORY / "notebooks"
 LABELS = labels.read()
 
 
-# As `make workbook` in small: what stands in one stage runs two at a time.
+# As `make workbook` in small.
 STAGES = (
     (Step("01_data_prep"),),
     (Step("03_slowfast", {"networks": "slowfast_r50"}), Step("02_x3d", {"networks": "x3d_m"})),
@@ -48,6 +48,7 @@ def home(tmp_path_factory):
         patch.setenv("EXMUS_HOME", str(home))
         patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setattr(workbook, "CONCURRENT", 1)  # pytest's other workers have the other cores
         workbook.run(STAGES, "smoke")
     return home
 
