@@ -49,6 +49,7 @@ def home(tmp_path_factory):
         patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.setattr(workbook, "CONCURRENT", 1)  # pytest's other workers have the other cores
+        patch.setattr(workbook, "cpu_count", lambda: 1)
         workbook.run(STAGES, "smoke")
     return home
 
