@@ -27,6 +27,7 @@ from exmus_lib import predictions, workspace
 from exmus_lib.networks import compiled, compute, weights
 from exmus_lib.networks import predict as prediction
 from exmus_lib.networks.build import build
+from exmus_lib.networks.optimisers import DenseAdam
 from exmus_lib.recipes import NETWORKS, Recipe, recipe
 from exmus_lib.videos import container, dataset, prepare
 
@@ -97,8 +98,8 @@ def stock_input(view: torch.Tensor, how: Recipe) -> torch.Tensor | list[torch.Te
     return [view.index_select(2, kept), view]
 
 
-def both(network: str, how: Recipe, training: bool = False) -> tuple[nn.Module, nn.Module]:
-    """Stock's and our network with the same weights, whose batch norms have seen some views; ours to train or to predict."""
+def both(network: str, how: Recipe) -> tuple[nn.Module, nn.Module]:
+    """Stock's and our network with the same weights, whose batch norms have seen some views."""
     torch.manual_seed(0)
     stock = stock_network(network, how)
     stock.train()
@@ -106,7 +107,7 @@ def both(network: str, how: Recipe, training: bool = False) -> tuple[nn.Module, 
         stock(stock_input(torch.randn(2, 3, how.frames, how.side, how.side), how))
     ours = build(network, 16, how)
     ours.load_state_dict({f"net.{name}": value for name, value in stock.state_dict().items()})
-    return stock, compute.prepare(ours, training)
+    return stock, compute.prepare(ours)
 
 
 def native(clips: prepare.ClipSet, folder: Path, count: int = 3) -> list[tuple[Path, object]]:
@@ -167,7 +168,7 @@ def views(clips: prepare.ClipSet, originals: list, how: Recipe, transforms, fold
 
 def step(net: nn.Module, network: str, how: Recipe, ours: bool) -> Callable[[], None]:
     """One training step on a batch of noise: the loss, its gradient, Adam."""
-    optimizer = torch.optim.Adam(net.parameters(), 1e-4, **({"fused": True} if ours else {}))
+    optimizer = DenseAdam(net.parameters(), 1e-4, fused=True) if ours else torch.optim.Adam(net.parameters(), 1e-4)
     view, target = torch.randn(how.batch, 3, how.frames, how.side, how.side), torch.arange(how.batch)
     view = view.to(memory_format=compute.FORMAT) if ours else view
     amp = torch.autocast("cpu", torch.bfloat16, enabled=ours and compute.precision(network, training=True) != "32-true")
@@ -188,7 +189,7 @@ def train() -> Iterator[dict]:
     for network in PAIR:
         for preset, batch, rounds in (("quick", None, 3), ("paper", 1, 1)):
             how = recipe(network, preset, batch=batch)
-            stock, ours = both(network, how, training=True)
+            stock, ours = both(network, how)
             times = medians([step(stock, network, how, False), step(ours, network, how, True)], rounds)
             what = f"{NETWORKS[network].title}, {how.frames} x {how.side} px, batch {how.batch}"
             yield {

@@ -11,6 +11,7 @@ from torch import nn
 
 from exmus_lib.networks import compute, kernels
 from exmus_lib.networks.build import build
+from exmus_lib.networks.optimisers import DenseAdam, DenseAdamW
 from exmus_lib.recipes import NETWORKS, recipe
 
 # One of each kind that is replaced, with every stride that the networks have; depthwise kernels of three and of five frames.
@@ -115,6 +116,39 @@ def test_a_whole_network_computes_the_same_numbers_and_gradients(network):
     assert (other.grad - frames.grad).abs().max() <= 1e-9 * frames.grad.abs().max()
     for (name, a), b in zip(stock.named_parameters(), fast.parameters(), strict=True):
         assert (a.grad - b.grad).abs().max() <= 1e-9 * a.grad.abs().max() + 1e-12, name
+
+
+def taught(
+    optimiser: type, layout: torch.memory_format, saved_after: int | None = None
+) -> tuple[nn.Module, list[list[int]]]:
+    """Two convolutions after four steps on gradients of noise, and the shapes of tensors that the last step copied; the
+    optimiser's state is saved and read again after so many."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv3d(8, 6, (1, 3, 3)), nn.Conv3d(6, 4, 1)).to(memory_format=layout)
+    chosen = optimiser(net.parameters(), 0.01, fused=True)
+    for number in range(4):
+        for parameter in net.parameters():
+            parameter.grad = torch.empty_like(parameter).copy_(torch.randn(parameter.shape))
+        with torch.profiler.profile(record_shapes=True) as profile:
+            chosen.step()
+        if number == saved_after:
+            state = chosen.state_dict()
+            chosen = optimiser(net.parameters(), 0.01, fused=True)
+            chosen.load_state_dict(state)
+    return net, [
+        event.input_shapes[0] for event in profile.events() if event.name == "aten::copy_" and event.input_shapes[0]
+    ]
+
+
+@pytest.mark.parametrize(("dense", "stock"), [(DenseAdam, torch.optim.Adam), (DenseAdamW, torch.optim.AdamW)])
+def test_a_step_on_channels_last_weights_is_pytorchs_own_and_copies_none(dense, stock):
+    plain, _ = taught(stock, torch.contiguous_format)
+    for saved_after in (None, 1):
+        net, copied = taught(dense, compute.FORMAT, saved_after)
+        assert not net[0].weight.is_contiguous() and not net[0].weight.grad.is_contiguous()
+        assert all(map(torch.equal, net.parameters(), plain.parameters()))
+        assert not copied
+    assert taught(stock, compute.FORMAT)[1]  # else nothing is gained
 
 
 @pytest.mark.parametrize("channels", [8, 16, 21])  # one block of lanes, two, and three of which the last overlaps

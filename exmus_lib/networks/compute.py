@@ -55,11 +55,10 @@ def describe(network: str) -> str:
     return f"{name}, training {precision(network, True)}, prediction {precision(network, False)}"
 
 
-def prepare(net: nn.Module, training: bool = False) -> nn.Module:
-    """The network on its device, channels last but for what follows, to predict with or, `training`, to be trained.
+def prepare(net: nn.Module) -> nn.Module:
+    """The network on its device, channels last but for what follows.
 
-    On a CPU its convolutions become the faster ones below (same weights). Fused Adam copies weights that are channels last, so
-    those of dense convolutions are trained as they come; prediction from such weights is slower: prepare the network again.
+    On a CPU its convolutions become the faster ones below (same weights).
     On a GPU cuDNN tries its ways for each new shape, once: PyTorch keeps to a guess once made, so it is asked from the first
     network on. Its depthwise convolutions are slower channels last (docs/gpu.md): networks that have them, and their views, are
     channels first there.
@@ -74,8 +73,6 @@ def prepare(net: nn.Module, training: bool = False) -> nn.Module:
     for module in net.modules():
         if type(module) is nn.Conv3d:
             module.__class__ = _faster(module)
-        if training and isinstance(module, nn.Conv3d) and module.groups == 1:
-            module.weight.data = module.weight.data.contiguous()
     return net
 
 

@@ -149,7 +149,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
         weights.load_kinetics(network, name)
     elif "parent" in parameters:
         weights.load_parent(network, workspace.Run(*parameters["parent"].split("/"), run.runs))
-    network = ranks.synchronised(compute.prepare(network, training=True))
+    network = ranks.synchronised(compute.prepare(network))
 
     clips = clip_set.table(parameters["split"])
     usable = review.usable(clips)

@@ -12,7 +12,6 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
-from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
@@ -22,6 +21,7 @@ from exmus_lib import workspace
 from exmus_lib.networks import ranks
 from exmus_lib.networks.build import VideoNetwork
 from exmus_lib.networks.loading import waiting_share
+from exmus_lib.networks.optimisers import DenseAdam, DenseAdamW
 from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos.dataset import normalise
@@ -116,8 +116,9 @@ class Training(lightning.LightningModule):
     def configure_optimizers(self):
         recipe = self.recipe
         if recipe.schedule == "constant":
-            return Adam(self.parameters(), recipe.learning_rate, fused=True)
-        optimizer = AdamW(self.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+            return DenseAdam(self.parameters(), recipe.learning_rate, fused=True)
+        decay = recipe.weight_decay
+        optimizer = DenseAdamW(self.parameters(), recipe.learning_rate, weight_decay=decay, fused=True)
         epoch = self.steps / recipe.epochs
         warm, last = max(1, min(epoch, self.steps / 10)), max(epoch, self.steps / 5)
         schedule = LambdaLR(optimizer, lambda step: min(1, (step + 1) / warm, (self.steps - step) / last))
