@@ -27,6 +27,10 @@ CONVOLUTIONS = {
     "temporal, stride 2": dict(kernel_size=(3, 1, 1), padding=(1, 0, 0), stride=(2, 1, 1)),
     "temporal, stride 4": dict(kernel_size=(7, 1, 1), padding=(3, 0, 0), stride=(4, 1, 1)),
     "temporal, wide": dict(kernel_size=(3, 1, 1), padding=(1, 0, 0)),
+    "temporal, wide, stride 2": dict(kernel_size=(3, 1, 1), padding=(1, 0, 0), stride=(2, 1, 1)),
+    "spatial": dict(kernel_size=(1, 3, 3), padding=(0, 1, 1)),
+    "spatial, wide": dict(kernel_size=(1, 3, 3), padding=(0, 1, 1)),
+    "spatial, wide, stride 2": dict(kernel_size=(1, 5, 3), padding=(0, 2, 1), stride=(1, 2, 2)),
 }
 
 
@@ -40,9 +44,16 @@ def pair(dtype=torch.float32, **options) -> tuple[nn.Conv3d, nn.Conv3d]:
     return stock, fast
 
 
+def widened(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve channels are as wide as many, and more than there are positions, where the name says so."""
+    if "wide" in name:
+        monkeypatch.setattr(compute, "WIDE", 12)
+        monkeypatch.setattr(compute, "_has_few_positions", lambda conv, x: True)
+
+
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_gradients_are_those_of_finite_differences_in_double(name, monkeypatch):
-    monkeypatch.setattr(compute, "WIDE", 12 if "wide" in name else 256)
+    widened(name, monkeypatch)
     _, fast = pair(torch.float64, **CONVOLUTIONS[name])
     x = torch.randn(1, 12, 2, 5, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, w: torch.func.functional_call(fast, {"weight": w}, x), (x, fast.weight))
@@ -51,7 +62,7 @@ def test_gradients_are_those_of_finite_differences_in_double(name, monkeypatch):
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 @pytest.mark.parametrize("autocast", [False, True])
 def test_outputs_and_gradients_equal_pytorchs_under_autocast_too(name, autocast, monkeypatch):
-    monkeypatch.setattr(compute, "WIDE", 12 if "wide" in name else 256)
+    widened(name, monkeypatch)
     results = []
     for conv in pair(**CONVOLUTIONS[name]):
         x = torch.randn(2, 12, 3, 8, 8, generator=torch.Generator().manual_seed(1)).requires_grad_()
@@ -149,6 +160,16 @@ def test_a_step_on_channels_last_weights_is_pytorchs_own_and_copies_none(dense, 
         assert all(map(torch.equal, net.parameters(), plain.parameters()))
         assert not copied
     assert taught(stock, compute.FORMAT)[1]  # else nothing is gained
+
+
+@pytest.mark.parametrize(("side", "stride", "few"), [(2, 1, True), (6, 2, False), (8, 4, True), (16, 1, False)])
+def test_small_pictures_of_many_channels_are_multiplied(side, stride, few, monkeypatch):
+    conv = nn.Conv3d(256, 4, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias=False)
+    conv.__class__ = compute._faster(conv)
+    asked = []
+    monkeypatch.setattr(compute, "_product", lambda conv, x: asked.append(x) or nn.Conv3d.forward(conv, x))
+    conv(torch.randn(8, 256, 4, side, side))
+    assert bool(asked) == few
 
 
 @pytest.mark.parametrize("channels", [8, 16, 21])  # one block of lanes, two, and three of which the last overlaps
