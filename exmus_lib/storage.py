@@ -26,8 +26,9 @@ _SWEPT: set[Path] = set()  # folders that this process has written to
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half.
+def atomic(path: Path, synced: bool = True) -> Iterator[Path]:
+    """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half;
+    where it is not `synced` that holds of a process that dies, not of a machine.
 
     The first time that a process writes to a folder, what killed processes left there goes.
     """
@@ -38,8 +39,9 @@ def atomic(path: Path) -> Iterator[Path]:
     part = path.with_name(f"{part_name()}{path.suffix}")
     try:
         yield part
-        with part.open("r+b") as file:  # Windows syncs only what may be written
-            os.fsync(file.fileno())  # else a machine that dies may keep the new name and not what is in the file
+        if synced:
+            with part.open("r+b") as file:  # Windows syncs only what may be written
+                os.fsync(file.fileno())  # else a machine that dies may keep the new name and not what is in the file
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -200,7 +200,8 @@ class Checkpoints(TorchCheckpointIO):
         self.folder = folder
 
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
-        with workspace.atomic(Path(path)) as part:
+        # Half a gigabyte an epoch for SlowFast, that the disk need not wait for: it is checked when it is read.
+        with workspace.atomic(Path(path), synced=False) as part:
             torch.save(checkpoint, part)
 
     def load_checkpoint(self, path: str | Path, map_location: object = "cpu", weights_only: bool | None = True) -> dict:
