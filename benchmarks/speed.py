@@ -27,7 +27,7 @@ from exmus_lib import predictions, workspace
 from exmus_lib.networks import compiled, compute, weights
 from exmus_lib.networks import predict as prediction
 from exmus_lib.networks.build import build
-from exmus_lib.networks.optimisers import DenseAdam
+from exmus_lib.networks.optimisers import ChannelsLastAdam
 from exmus_lib.recipes import NETWORKS, Recipe, recipe
 from exmus_lib.videos import container, dataset, prepare
 
@@ -168,7 +168,9 @@ def views(clips: prepare.ClipSet, originals: list, how: Recipe, transforms, fold
 
 def step(net: nn.Module, network: str, how: Recipe, ours: bool) -> Callable[[], None]:
     """One training step on a batch of noise: the loss, its gradient, Adam."""
-    optimizer = DenseAdam(net.parameters(), 1e-4, fused=True) if ours else torch.optim.Adam(net.parameters(), 1e-4)
+    optimizer = (
+        ChannelsLastAdam(net.parameters(), 1e-4, fused=True) if ours else torch.optim.Adam(net.parameters(), 1e-4)
+    )
     view, target = torch.randn(how.batch, 3, how.frames, how.side, how.side), torch.arange(how.batch)
     view = view.to(memory_format=compute.FORMAT) if ours else view
     amp = torch.autocast("cpu", torch.bfloat16, enabled=ours and compute.precision(network, training=True) != "32-true")

@@ -27,10 +27,10 @@ _SWEPT: set[Path] = set()  # folders that this process has written to
 
 @contextmanager
 def atomic(path: Path, synced: bool = True) -> Iterator[Path]:
-    """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half;
-    where it is not `synced` that holds of a process that dies, not of a machine.
+    """A temporary sibling of `path` to write to: renamed onto it on success, removed on error. Whole or absent, never half.
 
-    The first time that a process writes to a folder, what killed processes left there goes.
+    Not `synced`, a machine that dies may leave a damaged file under the new name, though a process that dies does not. The first
+    time that a process writes to a folder, what killed processes left there goes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.parent not in _SWEPT:

@@ -1,9 +1,12 @@
 """The faster convolutions: the numbers and gradients of PyTorch's own, in every format, and only where they can be."""
 
 import copy
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from functools import partial
 
 import pytest
 import torch
@@ -11,7 +14,7 @@ from torch import nn
 
 from exmus_lib.networks import compute, kernels
 from exmus_lib.networks.build import build
-from exmus_lib.networks.optimisers import DenseAdam, DenseAdamW
+from exmus_lib.networks.optimisers import ChannelsLastAdam, ChannelsLastAdamW
 from exmus_lib.recipes import NETWORKS, recipe
 
 # One of each kind that is replaced, with every stride that the networks have; depthwise kernels of three and of five frames.
@@ -28,7 +31,6 @@ CONVOLUTIONS = {
     "temporal, stride 4": dict(kernel_size=(7, 1, 1), padding=(3, 0, 0), stride=(4, 1, 1)),
     "temporal, wide": dict(kernel_size=(3, 1, 1), padding=(1, 0, 0)),
     "temporal, wide, stride 2": dict(kernel_size=(3, 1, 1), padding=(1, 0, 0), stride=(2, 1, 1)),
-    "spatial": dict(kernel_size=(1, 3, 3), padding=(0, 1, 1)),
     "spatial, wide": dict(kernel_size=(1, 3, 3), padding=(0, 1, 1)),
     "spatial, wide, stride 2": dict(kernel_size=(1, 5, 3), padding=(0, 2, 1), stride=(1, 2, 2)),
 }
@@ -129,47 +131,74 @@ def test_a_whole_network_computes_the_same_numbers_and_gradients(network):
         assert (a.grad - b.grad).abs().max() <= 1e-9 * a.grad.abs().max() + 1e-12, name
 
 
-def taught(
-    optimiser: type, layout: torch.memory_format, saved_after: int | None = None
-) -> tuple[nn.Module, list[list[int]]]:
-    """Two convolutions after four steps on gradients of noise, and the shapes of tensors that the last step copied; the
-    optimiser's state is saved and read again after so many."""
+def taught(optimiser: type, layouts: Sequence[torch.memory_format]) -> tuple[nn.Module, list[list[int]]]:
+    """Two convolutions after a step for each of `layouts`, saved and read again where that changes, and the shapes of tensors
+    that the last step copied. In double, so that how they lie changes no digit that counts; one has no gradient at first."""
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv3d(8, 6, (1, 3, 3)), nn.Conv3d(6, 4, 1)).to(memory_format=layout)
-    chosen = optimiser(net.parameters(), 0.01, fused=True)
-    for number in range(4):
-        for parameter in net.parameters():
-            parameter.grad = torch.empty_like(parameter).copy_(torch.randn(parameter.shape))
-        with torch.profiler.profile(record_shapes=True) as profile:
-            chosen.step()
-        if number == saved_after:
-            state = chosen.state_dict()
-            chosen = optimiser(net.parameters(), 0.01, fused=True)
-            chosen.load_state_dict(state)
-    return net, [
-        event.input_shapes[0] for event in profile.events() if event.name == "aten::copy_" and event.input_shapes[0]
-    ]
+    net = nn.Sequential(nn.Conv3d(8, 6, (1, 3, 3)), nn.Conv3d(6, 4, (3, 1, 1))).double()
+    views, saved, now = torch.randn(4, 2, 8, 3, 4, 4, dtype=torch.float64), io.BytesIO(), None
+
+    def learn(view: torch.Tensor) -> None:
+        net.zero_grad()
+        net(view).square().mean().backward()
+
+    for number, (view, layout) in enumerate(zip(views, layouts, strict=True)):
+        if layout != now:
+            now, chosen = layout, optimiser(net.to(memory_format=layout).parameters(), 0.01, fused=True)
+            if number:
+                chosen.load_state_dict(torch.load(io.BytesIO(saved.getvalue()), weights_only=True))
+        net[0].requires_grad_(number > 0)
+        chosen.step(partial(learn, view))  # a closure, as Lightning gives it
+        torch.save(chosen.state_dict(), saved := io.BytesIO())
+    learn(views[0])
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as profile:
+        chosen.step()
+    copied = [event.input_shapes[0] for event in profile.events() if event.name == "aten::copy_"]
+    return net, [shape for shape in copied if len(shape) == 5]
 
 
-@pytest.mark.parametrize(("dense", "stock"), [(DenseAdam, torch.optim.Adam), (DenseAdamW, torch.optim.AdamW)])
-def test_a_step_on_channels_last_weights_is_pytorchs_own_and_copies_none(dense, stock):
-    plain, _ = taught(stock, torch.contiguous_format)
-    for saved_after in (None, 1):
-        net, copied = taught(dense, compute.FORMAT, saved_after)
-        assert not net[0].weight.is_contiguous() and not net[0].weight.grad.is_contiguous()
-        assert all(map(torch.equal, net.parameters(), plain.parameters()))
-        assert not copied
-    assert taught(stock, compute.FORMAT)[1]  # else nothing is gained
+AS_THEY_COME, LAST = torch.contiguous_format, compute.FORMAT
 
 
-@pytest.mark.parametrize(("side", "stride", "few"), [(2, 1, True), (6, 2, False), (8, 4, True), (16, 1, False)])
-def test_small_pictures_of_many_channels_are_multiplied(side, stride, few, monkeypatch):
-    conv = nn.Conv3d(256, 4, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias=False)
+@pytest.mark.parametrize(
+    ("ours", "stock"), [(ChannelsLastAdam, torch.optim.Adam), (ChannelsLastAdamW, torch.optim.AdamW)]
+)
+def test_a_step_on_channels_last_weights_is_pytorchs_own_and_copies_none(ours, stock):
+    plain, _ = taught(stock, [AS_THEY_COME] * 4)
+    for layouts in ([LAST] * 4, [AS_THEY_COME] * 2 + [LAST] * 2, [LAST] * 2 + [AS_THEY_COME] * 2):
+        net, copied = taught(ours, layouts)
+        assert not copied and net[0].weight.is_contiguous(memory_format=layouts[-1])
+        for a, b in zip(net.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+    assert taught(stock, [LAST] * 4)[1]  # else nothing is gained
+
+
+@pytest.mark.parametrize(
+    ("channels", "side", "options", "few"),
+    [
+        (256, 2, {}, True),
+        (256, 4, {}, False),
+        (256, 4, dict(stride=(1, 2, 2)), True),
+        (512, 4, {}, True),  # 256 positions of 0.6 * 512
+        (255, 1, {}, False),
+        (256, 4, dict(kernel_size=(3, 1, 1), padding=(1, 0, 0), stride=(4, 1, 1)), True),
+        (256, 2, dict(kernel_size=(3, 1, 1), padding=(1, 0, 0), groups=256), False),
+    ],
+)
+def test_small_pictures_of_many_channels_are_multiplied(channels, side, options, few, monkeypatch):
+    shape = dict(kernel_size=(1, 3, 3), padding=(0, 1, 1), bias=False) | options
+    conv = nn.Conv3d(channels, channels, **shape)
     conv.__class__ = compute._faster(conv)
-    asked = []
-    monkeypatch.setattr(compute, "_product", lambda conv, x: asked.append(x) or nn.Conv3d.forward(conv, x))
-    conv(torch.randn(8, 256, 4, side, side))
-    assert bool(asked) == few
+    products = []
+
+    def product(conv: nn.Conv3d, x: torch.Tensor) -> torch.Tensor:
+        products.append(conv)
+        return nn.Conv3d.forward(conv, x)
+
+    monkeypatch.setattr(compute, "_product", product)
+    with torch.autocast("cpu", torch.bfloat16):  # in float32 a temporal one always is
+        conv(torch.randn(4, channels, 4, side, side))
+    assert bool(products) == few
 
 
 @pytest.mark.parametrize("channels", [8, 16, 21])  # one block of lanes, two, and three of which the last overlaps

@@ -11,7 +11,7 @@ from torch import nn
 from exmus_lib import storage
 from exmus_lib.networks import compute, describe, weights
 from exmus_lib.networks.build import build, channels_of, x3d
-from exmus_lib.networks.optimisers import DenseAdamW
+from exmus_lib.networks.optimisers import ChannelsLastAdamW
 from exmus_lib.recipes import FACEBOOK, NETWORKS, init_of, recipe, title
 from exmus_lib.videos import dataset
 
@@ -211,7 +211,7 @@ def test_slowfast_learns_with_large_odd_and_small_beta(inverse_beta):
     torch.manual_seed(0)
     net = compute.prepare(build("slowfast_r50", 16, view)).train()
     views, target = torch.randn(2, 3, view.frames, view.side, view.side), torch.arange(2)
-    optimizer = DenseAdamW(net.parameters(), 1e-3, fused=True)
+    optimizer = ChannelsLastAdamW(net.parameters(), 1e-3, fused=True)
     losses = []
     for _ in range(12):
         loss = nn.functional.cross_entropy(net(views), target)

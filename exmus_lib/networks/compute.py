@@ -5,6 +5,7 @@ whose depthwise convolutions have no fast bfloat16 gradient; channels last pays 
 """
 
 import ctypes
+import math
 import os
 import sys
 import warnings
@@ -20,7 +21,8 @@ from torch.nn import functional
 from exmus_lib.recipes import NETWORKS
 
 FORMAT = torch.channels_last_3d
-WIDE = 256  # channels from which a matrix product over neighbours may be faster than a convolution
+WIDE = 256  # channels from which a matrix product over neighbours is faster than a convolution: in time, in float32, always,
+FEW = 0.6  # else where there are fewer output positions than so many for each channel
 
 
 def device() -> torch.device:
@@ -59,7 +61,9 @@ def describe(network: str) -> str:
 def prepare(net: nn.Module) -> nn.Module:
     """The network on its device, channels last but for what follows.
 
-    On a CPU its convolutions become the faster ones below (same weights).
+    On a CPU its convolutions become the faster ones below (same weights). Some choose their way by the size of what they get,
+    which a trace would freeze: trace a network that is not prepared.
+
     On a GPU cuDNN tries its ways for each new shape, once: PyTorch keeps to a guess once made, so it is asked from the first
     network on. Its depthwise convolutions are slower channels last (docs/gpu.md): networks that have them, and their views, are
     channels first there.
@@ -119,7 +123,8 @@ def _faster(conv: nn.Conv3d) -> type[nn.Conv3d]:
         return DepthwiseConv3d
     if conv.groups == 1 and conv.kernel_size == (1, 1, 1) and conv.stride[0] == 1:
         return PointwiseConv3d
-    return SpatialConv3d if conv.groups == conv.kernel_size[0] == conv.stride[0] == 1 else nn.Conv3d
+    flat = conv.groups == conv.kernel_size[0] == conv.stride[0] == 1
+    return SpatialConv3d if flat and conv.in_channels >= WIDE else nn.Conv3d
 
 
 class PointwiseConv3d(nn.Conv3d):
@@ -129,11 +134,11 @@ class PointwiseConv3d(nn.Conv3d):
         if torch.is_autocast_enabled(x.device.type) and not torch.is_grad_enabled():
             return super().forward(x)  # without a gradient, in bfloat16, it takes half the time
         x = x[:, :, :, :: self.stride[1], :: self.stride[2]]
-        return _channels_first(functional.linear(_channels_last(x), self.weight.flatten(1)))
+        return channels_first(functional.linear(channels_last(x), self.weight.flatten(1)))
 
 
 class SpatialConv3d(nn.Conv3d):
-    """A convolution within each frame; of small pictures a matrix product, two to three times as fast."""
+    """A convolution within each frame, of many channels: where pictures are small, a matrix product."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _product(self, x) if _has_few_positions(self, x) else super().forward(x)
@@ -149,32 +154,36 @@ class TemporalConv3d(nn.Conv3d):
         if torch.is_autocast_enabled(x.device.type):  # in bfloat16 PyTorch's is the fastest, but for small pictures
             return _product(self, x) if _has_few_positions(self, x) else super().forward(x)
         batch, channels, time, height, width = x.shape
-        if self.groups == 1 and channels >= WIDE:
+        if self.groups == self.stride[0] == 1 and channels >= WIDE:
             return _product(self, x)
         frame = height * width
         # Strides written out, so that a batch of one is seen to be channels last too.
         strides = (time * frame * channels, 1, frame * channels, channels)
-        flat = _channels_last(x).contiguous().as_strided((batch, channels, time, frame), strides)
+        flat = channels_last(x).contiguous().as_strided((batch, channels, time, frame), strides)
         y = functional.conv2d(flat, self.weight.flatten(3), None, self.stride[:2], self.padding[:2], 1, self.groups)
         return y.unflatten(3, (height, width))
 
 
 def _has_few_positions(conv: nn.Conv3d, x: torch.Tensor) -> bool:
-    """Whether `_product` has fewer rows than the convolution has channels, and so spends its time as oneDNN does on weights."""
-    positions = x[:, 0, :: conv.stride[0], :: conv.stride[1], :: conv.stride[2]].numel()
-    return conv.groups == 1 and positions < conv.in_channels >= WIDE
+    """Whether a convolution has many channels and few output positions: it then takes longer to read the weights, which a matrix
+    product does once, than to multiply by them."""
+    if conv.groups > 1 or conv.in_channels < WIDE:
+        return False
+    batch, _, *sizes = x.shape
+    positions = batch * math.prod(math.ceil(size / stride) for size, stride in zip(sizes, conv.stride, strict=True))
+    return positions < FEW * conv.in_channels
 
 
 def _product(conv: nn.Conv3d, x: torch.Tensor) -> torch.Tensor:
     """A dense convolution as one matrix product: a row for each output position, all its neighbours' channels side by side."""
     around = [side for padding in reversed(conv.padding) for side in (padding, padding)]
-    padded = functional.pad(_channels_last(x), (0, 0, *around))
+    padded = functional.pad(channels_last(x), (0, 0, *around))
     taps = [
         [slice(tap, tap + (length - 1) // stride * stride + 1, stride) for tap in range(kernel)]
         for kernel, stride, length in zip(conv.kernel_size, conv.stride, x.shape[2:], strict=True)
     ]
     neighbours = torch.cat([padded[:, t, h, w] for t, h, w in product(*taps)], dim=-1)
-    return _channels_first(functional.linear(neighbours, _channels_last(conv.weight).flatten(1)))
+    return channels_first(functional.linear(neighbours, channels_last(conv.weight).flatten(1)))
 
 
 class DepthwiseConv3d(nn.Conv3d):
@@ -230,9 +239,11 @@ class _Depthwise(torch.autograd.Function):
         return grad_x, _kernels().weight_gradient(x, grad, stride), None
 
 
-def _channels_last(x: torch.Tensor) -> torch.Tensor:
+def channels_last(x: torch.Tensor) -> torch.Tensor:
+    """A view of (batch, channels, time, height, width) as (batch, time, height, width, channels)."""
     return x.permute(0, 2, 3, 4, 1)
 
 
-def _channels_first(x: torch.Tensor) -> torch.Tensor:
+def channels_first(x: torch.Tensor) -> torch.Tensor:
+    """A view of (batch, time, height, width, channels) as (batch, channels, time, height, width)."""
     return x.permute(0, 4, 1, 2, 3)

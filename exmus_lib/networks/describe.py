@@ -13,7 +13,7 @@ from exmus_lib.networks.build import VideoNetwork, build, channels_of, x3d
 from exmus_lib.recipes import NETWORKS, Recipe
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
-UNCOUNTED = {"BatchNorm3d", "ReLU", "Sigmoid", "Swish", "Dropout"}  # layers without flops that leave the shape as it is
+UNCOUNTED = (nn.BatchNorm3d, nn.ReLU, nn.Sigmoid, nn.Dropout)  # without flops, and they leave the shape as it is
 
 
 class _Unfilled(TorchFunctionMode):
@@ -115,7 +115,8 @@ def _flops(net: nn.Module, view: tuple[int, int, int], channels: int = 3):
     from torch.utils.flop_counter import FlopCounterMode
 
     for module in net.modules():
-        if type(module).__name__ in UNCOUNTED:  # on the meta device more than half of the time
+        # PyTorchVideo's Swish by its name, which takes seconds to import. On the meta device they take half of the time.
+        if isinstance(module, UNCOUNTED) or type(module).__name__ == "Swish":
             module.forward = nn.Identity().forward
     with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as flops:
         net.eval()(torch.empty(1, channels, *view))

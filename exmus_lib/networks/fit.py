@@ -206,7 +206,7 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
 
     module.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"])
     weights.save(network, run.folder / weights.FILE)
-    network = compute.prepare(network)  # as it predicts; Lightning leaves it on the CPU
+    network = compute.prepare(network)  # back on the GPU, from which Lightning took it
     history = run.history()
     waiting = history["data_wait_share"].mean()
     print(f"{run.name}: {waiting:.1%} of the time of training steps went into waiting for data")

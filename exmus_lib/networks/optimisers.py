@@ -1,59 +1,45 @@
 """PyTorch's fused Adam and AdamW, for weights that are channels last on a CPU, each of which they would copy twice a step."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
 import torch
-from torch import nn
 from torch.optim import Adam, AdamW, Optimizer
 
-CHANNELS_LAST, CHANNELS_SECOND = (0, 2, 3, 4, 1), (0, 4, 1, 2, 3)  # orders of the axes of a 3D convolution's weight
+from exmus_lib.networks import compute
 
 
-class _Dense(Optimizer):
-    """Shows the fused kernel such a weight, its gradient and its moments as what they are in memory: dense, channels on the last
-    axis. Between steps, and in checkpoints, all of them have their usual shapes."""
+class _ChannelsLast(Optimizer):
+    """Hands the fused kernel such a weight, its gradient and its moments as what they are in memory: dense, with the channels on
+    the last axis. The kernel takes for granted that all four lie alike; so do PyTorch's gradients, and moments once loaded."""
 
-    def step(self, closure: Callable[[], torch.Tensor] | None = None) -> torch.Tensor | None:
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        weights = [weight for group in self.param_groups for weight in group["params"] if _is_channels_last(weight)]
-        with self._dense(weights):
-            super().step()
-        return loss
+    def _init_group(self, group: dict, *lists: list[torch.Tensor] | bool) -> bool:
+        """Collect a group's weights, gradients, moments and steps, as PyTorch does: views, through which it updates in place."""
+        has_complex = super()._init_group(group, *lists)
+        weights = lists[0]
+        places = [place for place, weight in enumerate(weights) if _is_channels_last(weight)]
+        for tensors in lists:
+            if isinstance(tensors, list) and len(tensors) == len(weights):  # no flag, and no list that stays empty
+                for place in places:
+                    if tensors[place].dim() == 5:
+                        tensors[place] = compute.channels_last(tensors[place])
+        return has_complex
 
-    @contextmanager
-    def _dense(self, weights: list[nn.Parameter]) -> Iterator[None]:
-        gradients = [weight.grad for weight in weights]
-        self._permute(weights, CHANNELS_LAST)
-        for weight, gradient in zip(weights, gradients, strict=True):
-            weight.grad = gradient.permute(CHANNELS_LAST).contiguous()
-        try:
-            yield
-        finally:
-            self._permute(weights, CHANNELS_SECOND)
-            for weight, gradient in zip(weights, gradients, strict=True):
-                weight.grad = gradient
-
-    def _permute(self, weights: list[nn.Parameter], axes: tuple[int, ...]) -> None:
-        for weight in weights:
-            weight.grad = None
-            weight.data = weight.data.permute(axes)
-            moments = {name: value for name, value in self.state[weight].items() if value.dim() == 5}
-            self.state[weight] |= {name: value.permute(axes) for name, value in moments.items()}
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Load moments, which come to lie in memory as their weights do, however those lay that they were saved with."""
+        super().load_state_dict(state_dict)
+        for weight, kept in self.state.items():
+            for name, value in kept.items():
+                if value.shape == weight.shape:
+                    kept[name] = torch.empty_like(weight).copy_(value)
 
 
-def _is_channels_last(weight: nn.Parameter) -> bool:
-    if weight.dim() != 5 or weight.grad is None or weight.device.type != "cpu":
+def _is_channels_last(weight: torch.Tensor) -> bool:
+    if weight.dim() != 5 or weight.device.type != "cpu":
         return False
-    return weight.is_contiguous(memory_format=torch.channels_last_3d) and not weight.is_contiguous()
+    return weight.is_contiguous(memory_format=compute.FORMAT) and not weight.is_contiguous()
 
 
-class DenseAdam(_Dense, Adam):
-    """Adam."""
+class ChannelsLastAdam(_ChannelsLast, Adam):
+    """PyTorch's Adam; pass fused=True."""
 
 
-class DenseAdamW(_Dense, AdamW):
-    """AdamW."""
+class ChannelsLastAdamW(_ChannelsLast, AdamW):
+    """PyTorch's AdamW; pass fused=True."""

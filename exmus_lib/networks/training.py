@@ -21,10 +21,12 @@ from exmus_lib import workspace
 from exmus_lib.networks import ranks
 from exmus_lib.networks.build import VideoNetwork
 from exmus_lib.networks.loading import waiting_share
-from exmus_lib.networks.optimisers import DenseAdam, DenseAdamW
+from exmus_lib.networks.optimisers import ChannelsLastAdam, ChannelsLastAdamW
 from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos.dataset import normalise
+
+SHORT = 300  # seconds of training that are sooner done again than waited for at every checkpoint
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,9 @@ class Training(lightning.LightningModule):
     def configure_optimizers(self):
         recipe = self.recipe
         if recipe.schedule == "constant":
-            return DenseAdam(self.parameters(), recipe.learning_rate, fused=True)
+            return ChannelsLastAdam(self.parameters(), recipe.learning_rate, fused=True)
         decay = recipe.weight_decay
-        optimizer = DenseAdamW(self.parameters(), recipe.learning_rate, weight_decay=decay, fused=True)
+        optimizer = ChannelsLastAdamW(self.parameters(), recipe.learning_rate, weight_decay=decay, fused=True)
         epoch = self.steps / recipe.epochs
         warm, last = max(1, min(epoch, self.steps / 10)), max(epoch, self.steps / 5)
         schedule = LambdaLR(optimizer, lambda step: min(1, (step + 1) / warm, (self.steps - step) / last))
@@ -197,11 +199,11 @@ class Checkpoints(TorchCheckpointIO):
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.started = folder, time.monotonic()
 
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
-        # Half a gigabyte an epoch for SlowFast, that the disk need not wait for: it is checked when it is read.
-        with workspace.atomic(Path(path), synced=False) as part:
+        # Half a gigabyte an epoch of SlowFast. A machine that loses power may cost a training that has just begun, no other.
+        with workspace.atomic(Path(path), synced=time.monotonic() - self.started > SHORT) as part:
             torch.save(checkpoint, part)
 
     def load_checkpoint(self, path: str | Path, map_location: object = "cpu", weights_only: bool | None = True) -> dict:
