@@ -21,8 +21,8 @@ from torch.nn import functional
 from exmus_lib.recipes import NETWORKS
 
 FORMAT = torch.channels_last_3d
-WIDE = 256  # channels from which a matrix product over neighbours is faster than a convolution: in time, in float32, always,
-FEW = 0.6  # else where there are fewer output positions than so many for each channel
+WIDE = 256  # channels from which a matrix product over neighbours may be faster than a convolution; over time, in float32, it is
+FEW = 0.6  # output positions for each channel, below which it is faster elsewhere
 
 
 def device() -> torch.device:

@@ -26,7 +26,7 @@ from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos.dataset import normalise
 
-SHORT = 300  # seconds of training that are sooner done again than waited for at every checkpoint
+YOUNG = 300  # seconds of a training that are sooner done again than waited for at every checkpoint
 
 
 @dataclass(frozen=True)
@@ -199,11 +199,12 @@ class Checkpoints(TorchCheckpointIO):
     """
 
     def __init__(self, folder: Path):
-        self.folder, self.started = folder, time.monotonic()
+        self.folder, self.resumed, self.started = folder, (folder / "last.ckpt").exists(), time.monotonic()
 
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
         # Half a gigabyte an epoch of SlowFast. A machine that loses power may cost a training that has just begun, no other.
-        with workspace.atomic(Path(path), synced=time.monotonic() - self.started > SHORT) as part:
+        young = not self.resumed and time.monotonic() - self.started < YOUNG
+        with workspace.atomic(Path(path), synced=not young) as part:
             torch.save(checkpoint, part)
 
     def load_checkpoint(self, path: str | Path, map_location: object = "cpu", weights_only: bool | None = True) -> dict:
