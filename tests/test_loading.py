@@ -1,6 +1,7 @@
 """Batches do not depend on who reads them, and how long training waits for them is measured."""
 
 import itertools
+import multiprocessing
 import time
 
 import helpers
@@ -10,9 +11,11 @@ import pytest
 import runs
 import torch
 from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
 
 from exmus_lib import labels, predictions, tasks
-from exmus_lib.networks import fit, loading
+from exmus_lib.networks import fit, loading, predict
+from exmus_lib.networks.build import build
 from exmus_lib.networks.training import Training
 from exmus_lib.recipes import Recipe
 from exmus_lib.videos import dataset
@@ -111,6 +114,18 @@ def test_a_gpu_has_all_cores_read_and_a_cpu_a_quarter_of_them(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     how = loading._how(True, True)
     assert how["num_workers"] == 6 and how["pin_memory"] and how["persistent_workers"]
+
+
+def test_loader_processes_end_with_the_last_batch_of_an_evaluation(clips, monkeypatch):
+    views, bars = dataset.ClipDataset(*clips, HOW, EXERCISE, train=False, cache=None), []
+
+    def kept(*arguments, **options) -> tqdm:
+        bars.append(tqdm(*arguments, **options))
+        return bars[-1]  # and what it holds lives on, as in a notebook
+
+    monkeypatch.setattr(predict, "tqdm", kept)
+    logits, _ = predict.forward_all(build("x3d_s", 16, HOW), views, "x3d_s")
+    assert len(logits) == 5 and loading._workers(light=False) and bars and not multiprocessing.active_children()
 
 
 def test_a_training_on_joints_has_a_thread_less_for_each_loader_process(monkeypatch):
