@@ -111,12 +111,16 @@ if [ -z "$$uv" ]; then
 fi
 if [ -n "$$uv" ]; then
     install="$$uv pip install $$quiet --compile-bytecode --python .venv/bin/python"  # as pip does
+    remove="$$uv pip uninstall $$quiet --python .venv/bin/python"
 else
     install=".venv/bin/python -m pip install $$quiet --disable-pip-version-check"
+    remove=".venv/bin/python -m pip uninstall $$quiet --yes --disable-pip-version-check"
 fi
 echo "set-up 3/3  the packages of requirements.lock (about 3 GB to download, 7 to 8 GB on disk)"
 $$install -r requirements.lock
 $$install --no-deps --no-build-isolation -e .
+# It costs papermill and JupyterLab over a second of every start, to check addresses of a kind that no notebook has.
+$$remove rfc3987-syntax
 # A kernel warns at every start that it talks to its notebook without encryption; it does so on this machine only.
 mkdir -p .venv/etc/ipython
 echo 'c.IPKernelApp.log_level = "ERROR"' > .venv/etc/ipython/ipython_kernel_config.py
