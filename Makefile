@@ -41,10 +41,9 @@ predict: $(READY)
 	@[ -n "$(VIDEO)" ] || { echo "which video? make predict VIDEO=my.mp4" >&2; exit 2; }
 	@$(BIN)/python -m exmus_lib predict "$(VIDEO)"
 
-# A process more than there are cores, as some wait for a browser or a kernel. What a GPU does otherwise is tested by
-# `pytest tests/test_gpu.py`.
+# What a GPU does otherwise is tested by `pytest tests/test_gpu.py`.
 test: lint
-	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= $(BIN)/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile
+	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= $(BIN)/pytest -n auto --dist loadfile
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --page
