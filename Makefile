@@ -119,8 +119,8 @@ fi
 echo "set-up 3/3  the packages of requirements.lock (about 3 GB to download, 7 to 8 GB on disk)"
 $$install -r requirements.lock
 $$install --no-deps --no-build-isolation -e .
-# It costs papermill and JupyterLab over a second of every start, to check addresses of a kind that no notebook has.
-$$remove rfc3987-syntax
+# It costs papermill and JupyterLab over a second of every start, to check web addresses that are not ASCII, which no notebook has.
+$$remove rfc3987-syntax lark || echo "rfc3987-syntax stays: papermill and JupyterLab start a second later"
 # A kernel warns at every start that it talks to its notebook without encryption; it does so on this machine only.
 mkdir -p .venv/etc/ipython
 echo 'c.IPKernelApp.log_level = "ERROR"' > .venv/etc/ipython/ipython_kernel_config.py

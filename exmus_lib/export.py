@@ -76,8 +76,8 @@ def export(run: Run, form: str, int8: bool = False, to: Path | None = None) -> E
     test = clips[clips["split"] == "test"]
 
     def views(chosen: pd.DataFrame) -> list[np.ndarray]:
-        data = predict.clip_views(clip_set, chosen, recipe, clip_set.task(run.task))
-        return [view.numpy() for view, _ in tqdm(DataLoader(data, recipe.batch), "reading", leave=False)]
+        batches = DataLoader(predict.clip_views(clip_set, chosen, recipe, clip_set.task(run.task)), recipe.batch)
+        return [view.numpy() for view, _ in tqdm(iter(batches), "reading", len(batches), leave=False)]
 
     folder = to or run.folder
     folder.mkdir(parents=True, exist_ok=True)

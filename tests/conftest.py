@@ -5,12 +5,17 @@ import gc
 import helpers
 import pytest
 
-gc.disable()  # what tests import stays: looking for garbage in it took a fifth of the time until the first test
 
-
-def pytest_collection_finish():
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Tests are collected without looking for garbage, over and over, among the libraries that they import."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="module")

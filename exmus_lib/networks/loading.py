@@ -110,8 +110,8 @@ def validation_loader(views: Dataset, batch: int, light: bool) -> DataLoader:
 def loader(views: Dataset, batch: int, light: bool) -> DataLoader:
     """Batches of views in their order, to evaluate, whose processes end with the last one. `light`: see `_workers`.
 
-    Processes that outlive their batches end when Python collects the loader. Where it is part of a cycle then, as in a notebook's
-    progress bar, their queues are closed first, and PyTorch waits 5 s for each of them in vain.
+    Processes that outlive their batches, as when a loop is broken off, end when Python collects the loader. Where it is part of
+    a cycle then, as in a notebook's progress bar, their queues are closed first, and PyTorch waits 5 s for each in vain.
     """
     return DataLoader(views, batch, **_how(light, collated=True) | {"persistent_workers": False})
 

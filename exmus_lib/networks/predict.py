@@ -106,7 +106,7 @@ def forward_all(network: VideoNetwork, data: Clips, name: str) -> tuple[np.ndarr
     """Logits (N, labels) and embeddings (N, D) of all clips, in their order; `name` is the network's in recipes.NETWORKS."""
     batches = loader(data, data.recipe.batch, light=bool(data.cache))
     predictor = predictor_of(network, name, data.recipe, len(data))
-    # Of a loader, tqdm would make an iterator of its own, too, whose processes read for nobody: see `loader`.
+    # tqdm.auto calls iter() on what it is given beside looping over it: a loader's second set of processes would read for nobody.
     pairs = [predictor(view) for view, _ in tqdm(iter(batches), "predicting", len(batches), leave=False)]
     logits, embeddings = zip(*pairs, strict=True)
     return np.concatenate(logits), np.concatenate(embeddings)
