@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -47,16 +48,20 @@ class TrainingLoader(DataLoader):
         batches = super().__iter__()
         self.waited = self.worked = 0.0
         given = None
-        while True:
-            asked = time.perf_counter()
-            batch = next(batches, None)
-            if batch is None:
-                return
-            if given is not None:
-                self.worked += asked - given
-                self.waited += time.perf_counter() - asked
-            given = time.perf_counter()
-            yield [torch.as_tensor(part) for part in batch]
+        # A batch of a loader process takes a millisecond or two to be handed over, which a thread does while training works.
+        with ThreadPoolExecutor(1) as thread:
+            coming = None
+            while True:
+                asked = time.perf_counter()
+                batch = coming.result() if coming else next(batches, None)
+                if batch is None:
+                    return
+                if given is not None:
+                    self.worked += asked - given
+                    self.waited += time.perf_counter() - asked
+                coming = thread.submit(next, batches, None) if self.num_workers else None
+                given = time.perf_counter()
+                yield [torch.as_tensor(part) for part in batch]
 
 
 def waiting_share(loader: TrainingLoader) -> float:

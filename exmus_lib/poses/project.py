@@ -58,8 +58,9 @@ def observe(
     both = _straightened(both, rng, how)
     both = _erring(both, rng, how)
     both, visibility = _swapped(both, visibility, rng, how)
-    both, visibility = _hidden(both, visibility, rng, how)
-    both, visibility = _cut(both, visibility, rng, how)
+    # These draw for the clips alone that they meet, each from its own stream: the rest stays as it is, whatever `how` says.
+    for mishap, stream in zip((_hidden, _cut), rng.spawn(2), strict=True):
+        both, visibility = mishap(both, visibility, stream, how)
     image, world = both[..., :2], both[..., 2:]
     count = len(joints)
     wander = _slow((count, joints.shape[1], 1, 2), 0.97, rng) * 0.05 * how.errors * rng.random((count, 1, 1, 1))
@@ -157,49 +158,42 @@ def _swapped(both, visibility, rng: np.random.Generator, how: Conditions):
 
 def _hidden(both, visibility, rng: np.random.Generator, how: Conditions):
     """A hidden limb follows the other side's, or wanders; mostly the estimator knows that it does not see it. In place."""
-    count, samples, _, axes = both.shape
+    axes = both.shape[-1]
     for limbs in (ARMS, LEGS):
         for side, other in (SIDES, SIDES[::-1]):
-            here, there = limbs[side], limbs[other]
             hidden = _while(both, how.hidden, rng)
-            shape = (count, 1, len(here), axes)
-            near, far = (rng.standard_normal(shape, np.float32) for _ in range(2))
-            wander = _slow((count, samples, len(here), axes), 0.9, rng)
+            chosen = np.flatnonzero(hidden.any(axis=1))
+            now, count = hidden[chosen], len(chosen)
+            here, there = (np.ix_(chosen, range(both.shape[1]), limbs[s]) for s in (side, other))
+            near, far = rng.standard_normal((2, count, 1, len(limbs[side]), axes), np.float32)
+            lost = both[here] + 0.2 * far + 0.1 * _slow(both[here].shape, 0.9, rng)
             follows = rng.random((count, 1, 1, 1)) < 0.5
-            doubt = np.where(rng.random((count, 1, 1)) < 0.75, rng.uniform(0.05, 0.6, (count, 1, 1)), 1.0)
-            for clip in np.flatnonzero(hidden.any(axis=1)):
-                now = hidden[clip]
-                like = both[clip][:, there] + 0.06 * near[clip]
-                lost = both[clip][:, here] + 0.2 * far[clip] + 0.1 * wander[clip]
-                both[clip][np.ix_(now, here)] = (like if follows[clip] else lost)[now]
-                visibility[clip][np.ix_(now, here)] *= doubt[clip]
+            both[here] = np.where(now[..., None, None], np.where(follows, both[there] + 0.06 * near, lost), both[here])
+            doubt = np.where(rng.random((count, 1)) < 0.75, rng.uniform(0.05, 0.6, (count, 1)), 1.0)
+            visibility[here] *= np.where(now, doubt, 1)[..., None]
     return both, visibility
 
 
 def _cut(both, visibility, rng: np.random.Generator, how: Conditions):
-    """Joints outside the picture are guessed, straight on from the trunk or the limb, and known to be unseen."""
-    count, samples, _, axes = both.shape
+    """Joints outside the picture are guessed, straight on from the trunk or the limb, and known to be unseen. In place."""
     trunk = (halfway(both, HIPS) - halfway(both, SHOULDERS))[:, :, 0]
     trunk /= np.maximum(np.linalg.norm(trunk, axis=-1, keepdims=True), 0.1)
-    below, hands = rng.random((2, count))
-    from_knee = rng.random(count) < 0.35
+    below, hands = (np.flatnonzero(rng.random(len(both)) < share) for share in (how.cut_below, how.cut_hands))
+    from_knee = rng.random(len(below)) < 0.35
+
+    def guessed(straight_on: np.ndarray, off: float, wander: float) -> np.ndarray:
+        constant = rng.standard_normal((len(straight_on), 1, straight_on.shape[-1]), np.float32)
+        return straight_on + off * constant + wander * _slow(straight_on.shape, 0.9, rng)
+
     for side in SIDES:
         hip = both[:, :, PLACE[f"{side} hip"]]
         for joint, reach in zip(LEGS[side], (0.42, 0.82, 0.88, 0.9), strict=True):
-            guess = hip + trunk * reach + 0.12 * reach * rng.standard_normal((count, 1, axes), np.float32)
-            guess += 0.06 * reach * _slow((count, samples, axes), 0.9, rng)
-            knee = joint == LEGS[side][0]
-            there = ((below < how.cut_below) & ~(from_knee & knee))[:, None]
-            both[:, :, joint] = np.where(there[..., None], guess, both[:, :, joint])
-            visibility[:, :, joint] = np.where(
-                there, visibility[:, :, joint] * rng.uniform(0.02, 0.5, (count, 1)), visibility[:, :, joint]
-            )
+            clips = below[~from_knee] if joint == LEGS[side][0] else below
+            both[clips, :, joint] = guessed(hip[clips] + trunk[clips] * reach, 0.12 * reach, 0.06 * reach)
+            visibility[clips, :, joint] *= rng.uniform(0.02, 0.5, (len(clips), 1))
         elbow, wrist = ARMS[side]
-        guess = both[:, :, elbow] + 0.15 * rng.standard_normal((count, 1, axes), np.float32)
-        guess += 0.1 * _slow((count, samples, axes), 0.9, rng)
-        there = (hands < how.cut_hands)[:, None]
-        both[:, :, wrist] = np.where(there[..., None], guess, both[:, :, wrist])
-        visibility[:, :, wrist] = np.where(there, visibility[:, :, wrist] * 0.3, visibility[:, :, wrist])
+        both[hands, :, wrist] = guessed(both[hands, :, elbow], 0.15, 0.1)
+        visibility[hands, :, wrist] *= 0.3
     return both, visibility
 
 
