@@ -24,7 +24,7 @@ from pytorchvideo.data.encoded_video import EncodedVideo
 from torch import nn
 
 from exmus_lib import predictions, workspace
-from exmus_lib.networks import compiled, compute, weights
+from exmus_lib.networks import compiled, compute, folded, weights
 from exmus_lib.networks import predict as prediction
 from exmus_lib.networks.build import build
 from exmus_lib.networks.optimisers import ChannelsLastAdam
@@ -213,8 +213,10 @@ def predict() -> Iterator[dict]:
             with torch.inference_mode():
                 logits["stock"] = stock.eval()(stock_input(view, how)).numpy()
 
-        def mine(ours=ours, frames=frames, network=network, logits=logits) -> None:
-            logits["ours"] = prediction.forward(ours, frames, network)[0]
+        copy = folded.folded(ours, network, how)
+
+        def mine(copy=copy, frames=frames, network=network, logits=logits) -> None:
+            logits["ours"] = prediction.forward(copy, frames, network)[0]
 
         calls = [theirs, mine]
         if find_spec("openvino"):

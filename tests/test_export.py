@@ -13,7 +13,7 @@ from torch import nn
 
 from exmus_lib import __main__ as cli
 from exmus_lib import export
-from exmus_lib.networks import compiled, fit, predict
+from exmus_lib.networks import compiled, fit, folded, predict
 from exmus_lib.networks.build import build
 from exmus_lib.recipes import NETWORKS, recipe
 from exmus_lib.scores import ensembles
@@ -155,7 +155,7 @@ def test_openvino_predicts_many_large_views_on_processors_where_it_was_faster(ch
 
 def test_prediction_is_openvinos_where_that_pays_and_each_network_is_loaded_and_converted_once(run, monkeypatch):
     made, loaded = [], []
-    monkeypatch.setattr(predict, "pays", lambda name, recipe, clips: clips > 1)  # the second video's
+    monkeypatch.setattr(compiled, "pays", lambda name, recipe, clips: clips > 1)  # the second video's
     monkeypatch.setattr(
         compiled,
         "Compiled",
@@ -172,6 +172,19 @@ def test_prediction_is_openvinos_where_that_pays_and_each_network_is_loaded_and_
         assert np.log(answer.iloc[0] / answer.iloc[1]) == pytest.approx(2)
     predict.restore(run)
     assert len(made) == len(loaded) == 1
+
+
+def test_many_pixels_are_predicted_by_a_folded_copy_that_is_kept_for_videos_alone(run, monkeypatch):
+    network, how = predict.restore(run)
+    name, views = run.facts()["network"], torch.zeros(2, 3, how.frames, how.side, how.side, dtype=torch.uint8)
+    few = predict.predictor_of(network, name, how, 2)
+    monkeypatch.setattr(folded, "MIN_PIXELS", views[:, 0].numel())
+    many = [predict.predictor_of(network, name, how, 2) for _ in range(2)]
+    of_videos = [predict.predictor_of_video(network, name, how, 2) for _ in range(2)]
+    assert (
+        len({id(predictor.args[0]) for predictor in (few, *many, *of_videos)}) == 4
+    )  # training may go on after `many`
+    np.testing.assert_allclose(of_videos[0](views)[0], few(views)[0], rtol=0.05)  # bfloat16 here or there
 
 
 def test_openvino_is_never_asked_for_statistics():

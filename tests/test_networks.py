@@ -1,6 +1,7 @@
 """The networks: a contract that every row of recipes.NETWORKS keeps, what is special about some, and the tables that describe
 them."""
 
+from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from exmus_lib import storage
-from exmus_lib.networks import compute, describe, weights
+from exmus_lib.networks import compute, describe, folded, weights
 from exmus_lib.networks.build import build, channels_of, x3d
 from exmus_lib.networks.optimisers import ChannelsLastAdamW
 from exmus_lib.recipes import FACEBOOK, NETWORKS, init_of, recipe, title
@@ -86,6 +87,23 @@ def test_contract_a_frozen_backbone_leaves_the_head_alone_to_learn(network):
         assert all(p.requires_grad for p in net.parameters()) and all(m.training for m in net.modules())
     finally:
         net.freeze(False).eval().load_state_dict(before)
+
+
+def test_contract_a_folded_copy_has_no_batch_norm_and_gives_the_same_logits(network):
+    name = network[0]
+    net, view = deepcopy(network[1]).double(), noise(name).double()  # small views make much of rounding
+    for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm3d)):
+        norm.momentum = 1.0
+    with torch.inference_mode():
+        net.train()(view)  # so that every layer counts
+        logits = net.eval()(view)
+        copy = folded.folded(net, name, recipe(name, "smoke"))
+        assert (logits[0] - logits[1]).abs().max() > 1e-2 * logits.abs().max()
+        torch.testing.assert_close(copy(view), logits, rtol=1e-6, atol=1e-9 * float(logits.abs().max()))
+        assert torch.equal(view, noise(name).double()) and torch.equal(
+            net(view), logits
+        )  # what is not the copy's stays as it is
+    assert not any(isinstance(module, nn.BatchNorm3d) for module in copy.modules())
 
 
 def test_contract_saved_weights_give_equal_logits(network, tmp_path):

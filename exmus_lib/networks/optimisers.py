@@ -3,7 +3,7 @@
 import torch
 from torch.optim import Adam, AdamW, Optimizer
 
-from exmus_lib.networks import compute
+from exmus_lib.networks import convolutions
 
 
 class _ChannelsLast(Optimizer):
@@ -19,7 +19,7 @@ class _ChannelsLast(Optimizer):
             if isinstance(tensors, list) and len(tensors) == len(weights):  # no flag, and no list that stays empty
                 for place in places:
                     if tensors[place].dim() == 5:
-                        tensors[place] = compute.channels_last(tensors[place])
+                        tensors[place] = convolutions.channels_last(tensors[place])
         return has_complex
 
     def load_state_dict(self, state_dict: dict) -> None:
@@ -34,7 +34,7 @@ class _ChannelsLast(Optimizer):
 def _is_channels_last(weight: torch.Tensor) -> bool:
     if weight.dim() != 5 or weight.device.type != "cpu":
         return False
-    return weight.is_contiguous(memory_format=compute.FORMAT) and not weight.is_contiguous()
+    return weight.is_contiguous(memory_format=convolutions.FORMAT) and not weight.is_contiguous()
 
 
 class ChannelsLastAdam(_ChannelsLast, Adam):

@@ -14,9 +14,8 @@ import torch
 from tqdm.auto import tqdm
 
 from exmus_lib import predictions, workspace
-from exmus_lib.networks import compute, joints, weights
+from exmus_lib.networks import compiled, compute, folded, joints, weights
 from exmus_lib.networks.build import VideoNetwork, build
-from exmus_lib.networks.compiled import compiled, pays
 from exmus_lib.networks.loading import loader
 from exmus_lib.poses.estimate import estimate, estimate_clips
 from exmus_lib.poses.track import Track
@@ -122,9 +121,14 @@ def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.nd
     return tuple(x.float().cpu().numpy() for x in out)
 
 
-def predictor_of(network: VideoNetwork, name: str, recipe: Recipe, clips: int) -> Predictor:
-    """What predicts so many clips soonest: a function as `forward`, of views alone."""
-    return compiled(network, name, recipe) if pays(name, recipe, clips) else partial(forward, network, name=name)
+def predictor_of(network: VideoNetwork, name: str, recipe: Recipe, clips: int, kept: bool = False) -> Predictor:
+    """What predicts so many clips soonest: a function as `forward`, of views alone; with `kept`, for a network that is trained no
+    further, a copy that is made for it serves later calls too."""
+    if compiled.pays(name, recipe, clips):
+        return compiled.compiled(network, name, recipe)
+    if folded.pays(recipe, clips):
+        network = (folded.kept if kept else folded.folded)(network, name, recipe)
+    return partial(forward, network, name=name)
 
 
 _WINDOWS: WeakKeyDictionary[VideoNetwork, int] = WeakKeyDictionary()  # of videos, given to each in this process
@@ -134,7 +138,7 @@ def predictor_of_video(network: VideoNetwork, name: str, recipe: Recipe, spans: 
     """`predictor_of` for one video. The windows of earlier ones count too: who gives videos one by one has them predicted by
     OpenVINO from some on, whose logits differ by rounding. At worst that conversion is for nothing."""
     _WINDOWS[network] = _WINDOWS.get(network, 0) + spans
-    return predictor_of(network, name, recipe, _WINDOWS[network])
+    return predictor_of(network, name, recipe, _WINDOWS[network], kept=True)
 
 
 def restore(run: Run) -> tuple[VideoNetwork, Recipe]:
