@@ -2,6 +2,8 @@
 programs, without a notebook."""
 
 import argparse
+import atexit
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -173,4 +175,5 @@ def _everything(video: Path, recognition) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # as in parameters.py
     sys.exit(main())

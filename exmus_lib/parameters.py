@@ -1,6 +1,8 @@
 """Checks what papermill injected: an unknown name or value stops the notebook at once, with the valid ones and the nearest."""
 
 import ast
+import atexit
+import gc
 import re
 import shlex
 import sys
@@ -12,6 +14,9 @@ from types import SimpleNamespace
 from exmus_lib import recipes, review, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.tasks import TASKS
+
+# A kernel ends at once: else Python looks for garbage among all that PyTorch and Lightning leave, for one to three seconds.
+atexit.register(gc.freeze)
 
 COMMON = ("dataset", "task", "preset", "split", "seed", "overwrite")
 # What replaces values of a network's recipe; None leaves those of the recipe.

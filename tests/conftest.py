@@ -1,9 +1,15 @@
 """Fixtures of several files."""
 
+import atexit
 import gc
+import os
+from pathlib import Path
 
 import helpers
 import pytest
+from filelock import FileLock
+
+atexit.register(gc.freeze)  # as in exmus_lib/parameters.py
 
 
 @pytest.hookimpl(wrapper=True)
@@ -26,3 +32,23 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXMUS_HOME", str(place))
         yield place
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Path:
+    """A home with what `make demo` leaves of 01 to 03 at `smoke`: made once for all processes of pytest, to be read or copied."""
+    from exmus_lib.networks import fit
+    from exmus_lib.videos import prepare
+
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
+    with FileLock(f"{place}.lock"), pytest.MonkeyPatch.context() as patch:
+        if not place.exists():
+            part = place.with_suffix(".part")
+            patch.setenv("EXMUS_HOME", str(part))
+            clips = prepare.prepare("sample", "smoke")
+            for task in ("exercise", "mgap"):
+                for network in ("x3d_m", "slowfast_r50"):
+                    fit.train(clips, network, task, "smoke")
+            part.rename(place)
+    return place

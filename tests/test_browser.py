@@ -40,14 +40,13 @@ WORKBOOK = workspace.REPOSITORY / "notebooks" / "09_explore.ipynb"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(demo, tmp_path_factory):
     """The small sample with trained networks, whose predictions for exercises are made such that the weight matters."""
-    home = tmp_path_factory.mktemp("home")
+    home = shutil.copytree(demo, tmp_path_factory.mktemp("home"), dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXMUS_HOME", str(home))
         clips = prepare.prepare("sample", "smoke")
         random, task = np.random.default_rng(0), clips.task("exercise")
-        fit.train(clips, "x3d_m", "mgap", "smoke")
         for network in ("x3d_m", "slowfast_r50"):
             run = fit.train(clips, network, "exercise", "smoke")
             table = predictions.read(run)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 from statistics import median
 
 import matplotlib as mpl
@@ -85,13 +86,14 @@ def without_constants(source: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def namespace(tmp_path_factory):
+def namespace(demo, tmp_path_factory):
     """What the first block of docs/solutions.md leaves, at `smoke`."""
     (_, first), *others = BLOCKS.findall(sections()[""])
     assert not others and first.count('preset = "quick"') == 1
     names: dict[str, object] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXMUS_HOME", str(tmp_path_factory.mktemp("home")))
+        home = shutil.copytree(demo, tmp_path_factory.mktemp("home"), dirs_exist_ok=True)
+        patch.setenv("EXMUS_HOME", str(home))
         exec(first.replace('preset = "quick"', 'preset = "smoke"'), names)
         yield names
 

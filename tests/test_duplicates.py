@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exmus_lib.sample.make import make
 from exmus_lib.videos import duplicates
 from exmus_lib.videos.hashes import BLOCK
-from exmus_lib.videos.prepare import prepare
+from exmus_lib.videos.prepare import load, prepare
 from exmus_lib.videos.scan import joined
 
 
@@ -74,10 +73,9 @@ def test_suggested_groups_count_once_the_reader_takes_them(gym):
     assert (grouped.clips.groupby("group")["split_video"].nunique() == 1).all()
 
 
-def test_no_two_rendered_people_are_taken_for_one(tmp_path, monkeypatch):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    make(tmp_path / "data/raw/sample-smoke", smoke=True, progress=False)
-    assert duplicates.near_duplicates(prepare("sample", "smoke")).empty
+def test_no_two_rendered_people_are_taken_for_one(demo, monkeypatch):
+    monkeypatch.setenv("EXMUS_HOME", str(demo))
+    assert duplicates.near_duplicates(load("sample-smoke")).empty
 
 
 def all_distances(hashes: list[np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import compiled, compute, folded, joints, weights
-from exmus_lib.networks.build import VideoNetwork, build
+from exmus_lib.networks.build import Unfilled, VideoNetwork, build
 from exmus_lib.networks.loading import loader
 from exmus_lib.poses.estimate import estimate, estimate_clips
 from exmus_lib.poses.track import Track
@@ -158,7 +158,8 @@ def _restored(run: Run, file: str, written: int) -> tuple[VideoNetwork, Recipe]:
     if facts["network"] not in NETWORKS:
         raise ValueError(f'{facts.path}: network "{facts["network"]}" is not one of: {", ".join(NETWORKS)}')
     recipe = Recipe(**facts["recipe"])
-    network = build(facts["network"], len(predictions.task_of(run).names), recipe, softmax="head" in facts)
+    with Unfilled():
+        network = build(facts["network"], len(predictions.task_of(run).names), recipe, softmax="head" in facts)
     weights.load(network, Path(file), facts.get("weights_sha256"))
     return compute.prepare(network), recipe
 
