@@ -72,7 +72,10 @@ def six_hex(*parts: object) -> str:
 # The modules whose code changes the numbers of a training.
 CODE = ("recipes.py", "tasks.py", "videos/container.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
     f"networks/{name}.py"
-    for name in ("build", "compute", "weights", "loading", "ranks", "optimisers", "training", "fit", "predict")
+    for name in (
+        "build", "compute", "convolutions", "kernels", "weights", "loading", "ranks", "optimisers", "training", "fit", "predict",
+        "folded", "compiled",
+    )
 ))  # fmt: skip
 # And those of a training on joints, drawn or as numbers, besides.
 POSE_CODE = ("networks/joints.py", "networks/pose.py", "videos/evenly.py", *(

@@ -104,3 +104,12 @@ def test_hands_out_of_the_picture_are_hardly_visible():
     whole, cut = seen(FLAWLESS)[2], seen(replace(FLAWLESS, cut_hands=1))[2]
     wrists = [PLACE["left wrist"], PLACE["right wrist"]]
     np.testing.assert_allclose(cut[..., wrists], 0.3 * whole[..., wrists])
+
+
+@pytest.mark.parametrize("mishap", ["hidden", "cut_below", "cut_hands"])
+def test_a_mishap_changes_its_share_of_the_clips_and_no_other(mishap):
+    calm = replace(FLAWLESS, swapped=0.3)
+    usual, met = seen(calm, clips=200), seen(replace(calm, **{mishap: 0.3}), clips=200)
+    changed = np.logical_or.reduce([(a != b).reshape(200, -1).any(axis=1) for a, b in zip(usual, met, strict=True)])
+    expected = 1 - 0.7**4 if mishap == "hidden" else 0.3  # of four limbs any
+    assert abs(changed.mean() - expected) < 0.12

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from exmus_lib.networks.pose import PoseTCN
 from exmus_lib.poses import features
@@ -18,15 +17,6 @@ def build(network: str, labels: int, recipe: Recipe, softmax: bool = False) -> "
     """A network of recipes.NETWORKS with fresh weights and so many labels, for the views of a recipe."""
     row = NETWORKS[network]
     return VideoNetwork(BUILDERS[row.builder](labels, recipe, **row.options), row, recipe, softmax)
-
-
-class Unfilled(TorchFunctionMode):
-    """What is built within gets no first values, which take most of the time: for networks whose weights are loaded next."""
-
-    FILLS = (torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.fill_, torch.Tensor.zero_)
-
-    def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> object:
-        return args[0] if func in self.FILLS else func(*args, **(kwargs or {}))
 
 
 def channels_of(recipe: Recipe) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from exmus_lib.networks import compute
-from exmus_lib.networks.build import Unfilled, VideoNetwork, build, channels_of
+from exmus_lib.networks.build import VideoNetwork, build, channels_of
 from exmus_lib.recipes import Recipe
 
 # X3D-M and SlowFast-R50 were measured, in float32 and, where the processor multiplies it, in bfloat16 (docs/MEASURED.md); the
@@ -44,9 +44,8 @@ def pays(network: str, recipe: Recipe, clips: int) -> bool:
 
 
 def plain(network: VideoNetwork, name: str, recipe: Recipe) -> VideoNetwork:
-    """A copy on the CPU with PyTorch's own convolutions: converters do not know those of networks.compute."""
-    with Unfilled():
-        copy = build(name, len(network.head.bias), recipe, network.softmax)
+    """A copy on the CPU with PyTorch's own convolutions: converters do not know those of networks.convolutions."""
+    copy = build(name, len(network.head.bias), recipe, network.softmax)
     copy.load_state_dict(network.state_dict())
     return copy.eval().requires_grad_(False)
 

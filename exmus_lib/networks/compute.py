@@ -16,7 +16,7 @@ from torch import nn
 from exmus_lib.networks import convolutions
 from exmus_lib.recipes import NETWORKS
 
-FORMAT = convolutions.FORMAT
+FORMAT = torch.channels_last_3d
 
 
 def device() -> torch.device:

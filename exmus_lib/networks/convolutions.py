@@ -1,7 +1,7 @@
 """3D convolutions that are faster on a CPU than PyTorch's: the same weights and numbers, but for rounding.
 
-`faster` says which of them can take the place of one. With a gradient they are made for training, without one for prediction;
-they may have a bias then, that of folded batch normalisation (networks.folded). Some choose their way by the size of their input.
+`faster` says which of them can take the place of one. With a gradient they are made for training, without one for prediction:
+then they may have a bias, which folded batch normalisation leaves (networks.folded). Some choose their way by their input's size.
 """
 
 import math
@@ -15,7 +15,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-FORMAT = torch.channels_last_3d
 WIDE = 256  # channels from which a matrix product over neighbours may be faster than a convolution; over time, in float32, it is
 FEW = 0.6  # output positions for each channel, below which it is faster elsewhere
 
@@ -48,7 +47,7 @@ class PointwiseConv3d(nn.Conv3d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not torch.is_grad_enabled():
-            return _in_frames(self, x) if self.stride[1] > 1 else _of_each_position(self, x)
+            return _of_each_position(self, x) if self.stride == (1, 1, 1) else _in_frames(self, x)
         x = x[:, :, :, :: self.stride[1], :: self.stride[2]]
         return channels_first(functional.linear(channels_last(x), self.weight.flatten(1), self.bias))
 
@@ -79,13 +78,17 @@ class TemporalConv3d(nn.Conv3d):
         y = functional.conv2d(
             flat, self.weight.flatten(3), self.bias, self.stride[:2], self.padding[:2], 1, self.groups
         )
-        y = y.unflatten(3, (height, width))
-        return y if torch.is_grad_enabled() else y.as_strided(y.shape, _dense(y.shape))
+        if torch.is_grad_enabled():
+            return y.unflatten(3, (height, width))
+        y = y.contiguous(memory_format=torch.channels_last).unflatten(
+            3, (height, width)
+        )  # oneDNN's is; others' may not be
+        return y.as_strided(y.shape, _dense(y.shape))
 
 
 def _dense(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides of (batch, channels, ...) channels last. PyTorch gives a batch of one others, by which it does not see that it is,
-    and copies it."""
+    """Strides of (batch, channels, ...) that PyTorch takes for channels last. Those that a batch of one has by itself it does
+    not, and copies it where the next layer begins."""
     _, channels, *sizes = shape
     steps = list(accumulate(reversed(sizes), mul, initial=channels))
     return (steps[-1], 1, *reversed(steps[:-1]))
@@ -146,7 +149,7 @@ class DepthwiseConv3d(nn.Conv3d):
     """A depthwise 3 x 3 x 3 convolution with faster gradients: kernels' own, and a forward convolution for a stride of 1."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not torch.is_grad_enabled():
+        if self.bias is not None or not torch.is_grad_enabled():
             return super().forward(x)
         return _Depthwise.apply(*_autocast(x, self.weight), self.stride)
 
@@ -184,7 +187,7 @@ class _Depthwise(torch.autograd.Function):
     def backward(ctx, grad):
         x, weight = ctx.saved_tensors
         stride, need_x = ctx.stride[1], ctx.needs_input_grad[0]
-        grad = grad.contiguous(memory_format=FORMAT)
+        grad = grad.contiguous(memory_format=torch.channels_last_3d)
         if x.dtype not in (torch.float32, torch.float64) or _kernels() is None:
             ones, mask = [1, 1, 1], [need_x, True, False]
             options = (ctx.stride, ones, ones, False, [0, 0, 0], len(weight), mask)

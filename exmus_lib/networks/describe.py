@@ -1,24 +1,34 @@
 """The built networks as tables: what each stage puts out, holds and costs (paper, IV.C, IV.D, Figures 4 and 5)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import sqrt
 
 import pandas as pd
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from exmus_lib.networks.build import Unfilled, VideoNetwork, build, channels_of, x3d
+from exmus_lib.networks.build import VideoNetwork, build, channels_of, x3d
 from exmus_lib.recipes import NETWORKS, Recipe
 
 STAGES = ("stem", "res2", "res3", "res4", "res5")
 UNCOUNTED = (nn.BatchNorm3d, nn.ReLU, nn.Sigmoid, nn.Dropout)  # without flops, and they leave the shape as it is
 
 
+class _Unfilled(TorchFunctionMode):
+    """Parameters get no first values: on the meta device to draw them takes half of the time, and leaves nothing."""
+
+    FILLS = (torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.fill_, torch.Tensor.zero_)
+
+    def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> object:
+        return args[0] if func in self.FILLS else func(*args, **(kwargs or {}))
+
+
 @contextmanager
 def shapes_alone() -> Iterator[None]:
     """What is built here has shapes and no numbers: it is on PyTorch's meta device."""
-    with torch.device("meta"), Unfilled():  # to draw what leaves nothing would take half of the time
+    with torch.device("meta"), _Unfilled():
         yield
 
 

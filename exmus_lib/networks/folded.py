@@ -14,13 +14,14 @@ from exmus_lib.networks.describe import shapes_alone
 from exmus_lib.recipes import Recipe
 
 ACTIVATIONS = ("ReLU", "Swish")  # Swish is PyTorchVideo's, written for its gradient
-MIN_PIXELS = 4_000_000  # of all views, frames included: to make the copy takes as long as it wins on so many
+# Of all views, frames included. A copy takes 0.2 to 0.5 s to make, and wins 0.05 to 0.1 s on a million (docs/MEASURED.md).
+MIN_PIXELS = 4_000_000
 
 
-def pays(recipe: Recipe, clips: int) -> bool:
-    """Whether so many clips are predicted sooner by a folded copy, the making of it included."""
-    pixels = clips * recipe.frames * recipe.side**2 * (recipe.input != "joints")
-    return pixels >= MIN_PIXELS and compute.device().type == "cpu"
+def pays(name: str, recipe: Recipe, clips: int) -> bool:
+    """Whether so many clips are predicted sooner by a folded copy of a network, the making of it included."""
+    many = recipe.input != "joints" and clips * recipe.frames * recipe.side**2 >= MIN_PIXELS
+    return many and compute.device().type == "cpu" and bool(_parts(name, recipe)[0])
 
 
 def folded(network: VideoNetwork, name: str, recipe: Recipe) -> VideoNetwork:
@@ -55,17 +56,25 @@ def _fold(convolution: nn.Conv3d, norm: nn.BatchNorm3d) -> None:
 
 @lru_cache
 def _parts(name: str, recipe: Recipe) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The batch normalisations by name, each with the convolution that it alone follows, and the activations that may overwrite
-    what they take, as no other layer takes it. Seen on a view without numbers, on the meta device."""
+    """Batch normalisations by name, each with the convolution whose output it takes, and the activations that may work in place,
+    where no other layer takes that output or input. Found by a forward pass on the meta device.
+
+    What a functional operation takes (a residual sum, say) is not seen: that folded and plain networks agree is for the contract
+    tests of tests/test_networks.py, which every row of NETWORKS goes through.
+    """
     with shapes_alone():
         network = build(name, 2, recipe).eval()
         view = torch.zeros(1, channels_of(recipe), recipe.frames, recipe.side, recipe.side)
-    made_by, taken_by, kept = {}, defaultdict(list), []  # by identity of a tensor; kept, so that no two are the same
+    made_by, taken_by, tensors = (
+        {},
+        defaultdict(list),
+        [],
+    )  # by identity of a tensor; tensors stay, so that none is another's
 
     def note(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
         for one in inputs:
             taken_by[id(one)].append(module)
-        kept.extend((*inputs, output))
+        tensors.extend((*inputs, output))
         made_by[id(output)] = module
 
     for module in network.modules():
@@ -74,7 +83,8 @@ def _parts(name: str, recipe: Recipe) -> tuple[dict[str, str], tuple[str, ...]]:
     with torch.no_grad():
         network(view)
     names = {module: part for part, module in network.named_modules()}
-    alone = {takers[0]: made_by.get(tensor) for tensor, takers in taken_by.items() if len(takers) == 1}
+    shared = {module for takers in taken_by.values() if len(takers) > 1 for module in takers}
+    alone = {m: made_by.get(tensor) for tensor, (m, *_) in taken_by.items() if m not in shared}
     convolutions = {
         names[module]: names[maker]
         for module, maker in alone.items()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import numpy as np
@@ -43,25 +43,32 @@ class TrainingLoader(DataLoader):
     """
 
     waited = worked = 0.0
+    _coming: Future | None = None
 
     def __iter__(self) -> Iterator[list[torch.Tensor]]:
+        if self._coming:
+            wait([self._coming])  # of a loop that was broken off, which reads from the same processes
         batches = super().__iter__()
         self.waited = self.worked = 0.0
         given = None
-        # A batch of a loader process takes a millisecond or two to be handed over, which a thread does while training works.
-        with ThreadPoolExecutor(1) as thread:
-            coming = None
+        # Items that are batches, of joints, are made as fast as a step computes, and take a millisecond or two to be handed over:
+        # a thread does that meanwhile. Whoever breaks off does not wait for it.
+        thread = ThreadPoolExecutor(1) if self.num_workers and self.batch_sampler is None else None
+        try:
             while True:
                 asked = time.perf_counter()
-                batch = coming.result() if coming else next(batches, None)
+                batch = self._coming.result() if thread and given else next(batches, None)
                 if batch is None:
                     return
                 if given is not None:
                     self.worked += asked - given
                     self.waited += time.perf_counter() - asked
-                coming = thread.submit(next, batches, None) if self.num_workers else None
+                self._coming = thread.submit(next, batches, None) if thread else None
                 given = time.perf_counter()
                 yield [torch.as_tensor(part) for part in batch]
+        finally:
+            if thread:
+                thread.shutdown(wait=False, cancel_futures=True)
 
 
 def waiting_share(loader: TrainingLoader) -> float:

@@ -3,7 +3,7 @@
 import torch
 from torch.optim import Adam, AdamW, Optimizer
 
-from exmus_lib.networks import convolutions
+from exmus_lib.networks import compute, convolutions
 
 
 class _ChannelsLast(Optimizer):
@@ -34,7 +34,7 @@ class _ChannelsLast(Optimizer):
 def _is_channels_last(weight: torch.Tensor) -> bool:
     if weight.dim() != 5 or weight.device.type != "cpu":
         return False
-    return weight.is_contiguous(memory_format=convolutions.FORMAT) and not weight.is_contiguous()
+    return weight.is_contiguous(memory_format=compute.FORMAT) and not weight.is_contiguous()
 
 
 class ChannelsLastAdam(_ChannelsLast, Adam):

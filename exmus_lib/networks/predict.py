@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from exmus_lib import predictions, workspace
 from exmus_lib.networks import compiled, compute, folded, joints, weights
-from exmus_lib.networks.build import Unfilled, VideoNetwork, build
+from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.networks.loading import loader
 from exmus_lib.poses.estimate import estimate, estimate_clips
 from exmus_lib.poses.track import Track
@@ -126,7 +126,7 @@ def predictor_of(network: VideoNetwork, name: str, recipe: Recipe, clips: int, k
     further, a copy that is made for it serves later calls too."""
     if compiled.pays(name, recipe, clips):
         return compiled.compiled(network, name, recipe)
-    if folded.pays(recipe, clips):
+    if folded.pays(name, recipe, clips):
         network = (folded.kept if kept else folded.folded)(network, name, recipe)
     return partial(forward, network, name=name)
 
@@ -135,8 +135,8 @@ _WINDOWS: WeakKeyDictionary[VideoNetwork, int] = WeakKeyDictionary()  # of video
 
 
 def predictor_of_video(network: VideoNetwork, name: str, recipe: Recipe, spans: int) -> Predictor:
-    """`predictor_of` for one video. The windows of earlier ones count too: who gives videos one by one has them predicted by
-    OpenVINO from some on, whose logits differ by rounding. At worst that conversion is for nothing."""
+    """`predictor_of` for one video. The windows of earlier ones count too: who gives videos one by one has them predicted by a
+    folded copy and then by OpenVINO from some on, whose logits differ by rounding. At worst these are made for nothing."""
     _WINDOWS[network] = _WINDOWS.get(network, 0) + spans
     return predictor_of(network, name, recipe, _WINDOWS[network], kept=True)
 
@@ -158,8 +158,7 @@ def _restored(run: Run, file: str, written: int) -> tuple[VideoNetwork, Recipe]:
     if facts["network"] not in NETWORKS:
         raise ValueError(f'{facts.path}: network "{facts["network"]}" is not one of: {", ".join(NETWORKS)}')
     recipe = Recipe(**facts["recipe"])
-    with Unfilled():
-        network = build(facts["network"], len(predictions.task_of(run).names), recipe, softmax="head" in facts)
+    network = build(facts["network"], len(predictions.task_of(run).names), recipe, softmax="head" in facts)
     weights.load(network, Path(file), facts.get("weights_sha256"))
     return compute.prepare(network), recipe
 

@@ -58,7 +58,7 @@ def observe(
     both = _straightened(both, rng, how)
     both = _erring(both, rng, how)
     both, visibility = _swapped(both, visibility, rng, how)
-    # These draw for the clips alone that they meet, each from its own stream: the rest stays as it is, whatever `how` says.
+    # Random numbers are drawn for affected clips alone, from separate streams: other clips do not depend on shares in `how`.
     for mishap, stream in zip((_hidden, _cut), rng.spawn(2), strict=True):
         both, visibility = mishap(both, visibility, stream, how)
     image, world = both[..., :2], both[..., 2:]
