@@ -177,17 +177,14 @@ def test_prediction_is_openvinos_where_that_pays_and_each_network_is_loaded_and_
 
 def test_many_pixels_are_predicted_by_a_folded_copy_that_is_kept_for_videos_alone(run, monkeypatch):
     network, how = predict.restore(run)
-    name, views = (
-        run.facts()["network"],
-        torch.randint(0, 256, (2, 3, how.frames, how.side, how.side), dtype=torch.uint8),
-    )
+    name = run.facts()["network"]
+    views = torch.randint(0, 256, (2, 3, how.frames, how.side, how.side), dtype=torch.uint8)
     few = predict.predictor_of(network, name, how, 2)
     monkeypatch.setattr(folded, "MIN_PIXELS", views[:, 0].numel())
     many = [predict.predictor_of(network, name, how, 2) for _ in range(2)]
     of_videos = [predict.predictor_of_video(network, name, how, 2) for _ in range(2)]
-    assert (
-        len({id(predictor.args[0]) for predictor in (few, *many, *of_videos)}) == 4
-    )  # training may go on after `many`
+    # Training may go on after `many`, so that each has a copy of its own.
+    assert len({id(predictor.args[0]) for predictor in (few, *many, *of_videos)}) == 4
     ours, theirs = of_videos[0](views)[0], few(views)[0]
     assert np.abs(theirs[0] - theirs[1]).max() > 0.01 * np.ptp(theirs)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.01 * np.ptp(theirs))  # bfloat16 here or there

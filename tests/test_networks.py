@@ -100,12 +100,10 @@ def test_contract_a_folded_copy_has_no_batch_norm_and_gives_the_same_logits(netw
         copy = folded.folded(net, name, recipe(name, "smoke"))
         assert (logits[0] - logits[1]).abs().max() > 1e-2 * logits.abs().max()
         torch.testing.assert_close(copy(view), logits, rtol=1e-6, atol=1e-9 * float(logits.abs().max()))
-        assert torch.equal(view, noise(name).double()) and torch.equal(
-            net(view), logits
-        )  # what is not the copy's stays as it is
-    torch.testing.assert_close(
-        copy(view), logits, rtol=1e-6, atol=1e-9 * float(logits.abs().max())
-    )  # with gradients, too
+        # What is not the copy's stays as it is.
+        assert torch.equal(view, noise(name).double()) and torch.equal(net(view), logits)
+    # Where gradients are allowed, too.
+    torch.testing.assert_close(copy(view), logits, rtol=1e-6, atol=1e-9 * float(logits.abs().max()))
     assert not any(isinstance(module, nn.BatchNorm3d) for module in copy.modules())
 
 

@@ -80,9 +80,8 @@ class TemporalConv3d(nn.Conv3d):
         )
         if torch.is_grad_enabled():
             return y.unflatten(3, (height, width))
-        y = y.contiguous(memory_format=torch.channels_last).unflatten(
-            3, (height, width)
-        )  # oneDNN's is; others' may not be
+        # oneDNN's is channels last; others' may not be.
+        y = y.contiguous(memory_format=torch.channels_last).unflatten(3, (height, width))
         return y.as_strided(y.shape, _dense(y.shape))
 
 

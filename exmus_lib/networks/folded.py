@@ -65,11 +65,8 @@ def _parts(name: str, recipe: Recipe) -> tuple[dict[str, str], tuple[str, ...]]:
     with shapes_alone():
         network = build(name, 2, recipe).eval()
         view = torch.zeros(1, channels_of(recipe), recipe.frames, recipe.side, recipe.side)
-    made_by, taken_by, tensors = (
-        {},
-        defaultdict(list),
-        [],
-    )  # by identity of a tensor; tensors stay, so that none is another's
+    made_by, taken_by = {}, defaultdict(list)  # by identity of a tensor
+    tensors = []  # all of them stay, so that no two have the same identity
 
     def note(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
         for one in inputs:
