@@ -137,16 +137,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", type=Path, help="to write to; outputs/bench/gpu.md unless given")
     parser.add_argument("--preset", default="paper", help="of the views; smoke runs on a CPU")
+    parser.add_argument("--networks", default=",".join(NETWORKS), help="with commas between them")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each measurement")
     parser.add_argument("--compile", action="store_true", help="torch.compile as well, a minute for each measurement")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    chosen = {network: recipes.recipe(network, given.preset, batch=given.batch) for network in NETWORKS}
+    networks = given.networks.split(",")
+    chosen = {network: recipes.recipe(network, given.preset, batch=given.batch) for network in networks}
     if given.row:
         print(json.dumps(row(given.row, chosen, given.seconds)))
         return
-    milliseconds_of, same = {}, ["--preset", given.preset, "--batch", str(given.batch), "--seconds", str(given.seconds)]
+    milliseconds_of = {}
+    same = ["--preset", given.preset, "--networks", given.networks, "--batch", str(given.batch)]
+    same += ["--seconds", str(given.seconds)]
     for name in ladder(given.compile):
         command = [sys.executable, __file__, "--row", name, *same]
         milliseconds_of[name] = json.loads(
@@ -154,7 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
         print(f"{name:24}", "  ".join(f"{column} {ms:.1f}" for column, ms in milliseconds_of[name].items()), flush=True)
     facts = workspace.provenance()
-    head = f"{compute.describe(NETWORKS[0])}, torch {facts['versions']['torch']}, commit {facts['commit']}, batch {given.batch}"
+    head = f"{compute.describe(networks[0])}, torch {facts['versions']['torch']}, commit {facts['commit']}, batch {given.batch}"
     views = ", ".join(f"{recipes.title(n)} {how.frames} x {how.side}" for n, how in chosen.items())
     page = f"# Settings on a GPU\n\n    python benchmarks/gpu.py\n\n{head}, views {views}.\n\n{table(milliseconds_of)}"
     file = given.file or workspace.outputs_dir("bench") / "gpu.md"

@@ -34,8 +34,11 @@ def _paper_rows(table: int | None) -> pd.DataFrame:
     if table is not None and table not in set(values["table"]):
         raise ValueError(f"table {table} is not among those with results: {sorted(set(values['table']))}")
     values = values if table is None else values[values["table"] == table]
-    wide = values.set_index([*KEYS, "metric"])["value_percent"].unstack(sort=False).rename_axis(columns=None)
-    return wide[[metric for metric in MEASURED if metric in wide]].reset_index()
+    rows = values[KEYS].drop_duplicates(ignore_index=True)
+    # pandas 3.0 cannot unstack by a column of which nothing is known, as weights of a table without ensembles.
+    numbered = values.assign(row=values.groupby(KEYS, sort=False, dropna=False).ngroup())
+    measured = numbered.pivot(index="row", columns="metric", values="value_percent")
+    return rows.join(measured[[metric for metric in MEASURED if metric in measured]])
 
 
 def on_joints(facts: dict) -> bool:
