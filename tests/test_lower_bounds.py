@@ -1,4 +1,4 @@
-"""The lower bounds of pyproject.toml, installed into a fresh environment, run the notebooks and what libraries differ in (defect 6)."""
+"""The lower bounds of pyproject.toml, in a fresh environment, run the notebooks and what libraries differ in (defect 6)."""
 
 import shutil
 import subprocess
