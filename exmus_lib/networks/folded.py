@@ -13,7 +13,7 @@ from exmus_lib.networks.build import VideoNetwork, build, channels_of
 from exmus_lib.networks.describe import shapes_alone
 from exmus_lib.recipes import Recipe
 
-ACTIVATIONS = ("ReLU", "Swish")  # Swish is PyTorchVideo's, written for its gradient
+ACTIVATIONS = ("ReLU", "Swish")  # Swish is PyTorchVideo's, and the same as SiLU
 # Of all views, frames included. A copy takes 0.2 to 0.5 s to make, and wins 0.05 to 0.1 s on a million (docs/MEASURED.md).
 MIN_PIXELS = 4_000_000
 
@@ -32,8 +32,8 @@ def folded(network: VideoNetwork, name: str, recipe: Recipe) -> VideoNetwork:
         _fold(copy.get_submodule(convolution), copy.get_submodule(norm))
         copy.set_submodule(norm, nn.Identity())
     for activation in activations:
-        swish = type(copy.get_submodule(activation)).__name__ == "Swish"
-        copy.set_submodule(activation, nn.SiLU(inplace=True) if swish else nn.ReLU(inplace=True))
+        rectified = isinstance(copy.get_submodule(activation), nn.ReLU)
+        copy.set_submodule(activation, nn.ReLU(inplace=True) if rectified else nn.SiLU(inplace=True))
     return copy
 
 
