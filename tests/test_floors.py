@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from exmus_lib.workspace import CODE, POSE_CODE
+
 REPOSITORY = Path(__file__).parents[1]
 # Ground floor first: a module imports only from its own floor or from one listed before it.
 FLOORS = (
@@ -102,6 +104,18 @@ def test_torch_stays_out_of_a_fresh_process():
 
 def test_no_file_is_too_long():
     assert too_long(REPOSITORY) == []
+
+
+def test_what_a_training_computes_with_is_compared_before_its_run_is_loaded():
+    known, reached, ahead = modules(REPOSITORY), set(), ["exmus_lib.networks.fit"]
+    while ahead:
+        reached.add(name := ahead.pop())
+        ahead += {one for _, one in imports(name, known[name], known) if one in known} - reached
+    compared = {f"exmus_lib.{file.removesuffix('.py').replace('/', '.')}" for file in (*CODE, *POSE_CODE)}
+    left = {name.removeprefix("exmus_lib.") for name in reached - compared}
+    # They count, keep files and hold joints: no numbers of a training.
+    assert {name for name in left if name.startswith("networks.")} == {"networks.checkpoints", "networks.describe"}
+    assert {name for name in left if name.startswith("poses.")} == {"poses.files", "poses.track"}
 
 
 def make_house(root: Path, **files: str) -> Path:
