@@ -59,5 +59,5 @@ def test_the_lower_bounds_decode_find_people_and_compute_the_same(python, tmp_pa
     succeeds(tmp_path, *pytest_of(python, *names))
 
 
-def test_the_lower_bounds_run_the_notebooks(python, tmp_path):  # five minutes, and not in .ci/run
+def test_the_lower_bounds_run_the_notebooks(python, tmp_path):  # takes minutes: not in .ci/run
     succeeds(tmp_path, *pytest_of(python, "notebooks"))
