@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from real_people import groups_of, scored, track_of
-from tqdm import tqdm
+from real_people import labelled, scored, track_of
 
 from exmus_lib import labels, predictions
 from exmus_lib.networks import fit, joints, predict, recognise
@@ -22,7 +21,7 @@ from exmus_lib.poses import features
 from exmus_lib.poses.track import RATE, Track
 from exmus_lib.scores import ensembles
 from exmus_lib.tasks import Muscles
-from exmus_lib.videos import prepare, scan, windows
+from exmus_lib.videos import prepare, windows
 from exmus_lib.videos.container import VideoInfo
 from exmus_lib.workspace import Run
 
@@ -66,11 +65,8 @@ def main() -> None:
         weight = ensembles.best(ensembles.curve(tables, clip_set.table(), task, "val")["top1"])
         print(f"the hybrid's weights, chosen on rendered validation clips: {weight:.2f} and {1 - weight:.2f}")
     muscles, names, rows = Muscles(known).truth(known.exercises), known.exercises, []
-    for path in tqdm(scan.find(options.folder), "asking", unit="video"):
-        video, group = options.folder / path, groups_of(options.folder).get(str(path), str(path))
-        if known.unknown([video.parent.name]) or not known.exercise_of(video.parent.name):
-            continue
-        track = track_of(video, options.keep)
+    for path, exercise, group in labelled(options.folder, "asking"):
+        track = track_of(options.folder / path, options.keep)
         logits = {name: logits_of(run, track) for name, run in runs.items()}
         if len(logits) == 2:
             logits["hybrid"] = ensembles.mean(np.stack([*logits.values()])[:, None], weight)[0]
@@ -78,7 +74,7 @@ def main() -> None:
         each["comes with ExMus"] = recognise.of_track(track).exercises()[list(names)].to_numpy()
         each["both averaged"] = (each[[*logits][-1]] + each["comes with ExMus"]) / 2
         for name, p in each.items():
-            row = {"network": name, "exercise": known.exercise_of(video.parent.name), "group": group}
+            row = {"network": name, "exercise": exercise, "group": group}
             row |= dict(zip([f"exercise/{e}" for e in names], p, strict=True))
             rows.append(row | dict(zip([f"mgap/{m}" for m in known.muscles], p @ muscles, strict=True)))
     for name, table in pd.DataFrame(rows).groupby("network", sort=False):

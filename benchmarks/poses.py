@@ -20,7 +20,7 @@ from exmus_lib.poses.estimate import estimate
 from exmus_lib.poses.files import files
 from exmus_lib.poses.pictures import pictures
 from exmus_lib.videos import prepare
-from exmus_lib.videos.scan import find
+from exmus_lib.videos.scan import find, is_video
 
 VIDEOS, SAMPLES = 20, 10
 REFEREE = """
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mediapipe", type=Path, metavar="PYTHON")
     given = parser.parse_args()
-    names = [name for name in find(given.folder) if name.lower().endswith((".mp4", ".mov", ".avi", ".mkv", ".webm"))]
+    names = [name for name in find(given.folder) if is_video(name)]
     names = names[:: max(1, len(names) // VIDEOS)][:VIDEOS]
     frames = {f"video{i}": middle(given.folder / name) for i, name in enumerate(names)}
     if given.mediapipe:

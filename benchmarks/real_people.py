@@ -5,6 +5,7 @@ made by the same people, and intervals are over groups. Nothing is trained; of t
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,26 +22,23 @@ from exmus_lib.tasks import Exercise, Muscles
 from exmus_lib.videos import scan
 
 
-def groups_of(folder: Path) -> dict[str, str]:
-    """path -> group, by MANIFEST.csv; none without one."""
-    file = folder / "MANIFEST.csv"
-    return sheets.table(file, "path", "group").set_index("path")["group"].to_dict() if file.exists() else {}
+def labelled(folder: Path, doing: str) -> Iterator[tuple[str, str, str]]:
+    """Path, exercise and group (by MANIFEST.csv, where there is one) of each video of a class folder of the paper's."""
+    file, known = folder / "MANIFEST.csv", labels.read()
+    groups = sheets.table(file, "path", "group").set_index("path")["group"].to_dict() if file.exists() else {}
+    for path in tqdm([path for path in scan.find(folder) if scan.is_video(path)], doing, unit="video"):
+        name = Path(path).parent.name
+        if not known.unknown([name]) and (exercise := known.exercise_of(name)):
+            yield path, exercise, groups.get(path, path)
 
 
 def answers(folder: Path, keep: Path | None) -> pd.DataFrame:
     """A row for each video of a known class folder; `grey` is the share of its windows without an answer."""
-    known, groups, rows = labels.read(), groups_of(folder), []
-    for path in tqdm(scan.find(folder), "recognising", unit="video"):
-        video = folder / path
-        if known.unknown([video.parent.name]) or not known.exercise_of(video.parent.name):
-            continue
-        track = track_of(video, keep)
+    rows = []
+    for path, exercise, group in labelled(folder, "recognising"):
+        track = track_of(folder / path, keep)
         found = recognise.of_track(track)
-        row = {
-            "path": str(path),
-            "exercise": known.exercise_of(video.parent.name),
-            "group": groups.get(str(path), str(path)),
-        }
+        row = {"path": path, "exercise": exercise, "group": group}
         row |= {f"exercise/{name}": p for name, p in found.exercises().items()}
         row |= {f"mgap/{name}": p for name, p in found.muscles().items()}
         rows.append(row | {"view": view_of(track), "grey": 1 - found.table["sure"].mean(), "windows": len(found.table)})

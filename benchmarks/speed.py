@@ -220,7 +220,7 @@ def predict() -> Iterator[dict]:
 
         calls = [theirs, mine]
         if find_spec("openvino"):
-            through = compiled.compiled(ours, network, how)
+            through = compiled.Compiled(ours, network, how)
             calls.append(lambda through=through, frames=frames: through(frames))
         theirs_took, *ours_took = medians(calls, 1)
         for way, took in zip(("PyTorch", "OpenVINO"), ours_took, strict=False):
@@ -268,7 +268,7 @@ def made_up(network: str, net: nn.Module, clips: prepare.ClipSet, folder: Path) 
     facts = {"network": network, "preset": "paper", "init": "scratch", "split": "video", "seed": 0}
     facts |= {"recipe": asdict(recipe(network, "paper")), "labels": task.labels.to_json(), "clip_set": clips.hash()}
     run.write_facts(facts)
-    weights.save(net, run.folder / "weights.safetensors")
+    weights.save(net, run.weights)
     noise = np.random.default_rng(0).normal(size=(len(table), len(task.names)))
     predictions.write(predictions.path(run), predictions.table(table, noise, task.names), task.names)
     return run

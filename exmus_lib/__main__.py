@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "grid", help="networks x tasks x seeds x folds trained by jobs; notebooks then load the runs"
     )
     for name, default in GRID.items():
-        grid.add_argument("--" + name.replace("_", "-"), type=_typed, default=default, help="as in 04_baselines")
+        kind = _typed if name in NUMBERS else str
+        grid.add_argument("--" + name.replace("_", "-"), type=kind, default=default, help="as in 04_baselines")
     grid.add_argument(
         "--workers", type=_typed, help="jobs at once; 1 here, on a cluster as many as there are trainings"
     )
@@ -60,10 +61,11 @@ GRID = {
 }
 GRID |= {"seed": 0, "devices": 1} | dict.fromkeys(("seeds", "folds", "init", "input", "tag"))
 GRID |= dict.fromkeys(("epochs", "frames", "side", "fit", "learning_rate", "batch", "augment", "freeze", "balance"))
+NUMBERS = ("seed", "devices", "epochs", "frames", "side", "learning_rate", "batch", "augment")  # or True and False
 
 
 def _typed(text: str) -> object:
-    """As papermill reads what stands after -p."""
+    """As papermill reads what stands after -p; names are not for it, as that of a folder 2024_05."""
     for kind in (int, float):
         try:
             return kind(text)

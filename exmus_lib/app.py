@@ -4,6 +4,7 @@ Whoever opens the page reads videos by path with the rights of the user who star
 machine, and only with the token of the link that it prints: neither another user nor a page from elsewhere gets in.
 """
 
+import atexit
 import re
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 from voila.app import Voila
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 
 # Tags of cells of the notebook: what the page has no use for, and what it shows first, since most come for it.
 PRINT, FRONT = "print", "front"
@@ -67,8 +68,9 @@ class App(Voila):
 
     def launch_browser(self) -> None:
         # A file that only this user can read: the arguments of a browser are seen by all.
-        with tempfile.NamedTemporaryFile("w", suffix=".html", prefix="exmus-", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", prefix=storage.part_name(), suffix=".html", delete=False) as file:
             file.write(f'<meta http-equiv="refresh" content="0;url={escape(self.display_url)}">')
+        atexit.register(Path(file.name).unlink, missing_ok=True)
         webbrowser.open(Path(file.name).as_uri())
 
 

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from exmus_lib import predictions
+from exmus_lib import predictions, review, storage
 from exmus_lib.networks import compiled, predict
 from exmus_lib.networks.build import VideoNetwork
 from exmus_lib.recipes import Recipe
@@ -62,9 +62,9 @@ def export(run: Run, form: str, int8: bool = False, to: Path | None = None) -> E
 
     The file is loaded back and predicts the test clips of the run's data set; it appears only if it agrees: in float32 logits
     within MAX_DEVIATION of their range, in 8 bits, calibrated on training clips, no more than MAX_LOSS of the headline metric
-    lost. Raises ValueError for a run without a network of its own or on joints and for a file that
-    does not agree, FileNotFoundError for one that is not complete or whose data set is gone, ModuleNotFoundError
-    naming the packages that are missing.
+    lost. Raises ValueError for a run without a network of its own, on joints or without a clip to check on, and for a file that
+    does not agree; FileNotFoundError for a run that is not complete or whose data set is gone; ModuleNotFoundError naming the
+    packages that are missing.
     """
     _check_installed((*PACKAGES[form], QUANTISATION) if int8 else PACKAGES[form])
     network, recipe = predict.restore(run)
@@ -72,23 +72,26 @@ def export(run: Run, form: str, int8: bool = False, to: Path | None = None) -> E
     if recipe.input != "pixels":
         raise ValueError(f"{run.name} reads joints: an exported network takes pictures, and finds none in them")
     clip_set = prepare.load(run.dataset)
-    clips = clip_set.table(run.facts()["split"])
-    test = clips[clips["split"] == "test"]
+    clips, task = review.usable(clip_set.table(run.facts()["split"])), predictions.task_of(run)
+    test, training = (clips[clips["split"] == split] for split in ("test", "train"))
+    for part in (test, training) if int8 else (test,):
+        if part.empty:
+            raise ValueError(f"{run.name}: {run.dataset} has no test or training clip of its labels to check a file on")
 
     def views(chosen: pd.DataFrame) -> list[np.ndarray]:
-        batches = DataLoader(predict.clip_views(clip_set, chosen, recipe, clip_set.task(run.task)), recipe.batch)
+        batches = DataLoader(predict.clip_views(clip_set, chosen, recipe, task), recipe.batch)
         return [view.numpy() for view, _ in tqdm(iter(batches), "reading", len(batches), leave=False)]
 
     folder = to or run.folder
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as part:
-        training = clips[clips["split"] == "train"]
+    storage.sweep(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=storage.part_name()) as part:
         few = training.sample(min(CALIBRATION, len(training)), random_state=0) if int8 else None
         file = Path(part) / ("network-int8" if int8 else "network")
         infer = WRITERS[form](compiled.plain(network, name, recipe), recipe, file, views(few) if int8 else None)
         made = _compare(run, network, views(test), infer, test, file)
-        wrong = made.ours - made.theirs > MAX_LOSS if int8 else made.deviation > MAX_DEVIATION
-        if wrong or np.isnan(made.deviation):
+        agrees = made.ours - made.theirs <= MAX_LOSS if int8 else made.deviation <= MAX_DEVIATION
+        if not agrees or np.isnan(made.deviation):
             allowed = f"{MAX_LOSS} of {made.metric} may be lost" if int8 else f"{MAX_DEVIATION} is allowed"
             raise ValueError(f"not written, since it does not agree with the run ({allowed}): {made}")
         for source in sorted(Path(part).iterdir()):  # .bin before .xml: where that is, the other is too

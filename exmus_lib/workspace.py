@@ -70,16 +70,20 @@ def six_hex(*parts: object) -> str:
 
 
 # The modules whose code changes the numbers of a training.
-CODE = ("recipes.py", "tasks.py", "videos/container.py", "videos/read.py", "videos/windows.py", "videos/dataset.py", *(
+LIBRARY = REPOSITORY / "exmus_lib"
+CODE = ("recipes.py", "tasks.py", *(f"videos/{name}.py" for name in ("container", "read", "windows", "dataset", "cache")), *(
     f"networks/{name}.py"
     for name in (
         "build", "compute", "convolutions", "kernels", "weights", "loading", "ranks", "optimisers", "training", "fit", "predict",
         "folded", "compiled",
     )
 ))  # fmt: skip
-# And those of a training on joints, drawn or as numbers, besides.
+# And those of a training on joints, drawn or as numbers, besides: how virtual people move, and how joints are found and seen.
 POSE_CODE = ("networks/joints.py", "networks/pose.py", "videos/evenly.py", *(
-    f"poses/{name}.py" for name in ("blazepose", "draw", "estimate", "features", "people", "pictures", "project", "virtual")
+    f"poses/{name}.py"
+    for name in ("blazepose", "draw", "estimate", "features", "people", "pictures", "project", "track", "virtual")
+), *(f"sample/{name}.py" for name in ("skeleton", "body", "mesh", "equipment")), *(
+    file.relative_to(LIBRARY).as_posix() for file in sorted((LIBRARY / "sample" / "movements").rglob("*.py"))
 ))  # fmt: skip
 
 
@@ -90,7 +94,7 @@ def code_hashes(network: str) -> dict[str, str]:
     kept = {network, NETWORKS[network].builder} if network in NETWORKS else {network}
     hashes = {}
     for name in (*CODE, *POSE_CODE):
-        text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+        text = (LIBRARY / name).read_text(encoding="utf-8")
         left_out = {i for node in _of_others(ast.parse(text), kept) for i in range(node.lineno, node.end_lineno + 1)}
         lines = [line for i, line in enumerate(text.splitlines(), start=1) if i not in left_out]
         hashes[name] = six_hex([line for line in lines if line.strip() and line.strip()[0] != "#"])
@@ -118,10 +122,13 @@ def provenance() -> dict[str, object]:
     """What made a result: versions of the libraries that change numbers, the commit, Python and the machine's processor."""
     packages = ["torch", "torchvision", "pytorchvideo", "lightning", "torchmetrics", "av", "numpy", "scikit-learn"]
     describe = "git describe --always --dirty --abbrev=10".split()
-    git = subprocess.run(describe, cwd=REPOSITORY, capture_output=True, text=True)
+    try:
+        commit = subprocess.run(describe, cwd=REPOSITORY, capture_output=True, text=True).stdout.strip()
+    except OSError:  # no git here
+        commit = ""
     return {
         "versions": {p: metadata.version(p) for p in packages},
-        "commit": git.stdout.strip() or None,
+        "commit": commit or None,
         "python": platform.python_version(),
         "machine": platform.platform(),
         "cores": os.cpu_count(),
@@ -153,6 +160,11 @@ class Run:
     @property
     def folder(self) -> Path:
         return (self.runs or home() / "outputs" / "runs") / self.dataset / self.task / self.name
+
+    @property
+    def weights(self) -> Path:
+        """What a training leaves of its network; baselines, ensembles and pooled folds have none."""
+        return self.folder / "weights.safetensors"
 
     @property
     def complete(self) -> bool:

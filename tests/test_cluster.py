@@ -174,6 +174,11 @@ def test_a_job_that_its_cluster_interrupts_begins_again(tmp_path, monkeypatch):
     assert cluster.array(work, [7, 8, 9], workers=2) == [7, 8, 9]
 
 
+def test_a_name_of_digits_stays_a_name():
+    with pytest.raises(ValueError, match='dataset = "2024_05" is neither'):
+        main(["grid", "--dataset", "2024_05"])
+
+
 def test_leaving_for_later_is_no_interrupt_by_hand():
     for code, meant in ((144, SystemExit), (1, KeyboardInterrupt)):
 

@@ -7,13 +7,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from exmus_lib import __main__ as cli
-from exmus_lib import export
-from exmus_lib.networks import compiled, fit, folded, predict, weights
+from exmus_lib import export, review
+from exmus_lib.networks import compiled, fit, folded, predict
 from exmus_lib.networks.build import build
 from exmus_lib.recipes import NETWORKS, recipe
 from exmus_lib.scores import ensembles
@@ -71,8 +72,7 @@ def test_openvino_gives_logits_and_embeddings_of_the_network(name, monkeypatch):
     need("openvino")
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # float32
     network, views = fresh(name)
-    fast = compiled.compiled(network, name, recipe(name, "smoke"))
-    assert compiled.compiled(network, name, recipe(name, "smoke")) is fast  # kept with the network
+    fast = compiled.Compiled(network, name, recipe(name, "smoke"))
     for ours, theirs in zip(network.embed(views), fast(views), strict=True):
         assert theirs.dtype == np.float32
         assert np.abs(theirs - ours.numpy()).max() < 1e-4 * np.ptp(ours.numpy())
@@ -91,7 +91,7 @@ def test_the_command_writes_a_file_that_others_can_load(run, form, tmp_path, cap
 def test_eight_bits_make_a_smaller_file(run, tmp_path):
     need("openvino", "nncf")
     small = export.export(run, "openvino", int8=True, to=tmp_path)
-    large = (run.folder / weights.FILE).stat().st_size  # in float32
+    large = run.weights.stat().st_size  # in float32
     assert small.path.name == "network-int8.xml" and small.size < large / 2 and small.same >= 0.5
 
 
@@ -102,6 +102,27 @@ def test_a_file_that_does_not_agree_is_not_written(run, tmp_path, monkeypatch, c
     assert cli.main(["export", str(run.folder), "--onnx", "--to", str(tmp_path)]) == 1
     assert "does not agree with the run (0.0001 is allowed)" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_eight_bits_whose_metric_is_undefined_are_not_written(run, tmp_path, monkeypatch, capsys):
+    perfect = lambda network, *_: lambda views: network(torch.from_numpy(views)).numpy()  # noqa: E731
+    monkeypatch.setattr(export, "WRITERS", {"onnx": perfect})
+    monkeypatch.setattr(export, "_check_installed", lambda packages: None)
+    monkeypatch.setattr(export.metrics, "measure", lambda *_: pd.DataFrame({"top1": [np.nan]}))
+    assert cli.main(["export", str(run.folder), "--onnx", "--int8", "--to", str(tmp_path)]) == 1
+    assert "does not agree with the run (0.01 of top1 may be lost)" in capsys.readouterr().err
+
+
+def test_a_run_whose_test_clips_are_unusable_is_not_exported(run, monkeypatch, capsys):
+    clip_set = prepare(os.environ["EXMUS_HOME"] + "/gym")
+    for clip in clip_set.table().query("split == 'test'").itertuples():
+        review.mark(clip_set.name, clip.clip_id, review.UNUSABLE, clip_set.labels)
+    monkeypatch.setattr(export, "_check_installed", lambda packages: None)
+    try:
+        assert cli.main(["export", str(run.folder), "--onnx"]) == 1
+    finally:
+        review.path().unlink()
+    assert "has no test or training clip of its labels to check a file on" in capsys.readouterr().err
 
 
 def test_what_cannot_be_exported_says_why(run, tmp_path, monkeypatch, capsys):
@@ -173,6 +194,15 @@ def test_prediction_is_openvinos_where_that_pays_and_each_network_is_loaded_and_
         assert np.log(answer.iloc[0] / answer.iloc[1]) == pytest.approx(2)
     predict.restore(run)
     assert len(made) == len(loaded) == 1
+
+
+def test_what_is_made_of_a_network_is_made_anew_where_that_may_be_trained_further(run, monkeypatch):
+    network, how = predict.restore(run)
+    monkeypatch.setattr(compiled, "pays", lambda *_: True)
+    monkeypatch.setattr(compiled, "Compiled", lambda *_: object())
+    one, other = (predict.predictor_of(network, "x3d_s", how, 2) for _ in range(2))
+    kept = [predict.predictor_of(network, "x3d_s", how, 2, kept=True) for _ in range(2)]
+    assert one is not other and kept[0] is kept[1] and kept[0] not in (one, other)
 
 
 def test_many_pixels_are_predicted_by_a_folded_copy_that_is_kept_for_videos_alone(run, monkeypatch):

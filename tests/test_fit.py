@@ -78,7 +78,7 @@ def test_a_run_folder_holds_what_the_design_promises(home):
     assert list(ids) == list(table["clip_id"]) and list(splits) == list(table["split"])
     facts = run.facts()
     assert facts["clip_set"] == clip_set.hash("video") and facts["seed"] == 0 and facts["versions"]["torch"]
-    assert (run.folder / "weights.safetensors").exists() and any((run.folder / "tensorboard").iterdir())
+    assert run.weights.exists() and any((run.folder / "tensorboard").iterdir())
 
     # Reloaded weights give the stored logits again, through exmus_lib.predict on a clip as through the data set.
     clip = clip_set.clips.iloc[0]
@@ -101,7 +101,7 @@ def test_fine_tuning_starts_from_every_weight_of_the_parent_but_the_head(home, m
     monkeypatch.setattr(fit, "_fit", stop)
     with pytest.raises(KeyboardInterrupt):
         fit.train(clip_set, "x3d_s", "mgap", "smoke", parent)
-    held = load_file(parent.folder / "weights.safetensors")
+    held = load_file(parent.weights)
     assert given.keys() == held.keys()
     for name, tensor in held.items():
         head = "blocks.5.proj" in name
@@ -116,13 +116,13 @@ def test_no_test_clip_has_a_say_in_what_is_kept(home):
     cache, frames = ViewCache(views), np.memmap(views / "frames.uint8", np.uint8, "r+").reshape(-1, 32, 32, 3)
     for clip in clip_set.table()[lambda table: table["split"] == "test"]["clip_id"]:
         frames[cache.parts[clip]] = 0
-    kept, before = load_file(first.folder / "weights.safetensors"), predictions.read(first)
+    kept, before = load_file(first.weights), predictions.read(first)
     try:
         again = fit.train(clip_set, "x3d_s", "exercise", "smoke", epochs=2, seed=3, overwrite=True)
     finally:
         shutil.rmtree(views)
         shutil.move(home / "kept", views)
-    weights = load_file(again.folder / "weights.safetensors")
+    weights = load_file(again.weights)
     assert all(torch.equal(weights[name], kept[name]) for name in kept)  # the checkpoint, too, is the same
     after, test = predictions.read(again), before["split"] == "test"
     assert before[~test].equals(after[~test]) and not before[test].equals(after[test])

@@ -43,8 +43,8 @@ def home(monkeypatch, tmp_path):
 def run(home) -> workspace.Run:
     """A complete run, with weights and embeddings."""
     made = runs.write_run(runs.sample())
-    save_file(NET.state_dict(), made.folder / weights.FILE)
-    made.write_facts(made.facts() | {"weights_sha256": weights.sha256(made.folder / weights.FILE)})
+    save_file(NET.state_dict(), made.weights)
+    made.write_facts(made.facts() | {"weights_sha256": weights.sha256(made.weights)})
     ids = np.array(["c0", "c1"])
     np.savez(made.folder / "embeddings.npz", clip_id=ids, split=ids, embedding=np.zeros((2, 4), np.float32))
     made.folder.joinpath("history.csv").write_text("epoch,train_loss,val_loss,seconds\n0,1.0,1.0,2.0\n1,0.5,0.5,2.0\n")
@@ -58,13 +58,13 @@ def readers(run: workspace.Run) -> dict[str, object]:
         "predictions.parquet": lambda: predictions.read(run),
         "embeddings.npz": run.embeddings,
         "history.csv": run.history,
-        weights.FILE: lambda: weights.load(
-            torch.nn.Linear(2, 3), run.folder / weights.FILE, run.facts()["weights_sha256"]
-        ),
+        "weights.safetensors": lambda: weights.load(torch.nn.Linear(2, 3), run.weights, run.facts()["weights_sha256"]),
     }
 
 
-@pytest.mark.parametrize("file", ["predictions.parquet", "embeddings.npz", "history.csv", weights.FILE, "run.json"])
+@pytest.mark.parametrize(
+    "file", ["predictions.parquet", "embeddings.npz", "history.csv", "weights.safetensors", "run.json"]
+)
 def test_a_planted_file_runs_no_code_and_is_set_aside(run, tmp_path, file):
     path = run.folder / file
     planted = pickle.dumps(Bomb(tmp_path / "marker"))
@@ -108,9 +108,9 @@ def test_damaged_views_are_set_aside_and_decoded_anew(tmp_path, capsys):
     assert len(list(place.parent.glob("*.damaged*"))) == 3 and not (tmp_path / "marker").exists()
 
 
-@pytest.mark.parametrize("file", ["predictions.parquet", "embeddings.npz", weights.FILE, "run.json"])
+@pytest.mark.parametrize("file", ["predictions.parquet", "embeddings.npz", "weights.safetensors", "run.json"])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_damaged_file_is_named_and_set_aside_or_reads_as_before(run, file, seed):
+def test_a_damaged_file_is_named_and_set_aside(run, file, seed):
     path, rng = run.folder / file, random.Random(seed)
     data = bytearray(path.read_bytes())
     data = (
@@ -132,7 +132,7 @@ def test_a_run_whose_file_is_damaged_costs_no_other_and_is_made_anew(run, capsys
 
 
 def test_weights_that_are_not_those_of_the_run_or_no_numbers_are_refused(run):
-    path = run.folder / weights.FILE
+    path = run.weights
     written = run.facts()["weights_sha256"]
     with pytest.raises(ValueError, match="holds another network's weights, the first is bias"):
         weights.load(torch.nn.Linear(2, 4), path, written)

@@ -74,6 +74,7 @@ def test_fine_tuned_runs_meet_fine_tuned_rows():
         ("kaggle", facts(preset="paper", init="scratch"), ["epochs 50"]),  # Table 7: 30
         ("kaggle", facts(preset="paper", epochs=30, side=128, fit="pad"), ["side 128", "fit pad"]),
         ("kaggle", facts(preset="paper", epochs=30, split="clip"), ["split by clip"]),
+        ("kaggle", facts(preset="paper", epochs=30, tag="focal_loss"), ["tag focal_loss"]),
         ("kaggle", facts(preset="paper", epochs=30, init="exercise"), ["init exercise"]),
     ],
 )

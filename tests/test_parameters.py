@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import runs
 
-from exmus_lib import review
+from exmus_lib import review, workspace
 from exmus_lib.parameters import banner, check, finished_run
 
 GIVEN = {"dataset": "sample", "task": "exercise", "preset": "quick", "split": "video", "seed": 0, "overwrite": False}
@@ -131,6 +131,12 @@ def test_of_several_runs_one_that_is_not_outdated_is_taken(monkeypatch, tmp_path
     other_code = runs.write_run(clip_set, seen=present, code={"networks/fit.py": "0ld0ld"})
     assert review.outdated(other_code, clip_set) == "outdated: networks/fit.py changed since"
     assert finished_run(p, clip_set, "x3d_m") == good and capsys.readouterr().out == ""
+
+
+def test_where_git_is_missing_the_commit_alone_is_not_told(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    made = workspace.provenance()
+    assert made["commit"] is None and made["versions"]["numpy"]
 
 
 def test_banner_says_what_runs_and_where(capsys, monkeypatch, tmp_path):

@@ -1,8 +1,11 @@
 """The chapter on real people: what its figures and tables are made of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+import runs
 
 from exmus_lib import labels, predictions
 from exmus_lib.networks import people, recognise
@@ -60,6 +63,19 @@ def test_two_networks_are_averaged_by_their_probabilities():
     one, other = table_of(clips, [[30, 0, 0]]), table_of(clips, [[0, 30, 0]])
     likely = np.exp(predictions.logits(people.averaged(one, other))[0])
     assert likely[:3] == pytest.approx([0.5, 0.5, 0], abs=1e-4)
+
+
+def test_the_network_on_pixels_is_one_on_pixels_as_the_preset_has_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    clip_set = runs.sample()
+    clip_set = replace(clip_set, clips=clip_set.clips.assign(split_video=np.resize(["train", "val", "test"], 64)))
+    usual = runs.write_run(clip_set)
+    others = [runs.write_run(clip_set, **how) for how in ({"input": "pose"}, {"tag": "focal"}, {"head": "softmax"})]
+    for run in others:
+        run.weights.touch()
+    assert people.pixels_run(clip_set, "quick") is None
+    usual.weights.touch()
+    assert people.pixels_run(clip_set, "quick") == usual
 
 
 def embedded(count: int, noise: float, sources: int = 4) -> scores.Embedded:

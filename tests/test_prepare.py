@@ -236,6 +236,21 @@ def test_a_deleted_clip_is_cut_again_and_no_other(gym, monkeypatch, built_in, ca
     assert f"clips that are gone are cut again: clips/{first.name}\n" in capsys.readouterr().out
 
 
+def test_a_video_damaged_since_gives_its_reason_once_its_clips_are_gone(gym):
+    clip_set = prepare(str(gym))
+    lost = clip_set.clips.iloc[0]
+    video = gym / clip_set.videos.set_index("video_id").loc[lost.video_id, "path"]
+    before = video.stat()
+    video.write_bytes(b"0" * before.st_size)
+    os.utime(video, ns=(before.st_atime_ns, before.st_mtime_ns))
+    clip_set.path(lost).unlink()
+    again = prepare(str(gym))
+    assert lost.clip_id not in set(again.clips["clip_id"]) and all(
+        again.path(c).exists() for c in again.clips.itertuples()
+    )
+    assert again.videos.set_index("video_id").loc[lost.video_id, "status"] != "ok"
+
+
 def test_a_deleted_clip_whose_raw_video_is_gone_is_named(gym, monkeypatch, capsys):
     monkeypatch.setattr(module.kaggle, "download", lambda known: gym)
     clip_set = prepare("kaggle")

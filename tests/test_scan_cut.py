@@ -16,7 +16,7 @@ from exmus_lib.videos import container
 from exmus_lib.videos.container import info
 from exmus_lib.videos.cut import cut
 from exmus_lib.videos.read import read_frames
-from exmus_lib.videos.scan import scan
+from exmus_lib.videos.scan import _walk, scan
 
 LABELS = labels.read()
 
@@ -107,6 +107,16 @@ def test_a_manifest_from_excel_and_a_folder_without_videos_are_read(tmp_path):
     (tmp_path / "MANIFEST.csv").write_text("path;group\nSquat\\a, b.txt;NA\n", encoding="utf-8-sig")
     videos = scan(tmp_path, LABELS, progress=False)
     assert videos["group"].tolist() == ["NA"] and videos["status"].tolist() == ["not a video file (.txt)"]
+
+
+def test_links_that_lead_to_each_other_are_followed_once(tmp_path):
+    for name, other in (("Squat", "Deadlift"), ("Deadlift", "Squat")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "v.mp4").touch()
+        (tmp_path / name / "link").symlink_to(f"../{other}")
+    files = ["Deadlift/link/v.mp4", "Deadlift/v.mp4", "Squat/link/v.mp4", "Squat/v.mp4"]
+    circles = {f"{name}/link/link": "a link that leads in a circle" for name in ("Squat", "Deadlift")}
+    assert _walk(tmp_path) == (files, circles)
 
 
 def test_a_folder_that_is_no_data_set_says_what_is_expected(tmp_path):

@@ -101,7 +101,7 @@ def test_betas_fine_tuning_and_ensembles_meet_their_own_rows(clip_set):
     row = of(cells, 11, "FT X3D-m+FT SlowFast-R50", "ensemble", "f1", weights_x3d=0.25)
     assert row["ours"] == 100 and "for SlowFast" not in row["differs"]
     row = of(cells, 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.75)
-    assert row["ours"] == 87.5 and "SlowFast-R50 for SlowFast-R101" in row["differs"]
+    assert row["ours"] == 87.5 and "network SlowFast-R50 for SlowFast-R101" in row["differs"]
     assert pd.isna(of(cells, 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.25)["ours"])
     assert pd.isna(of(cells, 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)["ours"])
     assert pd.isna(of(cells, 10, "X3D-m+SlowFast-R50", "ensemble", "f1", weights_x3d=0.25)["ours"])
@@ -121,6 +121,16 @@ def test_runs_of_another_length_are_neither_a_seed_nor_the_presets_own(clip_set)
     workspace.Run("sample", "exercise", made.facts()["members"][0]).remove()
     row = of(tables.cells(clip_set, "quick"), 7, "X3D-m", "scratch", "top1")
     assert (row["ours"], row["differs"]) == (50, "data sample; preset quick; epochs 40")
+
+
+def test_ensembles_of_a_variant_of_the_code_stand_apart(clip_set):
+    other = runs.write_run(clip_set, network="slowfast_r50")
+    first = [runs.write_run(clip_set), runs.write_run(clip_set, tag="focal_loss", wrong=16)]
+    made = [ensembles.store([run, other], 0.5) for run in first]
+    groups = [group.runs for group in tables.grouped(tables.runs_of(clip_set, "quick"), clip_set)]
+    assert all((run,) in groups for run in made)
+    row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
+    assert row["runs"] == f"exercise/{made[0].name}" and "tag" not in row["differs"]
 
 
 def test_members_trained_anew_replace_their_ensemble_and_a_deleted_one_is_named(clip_set):

@@ -73,6 +73,13 @@ def test_the_hybrid_has_the_papers_weights_and_outdated_runs_stand_back(clip_set
     assert "Outdated: code changed since: fit.py." in text
 
 
+def test_a_fine_tuned_hybrid_is_not_shown_as_the_plain_one(clip_set):
+    how = {"task": "mgap", "init": "exercise"}
+    pair = [write_run(clip_set, network=network, **how) for network in ("x3d_m", "slowfast_r50")]
+    ensembles.store(pair, 0.4, chosen=True)
+    assert "by validation" not in terminal.table("sample")
+
+
 def test_the_newest_runs_are_those_finished_last_whatever_is_added_to_their_folders(clip_set):
     old, new = (write_run(clip_set, seed=seed) for seed in (0, 1))
     os.utime(old.folder / "predictions.parquet", (1, 1))

@@ -68,7 +68,7 @@ def test_a_child_of_a_parent_trained_anew_is_trained_anew_and_the_old_one_outdat
     parent = fit.train(clip_set, "x3d_s", "exercise", "smoke", seed=5)
     child = fit.train(clip_set, "x3d_s", "mgap", "smoke", parent)
     assert fit.train(clip_set, "x3d_s", "mgap", "smoke", parent) == child and review.outdated(child, clip_set) == ""
-    file = parent.folder / weights.FILE
+    file = parent.weights
     save_file(
         {name: value + 1 if value.is_floating_point() else value for name, value in load_file(file).items()}, file
     )
@@ -137,11 +137,11 @@ def test_a_loss_that_is_no_number_stops_the_run_and_nothing_resumes_into_it(home
 def test_frozen_is_all_but_the_head_and_only_as_long_as_asked(home):
     clip_set = prepare(str(home / "gym"))
     parent = fit.train(clip_set, "x3d_s", "exercise", "smoke")
-    start = load_file(parent.folder / "weights.safetensors")
+    start = load_file(parent.weights)
 
     def changed(freeze: str) -> set[str]:
         run = fit.train(clip_set, "x3d_s", "exercise", "smoke", parent, epochs=2, freeze=freeze)
-        end = load_file(run.folder / "weights.safetensors")
+        end = load_file(run.weights)
         return {name for name in start if not torch.equal(start[name], end[name])}
 
     assert changed("backbone") == {"net.blocks.5.proj.weight", "net.blocks.5.proj.bias"}

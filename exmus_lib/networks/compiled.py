@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from types import ModuleType
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -91,13 +90,3 @@ class _Embed(nn.Module):
 
     def forward(self, view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.network.embed(view)
-
-
-_KEPT: WeakKeyDictionary[VideoNetwork, Compiled] = WeakKeyDictionary()
-
-
-def compiled(network: VideoNetwork, name: str, recipe: Recipe) -> Compiled:
-    """The network in OpenVINO; made once, and kept as long as the network is."""
-    if network not in _KEPT:
-        _KEPT[network] = Compiled(network, name, recipe)
-    return _KEPT[network]

@@ -205,14 +205,14 @@ def _train(run: workspace.Run, clip_set: ClipSet, task: Task, how: Recipe, param
         return
 
     module.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"])
-    weights.save(network, run.folder / weights.FILE)
+    weights.save(network, run.weights)
     network = compute.prepare(network)  # back on the GPU, from which Lightning took it
     history = run.history()
     waiting = history["data_wait_share"].mean()
     print(f"{run.name}: {waiting:.1%} of the time of training steps went into waiting for data")
     run.write_facts({
         **facts,
-        "weights_sha256": weights.sha256(run.folder / weights.FILE),
+        "weights_sha256": weights.sha256(run.weights),
         "epochs_run": len(history),
         "best_epoch": int(history["epoch"][history[monitor].idxmin()]),
         "wall_seconds": round(history["seconds"].sum(), 1),

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from copy import deepcopy
 from functools import lru_cache
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -35,16 +34,6 @@ def folded(network: VideoNetwork, name: str, recipe: Recipe) -> VideoNetwork:
         rectified = isinstance(copy.get_submodule(activation), nn.ReLU)
         copy.set_submodule(activation, nn.ReLU(inplace=True) if rectified else nn.SiLU(inplace=True))
     return copy
-
-
-_KEPT: WeakKeyDictionary[VideoNetwork, VideoNetwork] = WeakKeyDictionary()
-
-
-def kept(network: VideoNetwork, name: str, recipe: Recipe) -> VideoNetwork:
-    """`folded` of a network that is trained no further; made once, and kept as long as the network is."""
-    if network not in _KEPT:
-        _KEPT[network] = folded(network, name, recipe)
-    return _KEPT[network]
 
 
 def _fold(convolution: nn.Conv3d, norm: nn.BatchNorm3d) -> None:

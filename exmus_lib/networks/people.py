@@ -147,14 +147,15 @@ def muscles(table: pd.DataFrame, known: Labels) -> pd.DataFrame:
 
 
 def pixels_run(clip_set: ClipSet, preset: str) -> workspace.Run | None:
-    """Of the networks on pixels that know the paper's exercises, trained on the present clips with a preset, the one that is
-    best on validation; None without one."""
+    """Of the networks on pixels that know the paper's exercises, trained on the present clips with a preset as it is (no tag, the
+    head that all have), the one that is best on validation; None without one."""
     task, clips, present = Exercise(labels.paper()), clip_set.table(), clip_set.hash()
 
     def is_one(run: workspace.Run) -> bool:
         facts = run.facts()
         same = (facts.get("preset"), facts.get("split"), facts.get("clip_set")) == (preset, "video", present)
-        return same and (run.folder / "weights.safetensors").exists() and run.labels().exercises == task.names
+        usual = not (predict.input_of(run) != "pixels" or facts.get("tag") or facts.get("head"))
+        return same and usual and run.weights.exists() and run.labels().exercises == task.names
 
     def on_validation(run: workspace.Run) -> float:
         _, truth, logits = predictions.with_truth(predictions.read(run), clips, task, "val")

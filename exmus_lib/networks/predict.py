@@ -1,6 +1,5 @@
 """From trained weights to the predictions table and embeddings, and to the answer for one video."""
 
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from exmus_lib import predictions, workspace
+from exmus_lib import predictions, storage, workspace
 from exmus_lib.networks import compiled, compute, folded, joints, weights
 from exmus_lib.networks.build import VideoNetwork, build
 from exmus_lib.networks.loading import loader
@@ -96,15 +95,16 @@ def several_views(run: Run, clip_set: ClipSet, views: int) -> pd.DataFrame:
         tracks = None if recipe.input == "pixels" else estimate_clips(clip_set)
         for position in np.linspace(0, 1, views):
             data = clip_views(clip_set, clips, recipe, task, tracks, position=position, max_share=MAX_SHARE)
-            sums = sums + forward_all(network, data, run.facts()["network"])[0]
+            sums = sums + forward_all(network, data, run.facts()["network"], kept=True)[0]
         predictions.write(path, predictions.table(clips, sums / views, task.names), task.names)
     return predictions.read(run, views)
 
 
-def forward_all(network: VideoNetwork, data: Clips, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, labels) and embeddings (N, D) of all clips, in their order; `name` is the network's in recipes.NETWORKS."""
+def forward_all(network: VideoNetwork, data: Clips, name: str, kept: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (N, labels) and embeddings (N, D) of all clips, in their order; `name` is the network's in recipes.NETWORKS, `kept`
+    as for `predictor_of`."""
     batches = loader(data, data.recipe.batch, light=bool(data.cache))
-    predictor = predictor_of(network, name, data.recipe, len(data))
+    predictor = predictor_of(network, name, data.recipe, len(data), kept)
     # tqdm.auto calls iter() on what it is given beside looping over it: a loader's second set of processes would read for nobody.
     pairs = [predictor(view) for view, _ in tqdm(iter(batches), "predicting", len(batches), leave=False)]
     logits, embeddings = zip(*pairs, strict=True)
@@ -123,14 +123,25 @@ def forward(network: VideoNetwork, view: torch.Tensor, name: str) -> tuple[np.nd
 
 def predictor_of(network: VideoNetwork, name: str, recipe: Recipe, clips: int, kept: bool = False) -> Predictor:
     """What predicts so many clips soonest: a function as `forward`, of views alone; with `kept`, for a network that is trained no
-    further, a copy that is made for it serves later calls too."""
+    further, what is made for it serves later calls too."""
     if compiled.pays(name, recipe, clips):
-        return compiled.compiled(network, name, recipe)
-    if folded.pays(name, recipe, clips):
-        network = (folded.kept if kept else folded.folded)(network, name, recipe)
-    return partial(forward, network, name=name)
+        make = compiled.Compiled
+    elif folded.pays(name, recipe, clips):
+        make = _folded
+    else:
+        return partial(forward, network, name=name)
+    if not kept:
+        return make(network, name, recipe)
+    if _MADE.get(network, (None, None))[0] is not make:
+        _MADE[network] = make, make(network, name, recipe)
+    return _MADE[network][1]
 
 
+def _folded(network: VideoNetwork, name: str, recipe: Recipe) -> Predictor:
+    return partial(forward, folded.folded(network, name, recipe), name=name)
+
+
+_MADE: WeakKeyDictionary[VideoNetwork, tuple[Callable, Predictor]] = WeakKeyDictionary()  # with what made it
 _WINDOWS: WeakKeyDictionary[VideoNetwork, int] = WeakKeyDictionary()  # of videos, given to each in this process
 
 
@@ -144,7 +155,7 @@ def predictor_of_video(network: VideoNetwork, name: str, recipe: Recipe, spans: 
 def restore(run: Run) -> tuple[VideoNetwork, Recipe]:
     """The trained network of a complete run and its recipe; the last few are kept. ValueError for a run without a network."""
     predictions.read(run)  # says which runs there are when this one is not complete
-    file = run.folder / weights.FILE
+    file = run.weights
     if not file.exists():
         facts = run.facts()
         others = facts.get("members") or facts.get("folds") or "a trained run"
@@ -272,8 +283,8 @@ def predict(video: str | Path, runs: Run | str | Path | Sequence[Run | str | Pat
     mixture = Mixture.of(runs)
     if not Path(video).is_file():
         raise FileNotFoundError(f'no video "{video}" (looked in {Path.cwd()})')
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy.mp4"
+    with storage.scratch() as folder:
+        copy = folder / "copy.mp4"
         info = small_copy(Path(video), copy)
         logits = [values for _, (values,) in over_windows(copy, info, [mixture])]
     known = (run.dataset + ", by its joints" * (input_of(run) != "pixels") for run in mixture.runs)

@@ -14,7 +14,6 @@ from exmus_lib import storage, workspace
 from exmus_lib.networks.build import VideoNetwork
 from exmus_lib.recipes import NETWORKS
 
-FILE = "weights.safetensors"  # in a run's folder
 WAY_OUT = "Train the run again, with overwrite=True."
 DIGITS = re.compile(r"-([0-9a-f]{8,})$")  # how the name of a file ends that tells the first of its SHA-256
 
@@ -102,7 +101,7 @@ def save(network: VideoNetwork, path: Path) -> None:
 
 def load_parent(network: VideoNetwork, parent: workspace.Run) -> None:
     """Load the weights of an earlier run, of whatever task, into every layer but the head."""
-    path = parent.folder / FILE
+    path = parent.weights
     load_all_but_head(network, _read(path, parent.facts().get("weights_sha256")), str(path))
 
 

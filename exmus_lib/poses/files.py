@@ -8,7 +8,6 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from exmus_lib import storage, workspace
 
@@ -61,9 +60,9 @@ def _fetch(missing: dict[Path, str]) -> None:
             print(f"{path} is damaged. {storage.set_aside(path)}")
     if missing:
         print(f"fetching BlazePose (licence Apache-2.0) out of {PACKAGE}, 36 MB, into {next(iter(missing)).parent}")
-        with TemporaryDirectory() as folder:
+        with storage.scratch() as folder:
             try:
-                _take_out(_wheel(Path(folder)), missing)
+                _take_out(_wheel(folder), missing)
             except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
                 raise RuntimeError(_by_hand(missing, str(error))) from error
 

@@ -96,7 +96,7 @@ def paper_rows_of(facts: dict) -> list[pd.Series]:
 
 
 def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
-    """What of a run is not as in the paper's row: data, split, init, preset or single values of its recipe."""
+    """What of a run is not as in the paper's row: data, split, init, preset, tag or single values of its recipe."""
     if facts["network"] == "ensemble":
         return _ensemble_differs(run, row)
     # Of another preset, what was changed in its own recipe: `-p epochs 40` is told from the run without it.
@@ -109,6 +109,7 @@ def differs(run: workspace.Run, facts: dict, row: pd.Series) -> list[str]:
         f"split by {facts['split']}": facts["split"] != "video",
         f"init {facts['init']}": VARIANTS.get(facts["init"]) != row["variant"],
         f"preset {facts['preset']}": facts["preset"] != "paper",
+        f"tag {facts.get('tag')}": bool(facts.get("tag")),
         f"stopped after {facts.get('epochs_run')} epochs": facts.get("epochs_run", ours["epochs"]) != ours["epochs"],
         **{f"{name} {ours[name]}": ours[name] != theirs[name] for name in theirs},
     }
@@ -130,7 +131,7 @@ def _ensemble_differs(run: workspace.Run, row: pd.Series) -> list[str]:
             different.append(f"{member.name} deleted")
             continue
         title = recipes.title(member.facts()["network"])
-        different += [f"{title} for {theirs}"] if title.lower() != theirs.lower() else []
+        different += [f"network {title} for {theirs}"] if title.lower() != theirs.lower() else []
         different += differs(member, member.facts(), rows[rows["model"] == theirs].iloc[0])
     return list(dict.fromkeys(different))
 

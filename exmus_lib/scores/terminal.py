@@ -80,19 +80,24 @@ def _best(groups: list[tables.Group], network: str) -> tables.Group | None:
     def order(group: tables.Group) -> tuple:
         facts = group.facts
         if network == "ensemble":
-            usual = TUNED not in facts["inits"], facts["weights"][0] == PAPER_WEIGHT
+            usual = (facts["weights"][0] == PAPER_WEIGHT,)
         else:
             recipe = asdict(recipes.recipe(network, facts["preset"]))
             usual = recipe == recipe | facts["recipe"], not facts.get("tag")
         return not group.outdated, *usual, tables.newest(group.runs)
 
-    mine = [group for group in groups if group.facts["network"] == network and group.facts.get("init") != TUNED]
+    mine = [group for group in groups if group.facts["network"] == network and not _tuned(group)]
     return max(mine, key=order, default=None)
+
+
+def _tuned(group: tables.Group) -> bool:
+    """Whether networks learned exercises before muscles: 06 shows those."""
+    return TUNED in group.facts.get("inits", [group.facts.get("init")])
 
 
 def _chosen(groups: list[tables.Group], shown: list[tables.Group]) -> list[tables.Group]:
     """The newest hybrid whose weights validation chose, where it is not among those shown."""
-    chosen = [g for g in groups if g.facts.get("chosen_on_validation") and g.facts.get("init") != TUNED]
+    chosen = [group for group in groups if group.facts.get("chosen_on_validation") and not _tuned(group)]
     usable = [group for group in chosen if not group.outdated and group not in shown]
     return sorted(usable, key=lambda group: tables.newest(group.runs))[-1:]
 

@@ -127,31 +127,30 @@ def _rows(first: dict, second: dict | int) -> tuple[pd.Series, pd.Series]:
 def _runs(
     first: pd.Series, second: pd.Series, other: dict | int, groups: Sequence[tables.Group]
 ) -> tuple[tuple[tuple[workspace.Run, ...], ...], str]:
-    """The runs (seeds) that stand for two rows of the paper, and what of them is not its set-up; none where they do not compare.
+    """The runs (seeds) that stand for two rows of the paper, and what of them is not its set-up; no runs where those of a row are
+    missing, or the two were trained differently, which the second says.
 
     Where `other` is a number, it is that of the ensemble's own network, which may be smaller than that of the paper's row.
     """
-    (group, differs), (rest, beside) = tables.match(first, groups), tables.match(second, groups)
+    group, differs = tables.match(first, groups)
     if isinstance(other, int) and group:
-        members, present = (
-            tuple(run.members()[other] for run in group.runs),
-            {run for one in groups for run in one.runs},
-        )
-        sides, beside = (group.runs, members) if present.issuperset(members) else (), differs
+        members, beside = tuple(run.members()[other] for run in group.runs), differs
+        behind = [one for one in groups if set(members) & set(one.runs)]
     else:
-        sides = (group.runs, rest.runs) if group and rest else ()
-    if not sides:
+        match, beside = tables.match(second, groups)
+        members, behind = (match.runs, [match]) if match else ((), [])
+    if not (group and members and set(members) <= {run for one in behind for run in one.runs}):
         return (), ""
     unlike = _training(differs) ^ _training(beside)
     if unlike:
         return (), f"not trained alike: {', '.join(sorted(unlike))}"
-    outdated = [one.outdated for one in (group, rest) if one and one.outdated]
-    return sides, "; ".join(dict.fromkeys([*differs, *beside, *outdated]))
+    outdated = [one.outdated for one in (group, *behind) if one.outdated]
+    return (group.runs, members), "; ".join(dict.fromkeys([*differs, *beside, *outdated]))
 
 
 def _training(differs: Sequence[str]) -> set[str]:
     """What differs from the paper's rows in how the runs were trained, wherever: which networks are averaged is not of it."""
-    return {what.removeprefix("exercise run: ") for what in differs if " for " not in what}
+    return {what.removeprefix("exercise run: ") for what in differs if not what.startswith("network ")}
 
 
 def row_title(row: pd.Series) -> str:

@@ -93,11 +93,14 @@ def _prepare(dataset: str, name: str, overwrite: bool, unknown: str | None, cutt
     state = _state(raw, known)
     if unknown == "stop":
         classes.check(raw, folder, known)
-    if not made or state != _facts(folder).get("state"):
-        _make(raw, folder, known, {"raw": str(raw), "state": state, "unknown": unknown}, cutter)
-    elif len(missing):
+    whole = made and state == _facts(folder).get("state")
+    if whole and len(missing):
         videos = pd.read_parquet(folder / "videos.parquet")
-        cut(videos[videos["video_id"].isin(missing["video_id"])].copy(), raw, folder)
+        again = videos[videos["video_id"].isin(missing["video_id"])].copy()
+        cutter(again, raw, folder)
+        whole = again["status"].eq("ok").all()  # else a video was damaged since
+    if not whole:
+        _make(raw, folder, known, {"raw": str(raw), "state": state, "unknown": unknown}, cutter)
     (folder / classes.COPY).unlink(missing_ok=True)
     if (raw / FILE_NAME).is_file():
         shutil.copyfile(raw / FILE_NAME, folder / classes.COPY)

@@ -44,7 +44,7 @@ def scan(folder: Path, labels: Labels, progress: bool = True) -> pd.DataFrame:
     rows |= {
         path: {**_row(f"{path}/", labels), "path": _shown(path), "status": reason} for path, reason in closed.items()
     }
-    files = [path for path in paths if _is_video(path)]
+    files = [path for path in paths if is_video(path)]
     look = guard.each(container.looked_at, [(folder / path,) for path in files])
     with closing(look), tqdm(desc="scan", total=len(paths), unit="file", disable=not progress) as bar:
         bar.update(len(paths) - len(files))
@@ -89,21 +89,25 @@ def _walk(folder: Path) -> tuple[list[str], dict[str, str]]:
             link = os.path.join(above, name)
             if name.startswith("."):
                 below.remove(name)
-            elif os.path.islink(link) and Path(os.path.realpath(above)).is_relative_to(os.path.realpath(link)):
+            elif os.path.islink(link) and any(
+                Path(os.path.realpath(folder / way)).is_relative_to(os.path.realpath(link))
+                for way in (inside, *inside.parents)
+            ):
                 below.remove(name)
                 closed[(inside / name).as_posix()] = "a link that leads in a circle"
-        paths += [inside / name for name in names if not name.startswith(".") and (inside.parts or _is_video(name))]
+        paths += [inside / name for name in names if not name.startswith(".") and (inside.parts or is_video(name))]
     return sorted(path.as_posix() for path in paths), closed
 
 
 def class_folders(folder: Path) -> dict[str, int]:
     """The number of videos in each class folder, those without any among them."""
-    videos = Counter(path.split("/")[0] for path in find(folder) if "/" in path and _is_video(path))
+    videos = Counter(path.split("/")[0] for path in find(folder) if "/" in path and is_video(path))
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     return {_shown(name): videos[name] for name in names}
 
 
-def _is_video(name: str) -> bool:
+def is_video(name: str) -> bool:
+    """Whether a file is called as videos are."""
     return name.lower().endswith(tuple(FORMATS.split()))
 
 
@@ -118,7 +122,7 @@ def _row(path: str, labels: Labels) -> dict[str, object]:
     else:
         row["exercise"] = labels.exercise_of(name)
         status = "ok" if row["exercise"] else f'no exercise label for "{name}"'
-    if not _is_video(path):
+    if not is_video(path):
         status = f"not a video file ({Path(row['path']).suffix or 'no suffix'})"
     return row | {"status": status}
 

@@ -123,7 +123,7 @@ class OwnVideo(ipw.VBox):
     def _menu(self, clip_set: prepare.ClipSet, task: Task, preset: str) -> ipw.SelectMultiple:
         """The trained networks of a task, the hybrid's chosen."""
         offered = choice.offered(clip_set, task, preset).items()
-        networks = {title: run for title, run in offered if (run.folder / "weights.safetensors").exists()}
+        networks = {title: run for title, run in offered if run.weights.exists()}
         chosen = choice.hybrid(networks.values(), task, preset)
         return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=task.name, **WIDE)
 
