@@ -7,6 +7,7 @@ from pathlib import Path
 
 import helpers
 import pytest
+import runs
 from filelock import FileLock
 
 atexit.register(gc.freeze)  # as in exmus_lib/parameters.py
@@ -22,6 +23,19 @@ def pytest_collection():
         gc.collect()
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture
+def own_home(monkeypatch, tmp_path) -> Path:
+    """An empty home, of one test alone."""
+    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def clip_set(own_home):
+    """The data set "sample" in it: see runs.sample."""
+    return runs.sample()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Videos made on the spot whose frames tell their own number, and files as phones and accidents leave them."""
 
 import os
+import socket
 import struct
 import sys
 from collections.abc import Sequence
@@ -132,3 +133,19 @@ def loops(path: Path, frames: int, times: int) -> Path:
     """A transport stream joined of the same piece several times, whose time stamps therefore start anew each time."""
     path.write_bytes(write_video(path, frames).read_bytes() * times)
     return path
+
+
+class Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import psutil
 import pytest
+from helpers import free_port
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
@@ -51,9 +51,7 @@ def start(notebook: Path, log: Path, *more: str, **environment: str) -> tuple[su
     making = ["make", "-n", "--no-print-directory", "-o", ".venv/ready", "app"]
     words = subprocess.check_output(making, cwd=workspace.REPOSITORY, text=True).split()
     assert words[0] == ".venv/bin/python"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, *words[1:], str(notebook), "--no-browser", f"--port={port}", *more], cwd=notebook.parent,
         env={**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": str(workspace.REPOSITORY), **environment},

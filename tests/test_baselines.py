@@ -13,10 +13,7 @@ from exmus_lib.labels import Labels
 from exmus_lib.scores import baselines
 from exmus_lib.scores.metrics import score
 
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def test_a_perfect_exercise_run_looks_up_perfect_muscles():

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import papermill
 import pytest
+from helpers import free_port
 
 from exmus_lib import predict, predictions, review, workspace
 from exmus_lib.networks import fit
@@ -120,9 +121,7 @@ def page(request, home, browser, tmp_path_factory) -> Iterator:
     clip = clips.path(clips.clips.iloc[0])
     parameters = {"preset": "smoke", "video": str(clip)}
     papermill.execute_notebook(WORKBOOK, folder / "09.ipynb", parameters, prepare_only=True, progress_bar=False)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     making = ["make", "-n", "--no-print-directory", "-o", ".venv/ready", request.param]
     words = shlex.split(subprocess.check_output(making, cwd=workspace.REPOSITORY, text=True))
     lab = "--allow-root --LabApp.expose_app_in_browser=True --IdentityProvider.token=".split()

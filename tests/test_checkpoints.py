@@ -17,16 +17,6 @@ from exmus_lib.networks.training import Checkpoints, History
 from exmus_lib.videos.prepare import prepare
 
 
-class Bomb:
-    """Would make a file when unpickled."""
-
-    def __init__(self, marker: Path):
-        self.marker = marker
-
-    def __reduce__(self):
-        return (Path.touch, (self.marker,))
-
-
 def half(path: Path, _) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -41,11 +31,11 @@ def one_bit(path: Path, _) -> None:
 
 
 def planted(path: Path, marker: Path) -> None:
-    torch.save({**torch.load(path, weights_only=True), "planted": Bomb(marker)}, path)
+    torch.save({**torch.load(path, weights_only=True), "planted": helpers.Bomb(marker)}, path)
 
 
 def planted_in_the_old_format(path: Path, marker: Path) -> None:
-    torch.save({"planted": Bomb(marker)}, path, _use_new_zipfile_serialization=False)
+    torch.save({"planted": helpers.Bomb(marker)}, path, _use_new_zipfile_serialization=False)
 
 
 def of_another_network(path: Path, _) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -78,9 +77,7 @@ def one_of_two(rank: int, port: int, folder: str) -> None:
 def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path):
     batch = torch.randn(6, 3, 2, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 5
     torch.save(batch, tmp_path / "batch.pt")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = helpers.free_port()
     torch.multiprocessing.spawn(one_of_two, (port, str(tmp_path)), nprocs=2)
     made = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
     norm, batch = nn.Sequential(nn.BatchNorm3d(3)).double(), batch.requires_grad_()

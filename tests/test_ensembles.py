@@ -15,10 +15,7 @@ from exmus_lib.scores import ensembles
 from exmus_lib.scores.metrics import score
 from exmus_lib.tasks import Muscles, Task
 
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

@@ -19,10 +19,7 @@ CHANGES = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture
@@ -53,7 +50,7 @@ def trained(monkeypatch):
 def test_the_search_starts_at_x2d():
     start = expansion.start("paper")
     assert (start.frames, start.side, start.width, start.depth, start.bottleneck) == (1, 112, 1, 1, 1)
-    # 20.67 M multiply-adds: Feichtenhofer 2020, Table 1
+    # 20.67 M multiply-adds: Feichtenhofer 2020, Table 1 (X2D)
     assert expansion.cost(start, 400)[1] * 1e3 == pytest.approx(20.67, abs=0.02)
     assert expansion.start("smoke", epochs=3).side == 32 and expansion.start("smoke", epochs=3).epochs == 3
 
@@ -80,7 +77,7 @@ def test_a_contraction_keeps_within_its_target_and_uses_it(ratio):
     assert 0.9 * target < cost <= target
 
 
-def test_the_best_on_validation_goes_on_and_is_taken_back_in_part(clip_set, trained, home):
+def test_the_best_on_validation_goes_on_and_is_taken_back_in_part(clip_set, trained, own_home):
     asked, right = trained
     right(lambda how: 8 if how.bottleneck > 1 and how.side > 64 else 6 if how.bottleneck > 1 else 3)
     found = expansion.search(clip_set, "exercise", "quick")
@@ -89,7 +86,7 @@ def test_the_best_on_validation_goes_on_and_is_taken_back_in_part(clip_set, trai
     assert len(found) == len(asked) == 14 and found["run"].nunique() == 14
     assert chosen["gflops"].iloc[3] <= 0.75 * chosen["gflops"].iloc[2]
     assert set(found[found["step"] == 2]["bottleneck"]) >= {chosen["bottleneck"].iloc[1]}
-    kept = pd.read_csv(home / "outputs" / "tables" / "sample-quick" / expansion.PATH)
+    kept = pd.read_csv(own_home / "outputs" / "tables" / "sample-quick" / expansion.PATH)
     assert list(kept["run"]) == list(found["run"])
     figure = architecture.search(found, describe.expansion(), "Top-1")
     assert (
@@ -130,11 +127,11 @@ def test_names_tell_candidates_apart_and_those_of_other_networks_stay(clip_set):
 
 
 @pytest.mark.hard
-def test_a_search_that_was_killed_goes_on_and_trains_nothing_twice(home, monkeypatch):
+def test_a_search_that_was_killed_goes_on_and_trains_nothing_twice(own_home, monkeypatch):
     for i in range(20):
         exercise = ("Squat", "Push-up")[i % 2]
-        helpers.write_video(home / "gym" / exercise / f"{i}.mp4", 26 + i, 12, size=(64, 48))
-    clips, trained, train = prepare(str(home / "gym")), [], fit._train
+        helpers.write_video(own_home / "gym" / exercise / f"{i}.mp4", 26 + i, 12, size=(64, 48))
+    clips, trained, train = prepare(str(own_home / "gym")), [], fit._train
 
     def killed(run, *rest):
         if len(trained) == 3:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import runs
 import torch
+from helpers import Bomb
 from safetensors.torch import save_file
 
 from exmus_lib import predictions, runfile, storage, workspace
@@ -21,16 +22,6 @@ from exmus_lib.scores import tables, verdict
 from exmus_lib.videos import cache, prepare
 
 NET = torch.nn.Linear(2, 3)
-
-
-class Bomb:
-    """Makes a file when unpickled."""
-
-    def __init__(self, marker: Path):
-        self.marker = marker
-
-    def __reduce__(self):
-        return (Path.touch, (self.marker,))
 
 
 @pytest.fixture(autouse=True)

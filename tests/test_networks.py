@@ -3,7 +3,6 @@ them."""
 
 from copy import deepcopy
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from torch import nn
 
 from exmus_lib import storage
 from exmus_lib.networks import compute, describe, folded, weights
-from exmus_lib.networks.build import build, channels_of, x3d
+from exmus_lib.networks.build import build, channels_of
 from exmus_lib.networks.optimisers import ChannelsLastAdamW
 from exmus_lib.recipes import FACEBOOK, NETWORKS, init_of, recipe, title
 from exmus_lib.videos import dataset
@@ -161,11 +160,6 @@ def test_a_network_of_a_row_that_is_gone_keeps_its_name():
     assert title("x3d_m") == "X3D-M" and title("gone") == "gone"
 
 
-def test_the_table_needs_no_torch():
-    source = Path(__file__).parents[1] / "exmus_lib" / "recipes.py"
-    assert "import torch" not in source.read_text()
-
-
 @pytest.mark.parametrize(("frames", "side"), [(4, 32), (5, 48), (8, 64), (16, 80)])
 @pytest.mark.parametrize("name", [n for n, row in NETWORKS.items() if row.builder == "torchvision"])
 def test_networks_of_torchvision_take_views_of_any_size(name, frames, side):
@@ -217,13 +211,6 @@ def test_stages_add_up_to_the_whole_network():
         parameters, gflops = describe.complexity(build("slowfast_r50", 16, view), (32, 256, 256))
     assert stages["parameters"].sum() / 1e6 == pytest.approx(parameters)
     assert stages["gflops"].sum() == pytest.approx(gflops) == pytest.approx(65.7, abs=0.1)  # the model zoo's figure
-
-
-def test_x2d_costs_what_its_authors_say():
-    with torch.device("meta"):
-        net = x3d(400, NETWORKS["x2d"].view)
-    # 20.67 M multiply-adds: Feichtenhofer 2020, Table 1 (X2D)
-    assert describe.complexity(net, (1, 112, 112))[1] * 1e3 == pytest.approx(20.67, abs=0.02)
 
 
 @pytest.mark.parametrize("inverse_beta", [2, 10, 16])

@@ -203,4 +203,3 @@ def test_notebooks_are_stored_clean_and_readable(path):
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
     for cell in code:
         assert not cell.outputs and cell.execution_count is None
-        assert len([line for line in cell.source.splitlines() if line.strip()]) <= 25, cell.source

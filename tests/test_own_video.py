@@ -11,7 +11,7 @@ from exmus_lib import labels, predictions, workspace
 from exmus_lib.pictures import timeline
 from exmus_lib.pictures.explorer import choice, own, pixels
 from exmus_lib.scores import calibration
-from exmus_lib.videos import cut, encode, prepare, windows
+from exmus_lib.videos import cut, encode, prepare
 from exmus_lib.videos.container import VideoInfo
 
 PAPER = labels.paper()
@@ -143,14 +143,6 @@ def test_a_path_that_is_no_video_is_named(rendered, path, message):
     video.start(path)
     video.wait()
     assert message in video.message.value and video.table is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(2.0, [(0, 2)]), (3.0, [(0, 3)]), (4.0, [(0, 3), (1, 4)]), (6.2, [(0, 3), (1.5, 4.5), (3, 6), (3.2, 6.2)])],
-)
-def test_windows_overlap_and_end_where_the_video_does(seconds, expected):
-    assert windows.spans(seconds) == [pytest.approx(span) for span in expected]
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,7 @@ from exmus_lib.pictures import page
 from exmus_lib.scores import baselines, tables, verdict
 from exmus_lib.scores.paper import KEYS
 
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def clip_set():
-    return runs.sample()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def write(clip_set, preset="quick"):
@@ -113,17 +104,17 @@ def as_read(row: pd.DataFrame) -> list[list[str]]:
     return [paper_line, [f"ours\xa0† {seeds} seeds", f"{ranges[0]} {sure}", *ranges[1:]], batched]
 
 
-def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set, home):
+def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set, own_home):
     run = runs.write_run(clip_set, wrong=8)
     facts = {"preset": "quick", "split": "video", "seed": 0, "clip_set": clip_set.hash("video")}
     baselines.store(run, "lookup", baselines.lookup(predictions.read(run), LABELS), "sample", MGAP, facts)
-    figure = home / "outputs" / "figures" / "sample" / "fig2-class-balance-exercise.png"
+    figure = own_home / "outputs" / "figures" / "sample" / "fig2-class-balance-exercise.png"
     figure.parent.mkdir(parents=True)
     figure.write_bytes(b"picture")
     left = runs.write_run(clip_set, seed=5, split="clip")
     path, cells = write(clip_set), tables.cells(clip_set, "quick")
     text = path.read_text(encoding="utf-8")
-    assert path == home / "outputs" / "report" / "sample-quick" / "index.html"
+    assert path == own_home / "outputs" / "report" / "sample-quick" / "index.html"
     for number in (1, *page.TITLES):
         assert f'id="table{number}"' in text
     for number in page.FIGURES:
@@ -138,7 +129,7 @@ def test_the_page_has_every_table_and_figure_and_says_what_was_not_run(clip_set,
     assert f"exercise/{run.name}" in text and "Muscles looked up from X3D-M" in text
     assert f"exercise/{left.name}: another split: by clip" in text
     assert "http" not in text.replace("http-equiv", "")  # nothing to fetch
-    saved = pd.read_csv(home / "outputs" / "tables" / "sample-quick" / "paper.csv")
+    saved = pd.read_csv(own_home / "outputs" / "tables" / "sample-quick" / "paper.csv")
     assert saved["ours"].tolist() == pytest.approx(cells["ours"].tolist(), nan_ok=True)
 
 
@@ -153,16 +144,16 @@ def test_the_page_opens_with_the_verdict_and_a_row_for_every_claim(clip_set):
     assert [row[0].find(string=True) for row in rows] == claims["claim"].tolist()
 
 
-def test_a_figure_of_runs_is_that_of_the_lowest_seed(home):
+def test_a_figure_of_runs_is_that_of_the_lowest_seed(own_home):
     for seed in (10, 2):
-        file = home / "outputs" / "figures" / "sample" / f"quick-video-s{seed}" / "fig4-x3d.png"
+        file = own_home / "outputs" / "figures" / "sample" / f"quick-video-s{seed}" / "fig4-x3d.png"
         file.parent.mkdir(parents=True)
         file.write_bytes(f"seed {seed}".encode())
     (image,) = page._figure(4, *page.FIGURES[4], "sample", "quick")["images"]
     assert b64decode(image) == b"seed 2"
 
 
-def test_the_report_of_another_preset_or_data_set_overwrites_none(clip_set, home):
+def test_the_report_of_another_preset_or_data_set_overwrites_none(clip_set, own_home):
     run = runs.write_run(clip_set)
     quick = write(clip_set)
     text = quick.read_text(encoding="utf-8")
@@ -170,8 +161,8 @@ def test_the_report_of_another_preset_or_data_set_overwrites_none(clip_set, home
     run.remove()
     smoke = write(clip_set, "smoke")
     assert quick.read_text(encoding="utf-8") == text and run.name in text
-    assert (home / "outputs" / "tables" / "sample-quick" / "paper.csv").exists()
-    index = home / "outputs" / "report" / "index.html"
+    assert (own_home / "outputs" / "tables" / "sample-quick" / "paper.csv").exists()
+    index = own_home / "outputs" / "report" / "index.html"
     links = [link["href"] for link in BeautifulSoup(index.read_text(encoding="utf-8"), "html.parser").find_all("a")]
     assert [(index.parent / link).resolve() for link in links] == [smoke, quick]  # the newest first
 

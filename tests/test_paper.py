@@ -3,26 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-import runs
 from runs import EXERCISE, LABELS, MGAP, facts, write_run
 
 from exmus_lib import predictions, workspace
 from exmus_lib.scores import baselines, paper, protocol, tables
 from exmus_lib.scores.metrics import score
-from exmus_lib.videos.prepare import ClipSet
 
 VALUES = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
 
 
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def clip_set() -> ClipSet:
-    return runs.sample()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def test_paper_rows_hold_every_value():

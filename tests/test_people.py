@@ -65,9 +65,7 @@ def test_two_networks_are_averaged_by_their_probabilities():
     assert likely[:3] == pytest.approx([0.5, 0.5, 0], abs=1e-4)
 
 
-def test_the_network_on_pixels_is_one_on_pixels_as_the_preset_has_it(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    clip_set = runs.sample()
+def test_the_network_on_pixels_is_one_on_pixels_as_the_preset_has_it(clip_set):
     clip_set = replace(clip_set, clips=clip_set.clips.assign(split_video=np.resize(["train", "val", "test"], 64)))
     usual = runs.write_run(clip_set)
     others = [runs.write_run(clip_set, **how) for how in ({"input": "pose"}, {"tag": "focal"}, {"head": "softmax"})]
@@ -117,7 +115,6 @@ def test_training_is_watched_at_held_out_clips():
     )
     recogniser, history = people.train(performances, {"virtual": held_out}, 4)
     assert list(history["step"]) == [1, 2, 3, 4] and history["cpu_seconds"].is_monotonic_increasing
-    assert history["virtual"].between(0, 1).all()
     table = people.by_poses(recogniser, held_out)
     assert np.exp(predictions.logits(table)).sum(axis=1) == pytest.approx(1, abs=1e-3)
     assert people.embeddings(recogniser, held_out.joints, held_out.mask).shape == (does.sum(), 288)

@@ -12,13 +12,10 @@ from exmus_lib.videos import prepare
 LABELS = labels.read()
 
 
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
-def test_marks_relabel_and_mask_wherever_scores_are_computed(home):
+def test_marks_relabel_and_mask_wherever_scores_are_computed(own_home):
     run = runs.write_run(runs.sample(), wrong=1)  # bench press c32, said to be a squat
     before = prepare.load("sample")
     assert score(run, before.table(), runs.EXERCISE)[["top1", "clips"]].tolist() == [31 / 32, 32]
@@ -37,7 +34,7 @@ def test_marks_relabel_and_mask_wherever_scores_are_computed(home):
     assert before.hash() == relabelled.hash() == masked.hash()  # no run becomes another one
     review.mark("sample", "c32", None, LABELS)
     pd.testing.assert_frame_equal(prepare.load("sample").clips, before.clips)
-    assert (home / "data" / "labels" / "review.csv").read_text() == "dataset,clip_id,mark\n"
+    assert (own_home / "data" / "labels" / "review.csv").read_text() == "dataset,clip_id,mark\n"
 
 
 def test_marks_stand_by_their_data_set_and_replace_one_another():

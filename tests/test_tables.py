@@ -16,15 +16,7 @@ VALUES = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
 ROW = ["table", "task", "model", "variant", "epochs", "weights_x3d", "inverse_beta"]
 
 
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def clip_set():
-    return runs.sample()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def of(cells: pd.DataFrame, table: int, model: str, variant: str, metric: str, **more) -> pd.Series:

@@ -3,23 +3,13 @@
 import os
 
 import pytest
-import runs
 from runs import EXERCISE, MGAP, TASKS, to_disk, write_run
 
 from exmus_lib import recipes
 from exmus_lib.scores import ensembles, tables, terminal
 from exmus_lib.scores.metrics import score
 
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def clip_set():
-    return runs.sample()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def test_the_screen_of_all_networks_is_40_lines_of_100_columns_at_most(clip_set):

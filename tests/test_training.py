@@ -16,7 +16,6 @@ from exmus_lib import labels, predictions, recipes, review, workspace
 from exmus_lib.networks import fit, predict, sweep, weights
 from exmus_lib.networks.training import Patience, label_weights
 from exmus_lib.scores import ensembles
-from exmus_lib.scores.metrics import score
 from exmus_lib.videos.prepare import prepare
 
 
@@ -219,7 +218,6 @@ def test_seeds_and_folds_rest_on_all_clips_each_predicted_by_a_network_that_did_
         assert not groups["test"] & (groups["train"] | groups["val"])
         mine = predictions.read(member).set_index("clip_id")[lambda t: t["split"] == "test"]
         pd.testing.assert_frame_equal(table.loc[mine.index], mine)
-    assert 0 <= score(run, clip_set.table("3folds"), clip_set.task("exercise"))["top1"] <= 1
     # Fine-tuning starts, fold by fold, from the parent that has not seen the fold's test clips.
     children = sweep.train_all(clip_set, ["x3d_s"], "mgap", p, parents)
     for child, parent in zip(children["x3d_s"], parents["x3d_s"], strict=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import Bomb
 from pytorchvideo.models.hub import x3d as zoo
 from torchvision.models import video
 
@@ -135,11 +136,7 @@ def test_code_in_a_checkpoint_is_not_run(server, tmp_path):
     folder, _ = server
     marker = tmp_path / "marker"
 
-    class Bomb:
-        def __reduce__(self):
-            return (Path.touch, (marker,))
-
-    torch.save({"model_state": Bomb()}, folder / "X3D_M.pyth")
+    torch.save({"model_state": Bomb(marker)}, folder / "X3D_M.pyth")
     with pytest.raises(Damaged, match="could run code.*renamed.*init=scratch"):
         weights.load_kinetics(fresh(), "x3d_m")
     assert not marker.exists()

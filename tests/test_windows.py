@@ -26,17 +26,8 @@ def test_windows_overlap_and_end_where_the_video_does(seconds, expected):
 
 
 def test_frames_beyond_thirty_a_second_are_thinned_out():
-    assert [limits.frame_step(fps) for fps in (15, 24, 29.97, 30, 33, 50, 59.94, 60, 120)] == [
-        1,
-        1,
-        1,
-        1,
-        1,
-        2,
-        2,
-        2,
-        4,
-    ]
+    steps = [limits.frame_step(fps) for fps in (15, 24, 29.97, 30, 33, 50, 59.94, 60, 120)]
+    assert steps == [1, 1, 1, 1, 1, 2, 2, 2, 4]
 
 
 def test_times_lie_inside_the_video_and_begin_at_a_frame():
