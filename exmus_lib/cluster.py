@@ -64,16 +64,8 @@ def array(
     wanted = {"nodes": nodes, "tasks_per_node": devices, "timeout_min": DAYS * 24 * 60}
     per_node = len(here) if on == "local" else devices * gpus
     executor.update_parameters(**wanted | {"gpus_per_node": per_node} | settings)
-    shares = [
-        Share(
-            function,
-            items[k::workers],
-            processes,
-            here[k * devices : (k + 1) * devices],
-            workers if on == "local" else 0,
-        )
-        for k in range(workers)
-    ]
+    gpus_of, beside = [here[k * devices : (k + 1) * devices] for k in range(workers)], workers * (on == "local")
+    shares = [Share(function, items[k::workers], processes, gpus_of[k], beside) for k in range(workers)]
     with submitit.helpers.clean_env(), executor.batch():
         jobs = [executor.submit(share) for share in shares]
     print(f"{len(items)} pieces of work, {workers} jobs of {processes} processes each; what they print is in {folder}")

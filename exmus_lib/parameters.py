@@ -89,15 +89,9 @@ def _text(name: str, value: object, pattern: str, wanted: str, kind: Callable[[s
     return kind(str(value))
 
 
-def _video(name: str, value: object) -> str:
-    if value and not Path(str(value)).expanduser().is_file():
-        raise ValueError(f'{name} = "{value}" is not an existing file (looked in {Path.cwd()})')
-    return str(value)
-
-
-def _folder(name: str, value: object) -> str:
-    if value and not Path(str(value)).expanduser().is_dir():
-        raise ValueError(f'{name} = "{value}" is not an existing folder of class folders (looked in {Path.cwd()})')
+def _existing(name: str, value: object, there: Callable[[Path], bool], wanted: str) -> str:
+    if value and not there(Path(str(value)).expanduser()):
+        raise ValueError(f'{name} = "{value}" is not an existing {wanted} (looked in {Path.cwd()})')
     return str(value)
 
 
@@ -128,7 +122,9 @@ KINDS: dict[str, Callable[..., object]] = {
     "tag": partial(_text, pattern=r"[A-Za-z0-9_]{1,40}",
                    wanted="a word of letters, digits and underscores, 40 at most, as in focal_loss,"),
     "tasks": partial(_some_of, valid=tuple(TASKS)), "devices": _whole(1), "nodes": _whole(1), "workers": _whole(1),
-    "runs": _words, "views": _whole(1), "perplexity": _whole(2), "video": _video, "real": _folder, "steps": _whole(1),
+    "runs": _words, "views": _whole(1), "perplexity": _whole(2), "steps": _whole(1),
+    "video": partial(_existing, there=Path.is_file, wanted="file"),
+    "real": partial(_existing, there=Path.is_dir, wanted="folder of class folders"),
     "target": partial(_number, kind=float, least=sys.float_info.min, wanted="a number of GFLOPs above 0, as 0.02,"),
 }  # fmt: skip
 OPTIONAL = ("init", *RECIPE, "input", "seeds", "folds", "tag", "runs", "steps", "target", "workers")

@@ -4,9 +4,8 @@ An epoch of such a training is of EPOCH views: virtual clips where the data set 
 clips, mirrored, stretched, at another tempo, from another start. Clips are judged by what the pose estimator finds in them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,7 @@ from exmus_lib.recipes import Recipe
 from exmus_lib.tasks import Task
 from exmus_lib.videos import windows
 from exmus_lib.videos.container import VideoInfo
-from exmus_lib.videos.dataset import view_of
+from exmus_lib.videos.dataset import targets, view_of
 from exmus_lib.videos.faults import VideoError
 
 EPOCH = {"pose": 512, "joints": 2048}  # views; a network of drawn ones takes hundreds of times as long for each
@@ -31,14 +30,8 @@ EACH = 8  # performances of each way to do an exercise, by other people
 FPS = 30  # of the imagined film of a virtual clip
 
 
-class Source(Protocol):
-    """Where the clips of a training come from. `exercises` are those that it draws, each as often as the others."""
-
-    exercises: Sequence[str]
-
-    def draw(self, batch: int, rng: np.random.Generator) -> tuple[Joints, np.ndarray, np.ndarray]:
-        """Joints (batch, SAMPLES, ...), mask (batch, SAMPLES) and the exercises (batch,)."""
-        ...
+# Where the clips of a training come from: a source has `exercises`, those that it draws, each as often as the others, and gives
+# by `draw` joints (batch, SAMPLES, ...), mask (batch, SAMPLES) and exercises (batch,).
 
 
 class Virtual:
@@ -79,9 +72,8 @@ class Filmed:
         start = rng.uniform(0, 0.3, (batch, 1)) * last * self.augment
         place = start + at * step
         inside, place = place <= last, np.minimum(place, last)
-        image, world, visibility = (
-            virtual.between(values, chosen, place) for values in (self.image, self.world, self.visibility[..., None])
-        )
+        values = self.image, self.world, self.visibility[..., None]
+        image, world, visibility = (virtual.between(each, chosen, place) for each in values)
         image = image * np.exp(0.1 * self.augment * rng.standard_normal((batch, 1, 1, 2)))
         joints = mirrored_where(self.augment & (rng.random(batch) < 0.5), image, world, visibility[..., 0])
         return joints, inside & self.near[chosen[:, None], place.astype(int)], self.exercises[chosen]
@@ -91,9 +83,9 @@ class TrainingViews(Dataset):
     """An epoch of views, batch by batch: item (epoch, i) is (views (batch, channels, time, side, side), targets), uint8 if drawn.
     They depend on seed, epoch and i alone, whatever was drawn before."""
 
-    def __init__(self, source: Source, recipe: Recipe, task: Task, seed: int):
+    def __init__(self, source: Virtual | Filmed, recipe: Recipe, task: Task, seed: int):
         self.source, self.recipe, self.task, self.seed = source, recipe, task, seed
-        self.targets = self._targets(source.exercises)
+        self.targets = targets(task, source.exercises)
 
     def __len__(self) -> int:
         return max(1, EPOCH[self.recipe.input] // self.recipe.batch)
@@ -109,11 +101,7 @@ class TrainingViews(Dataset):
                 for image, seen, there in zip(joints[0], joints[2], mask, strict=True)
             ]
             view = torch.stack(drawn_ones).movedim(-1, 1)  # colours stay innermost, as in networks.loading.collate
-        return view, self._targets(exercises)
-
-    def _targets(self, exercises: Sequence[str]) -> torch.Tensor:
-        truth = self.task.truth(exercises)
-        return torch.from_numpy(truth.astype(np.float32) if self.task.multilabel else truth)
+        return view, targets(self.task, exercises)
 
 
 def _drawn_by_chance(
@@ -155,8 +143,7 @@ class TrackDataset(Dataset):
         self.clips = clips[["clip_id", "path", "seconds", "fps"]].to_dict("records")
         self.folder, self.recipe, self.cache = folder, recipe, tracks
         self.position, self.max_share = position, max_share
-        truth = task.truth(clips.exercise)
-        self.targets = torch.from_numpy(truth.astype(np.float32) if task.multilabel else truth)
+        self.targets = targets(task, clips.exercise)
 
     def __len__(self) -> int:
         return len(self.clips)

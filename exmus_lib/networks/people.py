@@ -49,13 +49,8 @@ def seen(clip_set: ClipSet, clips: pd.DataFrame) -> Seen:
     clips = clips[clips["clip_id"].isin(list(tracks))].reset_index(drop=True)
     parts = [features.windows(tracks[row.clip_id], [(0.0, row.seconds)]) for row in clips.itertuples()]
     joints, masks, found = zip(*parts, strict=True)
-    return Seen(
-        clips,
-        tracks,
-        tuple(map(np.concatenate, zip(*joints, strict=True))),
-        np.concatenate(masks),
-        np.concatenate(found),
-    )
+    joints = tuple(map(np.concatenate, zip(*joints, strict=True)))
+    return Seen(clips, tracks, joints, np.concatenate(masks), np.concatenate(found))
 
 
 def some(clip_set: ClipSet, split: str | None, of_each: int | None = None, seed: int = 0) -> pd.DataFrame:
@@ -167,9 +162,8 @@ def pixels_run(clip_set: ClipSet, preset: str) -> workspace.Run | None:
 
 def video_of(clip_set: ClipSet, folder: str, exercise: str, seconds: float = 15.0) -> tuple[Path, str]:
     """The video of a data set's folder that is about so long, of this exercise if there is one, and its exercise."""
-    there = clip_set.videos[
-        clip_set.videos.exercise.isin(labels.paper().exercises) & clip_set.videos["status"].eq("ok")
-    ]
+    readable = clip_set.videos.query("status == 'ok'")
+    there = readable[readable.exercise.isin(labels.paper().exercises)]
     there = there if not there.exercise.eq(exercise).any() else there[there.exercise.eq(exercise)]
     row = there.loc[(there["seconds"] - seconds).abs().idxmin()]
     return Path(folder).expanduser() / row["path"], row.exercise

@@ -153,9 +153,8 @@ def search(table: pd.DataFrame, paper: pd.DataFrame, metric: str) -> Figure:
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.8))
     score, chosen = 100 * table["score"], table[table["chosen"]]
-    back = chosen[
-        chosen["gflops"] < chosen["gflops"].shift()
-    ]  # the contraction alone costs less than what was before it
+    # The contraction alone costs less than what was before it.
+    back = chosen[chosen["gflops"] < chosen["gflops"].shift()]
     path, middle = chosen.drop(back.index), {"textcoords": "offset points", "fontsize": 8}
     left.vlines(table["gflops"], 100 * table["low"], 100 * table["high"], color="#cccccc", linewidth=1, zorder=1)
     left.plot(table["gflops"], score, "o", color=SHADES[1], mfc="white", ms=5, label="candidate, 95 % interval")

@@ -18,11 +18,8 @@ from exmus_lib.tasks import METRIC_TITLES
 WEIGHED = ("top1", "auc", "f1", "map")  # the scores that ensemble weights are drawn by, three to a task
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2)), (0, (8, 2)))
 MARKERS = "os^DvPX*"
-OUTCOMES = {
-    HOLDS: ("o", SHADES[0]),
-    FAILS: ("X", SHADES[0]),
-    OPEN: ("o", "white"),
-}  # of a claim: its mark and the mark's face
+# Of a claim: its mark and the mark's face.
+OUTCOMES = {HOLDS: ("o", SHADES[0]), FAILS: ("X", SHADES[0]), OPEN: ("o", "white")}
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}  # a legend to the right of its Axes
 
 

@@ -47,12 +47,8 @@ def span(low: float, high: float, form: str = ".1f") -> str:
     return f"{low:{form.replace('1', '2')}}" if low == high else f"{low:{form}} to {high:{form}}"
 
 
-TEMPLATES.globals |= {
-    "span": span,
-    "METRICS": METRIC_TITLES,
-    "HEADLINES": {name: t.headline for name, t in TASKS.items()},
-    "DAGGER": DAGGER,
-}
+TEMPLATES.globals |= {"span": span, "METRICS": METRIC_TITLES, "DAGGER": DAGGER}
+TEMPLATES.globals["HEADLINES"] = {name: task.headline for name, task in TASKS.items()}
 
 
 def verdict_html(claims: pd.DataFrame, cells: pd.DataFrame, clip_set: ClipSet, preset: str) -> str:
@@ -123,9 +119,8 @@ def write(
     are those of scores.verdict; `cells`, `beyond` and `rankings` (task name -> table) of scores.tables.
     """
     name, tasks = f"{clip_set.name}-{preset}", tables.tasks_of(clip_set)
-    files = {"claims": claims, "paper": cells, "beyond": beyond} | {
-        f"ranking-{task}": table for task, table in rankings.items()
-    }
+    files = {"claims": claims, "paper": cells, "beyond": beyond}
+    files |= {f"ranking-{task}": table for task, table in rankings.items()}
     for file, table in files.items():
         with storage.where_possible(), workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
             table.to_csv(part, index=False)

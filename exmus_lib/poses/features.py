@@ -23,13 +23,10 @@ ANGLES = [*LIMBS, *(
     for joints in (("hip", "shoulder", "elbow"), ("shoulder", "hip", "knee"))
 )]  # fmt: skip
 Joints = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, world and visibility, as in project.observe
-CHANNELS = {
-    kind: sum((len(BODY) * 2 + len(BONES)) * axes + len(ANGLES) for axes in (2, 3)[: KINDS.index(kind) + 1])
-    + 4
-    + len(BODY)
-    + 1
-    for kind in KINDS
-}  # of `views`, the last of which is the mask
+# Of `views`: in the picture, and in the world where that is used, each joint, its speed and each bone along every axis, and each
+# angle; how the trunk travels; how well each joint is seen; the mask.
+_FLAT, _DEEP = ((len(BODY) * 2 + len(BONES)) * axes + len(ANGLES) for axes in (2, 3))
+CHANNELS = {kind: number + 4 + len(BODY) + 1 for kind, number in zip(KINDS, (_FLAT, _FLAT + _DEEP), strict=True)}
 
 
 def views(joints: Joints, mask: np.ndarray, kind: str) -> np.ndarray:
@@ -69,7 +66,7 @@ def _described(joints: np.ndarray, seen: np.ndarray, mask: np.ndarray) -> list[n
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
-    """Euclidean lengths (...) of vectors (..., axes)."""  # numpy's norm is slow over an axis of two or three
+    """Euclidean lengths (...) of vectors (..., axes); numpy's norm is slow over an axis of two or three."""
     return np.sqrt(np.einsum("...i,...i", vectors, vectors))
 
 
@@ -106,11 +103,11 @@ def windows(track: Track, spans: Sequence[tuple[float, float]]) -> tuple[Joints,
         middle = min(int((start + end) / 2 * RATE), len(track) - 1)
         inside = np.flatnonzero(track.shot == track.shot[middle])
         first = int(np.clip(middle - SAMPLES // 2, inside[0], max(inside[-1] + 1 - SAMPLES, inside[0])))
-        chosen = np.minimum(np.arange(first, first + SAMPLES), inside[-1])
-        mask = (np.arange(first, first + SAMPLES) <= inside[-1]) & near[chosen]
+        wanted = np.arange(first, first + SAMPLES)
+        there, chosen = wanted <= inside[-1], np.minimum(wanted, inside[-1])
         joints.append((image[chosen], world[chosen], visibility[chosen]))
-        masks.append(mask)
-        found.append(track.found[chosen][np.arange(first, first + SAMPLES) <= inside[-1]].mean())
+        masks.append(there & near[chosen])
+        found.append(track.found[chosen][there].mean())
     return tuple(map(np.stack, zip(*joints, strict=True))), np.stack(masks), np.array(found)
 
 

@@ -96,14 +96,12 @@ def _cut_out(reels: Reels, chosen: np.ndarray, rng: np.random.Generator) -> tupl
     step = np.exp(rng.uniform(-0.3, 0.3, (batch, 1)))
     start = rng.random((batch, 1)) * np.maximum(last - (SAMPLES - 1) * step, 0)
     place = np.minimum(start + samples * step, last - 1e-3)
-    image, world, visibility = (
-        between(values, chosen, place) for values in (reels.image, reels.world, reels.visibility[..., None])
-    )
+    values = reels.image, reels.world, reels.visibility[..., None]
+    image, world, visibility = (between(each, chosen, place) for each in values)
     shaken = 0.01 * rng.standard_normal((batch, 1, image.shape[2], 1), np.float32)
     stretched = np.exp(0.1 * rng.standard_normal((batch, 1, 1, 2), np.float32))
     length = np.where(rng.random(batch) < SHORT, rng.integers(SHORTEST, SAMPLES + 1, batch), SAMPLES)
-    mask = (
-        (samples < length[:, None]) & (start + samples * step <= last) & reels.near[chosen[:, None], place.astype(int)]
-    )
+    inside = (samples < length[:, None]) & (start + samples * step <= last)
+    mask = inside & reels.near[chosen[:, None], place.astype(int)]
     mirror = rng.random(batch) < 0.5
     return mirrored_where(mirror, (image + shaken) * stretched, world, visibility[..., 0]), mask

@@ -39,9 +39,8 @@ class Cuts:
         if before is None:
             return False
         both = np.stack([before, self._before])
-        lively = [
-            (both.max(axis) - both.min(axis)).max(axis=(0, 2)) > 12 for axis in (2, 1)
-        ]  # the rest are an editor's bars
+        # The rest are an editor's bars.
+        lively = [(both.max(axis) - both.min(axis)).max(axis=(0, 2)) > 12 for axis in (2, 1)]
         both = both[:, lively[0]][:, :, lively[1]]
         if not both.size:
             return False

@@ -29,9 +29,8 @@ DEPTH = 2.2
 class Conditions:
     """How people film, and how an estimator errs: shares of clips, and factors of 1."""
 
-    from_view: float = (
-        0.6  # filmed from where the movement is usually filmed, 20 degrees more to either side; else from anywhere
-    )
+    # Filmed from where the movement usually is, 20 degrees more to either side; else from anywhere.
+    from_view: float = 0.6
     errors: float = 1.0  # factor of all errors
     swapped: float = 0.2  # left and right taken for each other, for a while or all along
     hidden: float = 0.25  # each limb: hidden, so that the other side's or a wandering one is seen

@@ -70,9 +70,7 @@ class Track:
         """Write it as .npz, whole or not at all."""
         with workspace.atomic(path) as part, part.open("wb") as file:
             arrays = {name: getattr(self, name) for name in ARRAYS}
-            small = {
-                name: array.astype(np.float32) if array.dtype == float else array for name, array in arrays.items()
-            }
+            small = {name: a.astype(np.float32) if a.dtype == float else a for name, a in arrays.items()}
             np.savez_compressed(file, **small, size=np.array(self.size), people=self.people)
 
     @classmethod

@@ -108,9 +108,8 @@ def _workers(table: int, one: str, others: str, rivals: str) -> Verdict:
 def _few_clips() -> Verdict:
     first, second = paper_rows(9)["top1"].nlargest(2)
     apart = round((first - second) / 100 * protocol.TEST_CLIPS)
-    p = (
-        scipy.stats.binomtest(0, apart).pvalue if apart else 1.0
-    )  # of McNemar's test, were all clips that differ on one side
+    # Of McNemar's test, were all clips that differ on one side.
+    p = scipy.stats.binomtest(0, apart).pvalue if apart else 1.0
     return f"the next one is {apart} of {protocol.TEST_CLIPS} clips behind: p = {p:.2f} at the very least", p > 0.05
 
 

@@ -239,13 +239,9 @@ def irregular(stamps: list[int | None], decoding: list[int | None], stream: Vide
     """Whether packets lack time stamps, have equal ones, such that fall in the order of decoding, or jump: see timed_frames."""
     if None in stamps:
         return True
-    known, shown, gap = (
-        [stamp for stamp in decoding if stamp is not None],
-        sorted(stamps),
-        GAP / float(stream.time_base),
-    )
+    known, gap = [stamp for stamp in decoding if stamp is not None], GAP / float(stream.time_base)
     falls = any(b <= a for a, b in itertools.pairwise(known))
-    return falls or any(not 0 < b - a <= gap for a, b in itertools.pairwise(shown))
+    return falls or any(not 0 < b - a <= gap for a, b in itertools.pairwise(sorted(stamps)))
 
 
 def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

@@ -150,14 +150,19 @@ def _frames_of(clip, folder: Path, recipe: Recipe) -> tuple[np.ndarray, np.ndarr
     return view.movedim(0, -1).numpy(), times
 
 
+def targets(task: Task, exercises: Sequence[str]) -> torch.Tensor:
+    """Class indices (N,), or zeros and ones (N, labels) as float32 where several labels may be right at once."""
+    truth = task.truth(exercises)
+    return torch.from_numpy(truth.astype(np.float32) if task.multilabel else truth)
+
+
 class ClipDataset(Dataset):
     """Views of clips with their labels: item i is (view (3, frames, side, side) uint8, target).
 
-    The target is a class index, or zeros and ones (labels,) as float32 where several labels may be right at once. Evaluation
-    takes the window at `position` (0 to 1, see videos.windows.window), no longer than the share `max_share` of the clip. In
-    training item (epoch, i), or i for the first epoch, has a random window, is augmented where the recipe says so, and then has
-    a third part, its `colours`; chance depends on `seed`, epoch and i alone, whichever process reads it. A clip that cannot be
-    read raises VideoError, which names the file.
+    Evaluation takes the window at `position` (0 to 1, see videos.windows.window), no longer than the share `max_share` of the
+    clip. In training item (epoch, i), or i for the first epoch, has a random window, is augmented where the recipe says so, and
+    then has a third part, its `colours`; chance depends on `seed`, epoch and i alone, whichever process reads it. A clip that
+    cannot be read raises VideoError, which names the file.
     """
 
     def __init__(
@@ -167,8 +172,7 @@ class ClipDataset(Dataset):
         self.clips = clips[["clip_id", "path", "seconds", "fps"]].to_dict("records")  # which pickle, as rows do not
         self.folder, self.recipe, self.seed = folder, recipe, seed
         self.train, self.cache, self.position, self.max_share = train, cache, position, max_share
-        truth = task.truth(clips.exercise)
-        self.targets = torch.from_numpy(truth.astype(np.float32) if task.multilabel else truth)
+        self.targets = targets(task, clips.exercise)
 
     def __len__(self) -> int:
         return len(self.clips)

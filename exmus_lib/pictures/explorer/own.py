@@ -220,11 +220,8 @@ class OwnVideo(ipw.VBox):
             self.player.marks, self.player.windows = result.turns, result.windows()
         self.stretches.value = result.html()
         # Of two videos with one name each keeps its files: they carry six digits of what is in it.
-        stem, folder = (
-            f"{storage.short(Path(name).stem)}-{sha256(videos[False]).hexdigest()[:6]}",
-            workspace.outputs_dir("own"),
-        )
-        links = []
+        stem = f"{storage.short(Path(name).stem)}-{sha256(videos[False]).hexdigest()[:6]}"
+        folder, links = workspace.outputs_dir("own"), []
         for end, content in {**result.files(), ".png": still.png(self.picture())}.items():
             file, kind = stem + end, "image/png" if end == ".png" else "text/csv"
             with storage.where_possible(), workspace.atomic(folder / file) as part:

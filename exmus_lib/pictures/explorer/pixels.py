@@ -64,11 +64,8 @@ def weigh(clip_set: prepare.ClipSet, name: str, runs: tuple[workspace.Run, ...])
     try:
         state = State(clip_set, clip_set.task(name), runs, split)
     except ValueError as error:  # such as other labels than the clips have: runs that can be asked, though not scored
-        return (
-            Mixture.weighed(runs, 0.5),
-            limit,
-            [f"Nothing tells when these networks are sure ({error}): all is grey."],
-        )
+        why = [f"Nothing tells when these networks are sure ({error}): all is grey."]
+        return Mixture.weighed(runs, 0.5), limit, why
     best = state.best_weight()
     state.x = 0.5 if best is None else best
     if best is None and len(runs) > 1:
