@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from exmus_lib import labels, predictions, recipes, review, workspace
+from exmus_lib import labels, predictions, recipes, review, storage, workspace
 from exmus_lib.scores import intervals, metrics, tables, verdict
 from exmus_lib.tasks import TASKS
 from exmus_lib.videos import duplicates, prepare, scan, split
@@ -56,8 +56,8 @@ def make(clips: int) -> None:
     rows["clip_id"] = rows["video_id"] + "-" + place
     rows = rows.assign(path="clips/" + rows["clip_id"] + ".mp4", start_sec=0.0, seconds=2.0)
     rows["split_video"] = rows["split_clip"] = _sides(rows["group"], random)
-    workspace.write_parquet(videos, made / "videos.parquet")
-    workspace.write_parquet(rows, made / "clips.parquet")
+    storage.write_parquet(videos, made / "videos.parquet")
+    storage.write_parquet(rows, made / "clips.parquet")
     clip_set = prepare.load(NAME)
     for name in TASKS:
         _run(clip_set, name, random)

@@ -95,7 +95,7 @@ def search(
 
     def keep(row: dict[str, object]) -> None:
         row["chosen"] = True
-        with storage.where_possible(), workspace.atomic(place) as part:
+        with storage.where_possible(), storage.atomic(place) as part:
             pd.DataFrame(rows).to_csv(part, index=False)
 
     now = before = start(preset, **changes)

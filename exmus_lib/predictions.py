@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from exmus_lib import runfile, workspace
+from exmus_lib import runfile, storage, workspace
 from exmus_lib.labels import nearest
 from exmus_lib.tasks import Task, task
 
@@ -49,7 +49,7 @@ def check(predictions: pd.DataFrame, names: Sequence[str], source: str = "predic
 def write(path: Path, predictions: pd.DataFrame, names: Sequence[str]) -> None:
     """Write the checked table; it appears whole or not at all."""
     check(predictions, names, str(path))
-    workspace.write_parquet(predictions, path)
+    storage.write_parquet(predictions, path)
 
 
 def path(run: workspace.Run, views: int = 1) -> Path:
@@ -66,7 +66,7 @@ def read(run: workspace.Run, views: int = 1) -> pd.DataFrame:
             f'no complete run "{run.name}" for {run.dataset}/{run.task}.{nearest(run.name, known)}'
             f" Complete runs: {known or 'none; train one with 02_x3d.ipynb or 03_slowfast.ipynb'}"
         )
-    with workspace.reading(file, runfile.WAY_OUT):
+    with storage.reading(file, runfile.WAY_OUT):
         table = pd.read_parquet(file)
     return check(table, task_of(run).names, str(file))
 

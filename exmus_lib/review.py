@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import sheets, workspace
+from exmus_lib import sheets, storage, workspace
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.tasks import Task
 
@@ -31,11 +31,11 @@ def mark(dataset: str, clip_id: str, value: str | None, labels: Labels) -> None:
     """Mark a clip with its right exercise or as "unusable"; None takes its mark away. Raises ValueError for anything else."""
     if value is not None:
         _check([value], labels)
-    with workspace.alone(path()):
+    with storage.alone(path()):
         table = _read()
         rest = table[(table["dataset"] != dataset) | (table["clip_id"] != clip_id)]
         added = pd.DataFrame([[dataset, clip_id, value]] if value else [], columns=COLUMNS, dtype=str)
-        with workspace.atomic(path()) as part:
+        with storage.atomic(path()) as part:
             pd.concat([rest, added]).to_csv(part, index=False)
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from exmus_lib import labels, runfile
 from exmus_lib.labels import Labels, nearest
 from exmus_lib.recipes import NETWORKS
-from exmus_lib.storage import alone, atomic, plain, reading, where_possible, write_parquet  # noqa: F401  callers know them as workspace.atomic
+from exmus_lib.storage import atomic, plain, reading, where_possible
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATASETS = ("sample", "kaggle")  # built in: rendered here, and the paper's

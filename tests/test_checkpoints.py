@@ -11,7 +11,7 @@ import helpers
 import pytest
 import torch
 
-from exmus_lib import predictions, workspace
+from exmus_lib import predictions, storage, workspace
 from exmus_lib.networks import fit
 from exmus_lib.networks.training import Checkpoints, History
 from exmus_lib.videos.prepare import prepare
@@ -138,13 +138,13 @@ def test_checkpoints_are_written_beside_their_place_and_removed_nowhere_else(tmp
 
 def test_what_killed_processes_left_goes_at_the_next_start(tmp_path):
     script = (
-        "import os, sys; from pathlib import Path; from exmus_lib import workspace\n"
-        "with workspace.atomic(Path(sys.argv[1])) as part: part.write_text('half'); os.kill(os.getpid(), 9)"
+        "import os, sys; from pathlib import Path; from exmus_lib import storage\n"
+        "with storage.atomic(Path(sys.argv[1])) as part: part.write_text('half'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "kept.csv")], cwd=workspace.REPOSITORY)
     (left,) = tmp_path.iterdir()
     mine = left.with_name(left.name.replace(left.name.split("-")[2], str(os.getpid())))  # of a living process
     mine.write_text("half")
-    with workspace.atomic(tmp_path / "other.csv") as part:
+    with storage.atomic(tmp_path / "other.csv") as part:
         part.write_text("whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [mine.name, "other.csv"]

@@ -209,5 +209,5 @@ def test_a_home_that_cannot_be_written_to_still_shows_finished_runs(run, home, c
     page.write(clips, "quick", verdict.claims(clips, "quick"), cells, beyond, rankings)
     figures.save(plt.figure(), "sample/1")
     assert "cannot be written to: nothing is kept there" in capsys.readouterr().out
-    with workspace.alone(Path("/sys/nothing")):  # nobody can make anything there, so nobody waits
+    with storage.alone(Path("/sys/nothing")):  # nobody can make anything there, so nobody waits
         pass

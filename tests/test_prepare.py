@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers import write_video
 
-from exmus_lib import labels, workspace
+from exmus_lib import labels, storage, workspace
 from exmus_lib.videos import prepare as module
 from exmus_lib.videos.prepare import dataset_name, load, prepare
 
@@ -147,14 +147,14 @@ def test_an_exercises_csv_that_is_there_is_not_written_over(mixed):
 
 
 def test_a_folder_that_cannot_be_written_to_gets_its_ready_file_beside_the_clips(mixed, monkeypatch):
-    atomic = workspace.atomic
+    atomic = storage.atomic
 
     def guarded(path):
         if path.parent == mixed:
             raise PermissionError(f"{path}: read-only")
         return atomic(path)
 
-    monkeypatch.setattr(workspace, "atomic", guarded)
+    monkeypatch.setattr(storage, "atomic", guarded)
     with pytest.raises(ValueError) as caught:
         prepare(str(mixed))
     folder = workspace.clips_dir(dataset_name(str(mixed)))

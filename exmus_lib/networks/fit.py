@@ -52,7 +52,7 @@ def train(
     ranks.join()
     leads = ranks.rank() == 0
     # One process of a training waits for others that make the same run, and decides for all of its own.
-    with workspace.alone(run.folder) if leads else nullcontext():
+    with storage.alone(run.folder) if leads else nullcontext():
         if overwrite and leads:
             run.remove()
         if not ranks.agreed(leads and _whole(run)):

@@ -59,7 +59,7 @@ def predict_clips(run: Run, network: VideoNetwork, clips: pd.DataFrame, views: C
     views in the same order."""
     task = predictions.task_of(run)
     logits, embeddings = forward_all(network, views, run.facts()["network"])
-    with workspace.atomic(run.folder / "embeddings.npz") as part:
+    with storage.atomic(run.folder / "embeddings.npz") as part:
         np.savez_compressed(
             part,
             clip_id=clips["clip_id"].to_numpy(str),

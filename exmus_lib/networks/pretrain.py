@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
-from exmus_lib import labels, workspace
+from exmus_lib import labels, storage, workspace
 from exmus_lib.networks.pose import PoseTCN
 from exmus_lib.networks.recognise import FILE
 from exmus_lib.poses import features, filmed, virtual
@@ -99,5 +99,5 @@ def save(networks: list[PoseTCN], kinds: list[str], file: Path, made: dict[str, 
         for key, tensor in network.state_dict().items()
     }
     facts = {"labels": labels.paper().to_json(), "kinds": kinds, "sure_above": SURE_ABOVE, "made": made}
-    with workspace.atomic(file) as part:
+    with storage.atomic(file) as part:
         save_file(tensors, part, {key: json.dumps(value) for key, value in facts.items()})

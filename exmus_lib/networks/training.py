@@ -17,7 +17,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MultilabelF1Score
 from tqdm.auto import tqdm
 
-from exmus_lib import workspace
+from exmus_lib import storage, workspace
 from exmus_lib.networks import ranks
 from exmus_lib.networks.build import VideoNetwork
 from exmus_lib.networks.loading import waiting_share
@@ -181,7 +181,7 @@ class History(Callback):
         if self.path.exists():
             earlier = pd.read_csv(self.path)
             rows = pd.concat([earlier[earlier["epoch"] < trainer.current_epoch], rows])
-        with workspace.atomic(self.path) as part:
+        with storage.atomic(self.path) as part:
             rows.to_csv(part, index=False)
 
     def on_train_end(self, *_) -> None:
@@ -204,7 +204,7 @@ class Checkpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
         # Half a gigabyte an epoch of SlowFast. A machine that loses power may cost a training that has just begun, no other.
         young = not self.resumed and time.monotonic() - self.started < YOUNG
-        with workspace.atomic(Path(path), synced=not young) as part:
+        with storage.atomic(Path(path), synced=not young) as part:
             torch.save(checkpoint, part)
 
     def load_checkpoint(self, path: str | Path, map_location: object = "cpu", weights_only: bool | None = True) -> dict:

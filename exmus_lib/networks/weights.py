@@ -58,7 +58,7 @@ def _download(name: str, url: str, path: Path) -> None:
     row = NETWORKS[name]
     print(f"{row.title}: Kinetics-400 weights ({row.top1:.1f} % top-1 there, licence {row.licence}) from {url}")
     try:
-        with workspace.atomic(path) as part:
+        with storage.atomic(path) as part:
             torch.hub.download_url_to_file(url, str(part))
     except (URLError, OSError) as error:
         raise RuntimeError(
@@ -95,7 +95,7 @@ def load_all_but_head(network: VideoNetwork, state: dict[str, torch.Tensor], sou
 
 def save(network: VideoNetwork, path: Path) -> None:
     """Write the weights as safetensors; the file appears whole or not at all."""
-    with workspace.atomic(path) as part:
+    with storage.atomic(path) as part:
         save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, part)
 
 

@@ -40,7 +40,7 @@ def save(figure: Figure | Axes, name: str) -> list[Path]:
     paths = [workspace.outputs_dir("figures") / f"{name}.{kind}" for kind in ("png", "pdf")]
     with mpl.rc_context({"pdf.fonttype": 42}):
         for path in paths:
-            with storage.where_possible(), workspace.atomic(path) as part:
+            with storage.where_possible(), storage.atomic(path) as part:
                 figure.savefig(part, dpi=200, bbox_inches="tight", facecolor="white")
     return paths
 

@@ -122,7 +122,7 @@ def write(
     files = {"claims": claims, "paper": cells, "beyond": beyond}
     files |= {f"ranking-{task}": table for task, table in rankings.items()}
     for file, table in files.items():
-        with storage.where_possible(), workspace.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
+        with storage.where_possible(), storage.atomic(workspace.outputs_dir("tables") / name / f"{file}.csv") as part:
             table.to_csv(part, index=False)
     folder, methods = workspace.outputs_dir("report"), []
     for task in tasks:
@@ -159,7 +159,7 @@ def write(
 
 
 def _render(template: str, path: Path, **values: object) -> None:
-    with storage.where_possible(), workspace.atomic(path) as part:
+    with storage.where_possible(), storage.atomic(path) as part:
         part.write_text(TEMPLATES.get_template(template).render(**values), encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from exmus_lib import storage, workspace
+from exmus_lib import storage
 
 PACKAGE = "mediapipe==0.10.21"  # the last that brings the files; its wheel for one Python and system serves all
 DOWNLOAD = f"download {PACKAGE} --no-deps --only-binary=:all: --python-version 3.11 --platform manylinux_2_28_x86_64"
@@ -32,7 +32,7 @@ def files() -> tuple[Path, Path]:
     folder = cache()
     paths = {folder / name.rsplit("/", 1)[-1]: sha256 for name, sha256 in FILES.items()}
     if not all(_is_whole(path, sha256) for path, sha256 in paths.items()):
-        with workspace.alone(folder / "blazepose"):  # another process may have fetched them meanwhile
+        with storage.alone(folder / "blazepose"):  # another process may have fetched them meanwhile
             _fetch({path: sha256 for path, sha256 in paths.items() if not _is_whole(path, sha256)})
     detector, landmarks = paths
     return detector, landmarks
@@ -89,7 +89,7 @@ def _take_out(wheel: Path, missing: dict[Path, str]) -> None:
     for path, sha256 in missing.items():
         if hashlib.sha256(contents[path.name]).hexdigest() != sha256:
             raise ValueError(f"{path.name} in {wheel.name} is not the file that was expected")
-        with workspace.atomic(path) as part:
+        with storage.atomic(path) as part:
             part.write_bytes(contents[path.name])
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exmus_lib import storage, workspace
+from exmus_lib import storage
 
 RATE = 10  # samples a second
 
@@ -68,7 +68,7 @@ class Track:
 
     def save(self, path: Path) -> None:
         """Write it as .npz, whole or not at all."""
-        with workspace.atomic(path) as part, part.open("wb") as file:
+        with storage.atomic(path) as part, part.open("wb") as file:
             arrays = {name: getattr(self, name) for name in ARRAYS}
             small = {name: a.astype(np.float32) if a.dtype == float else a for name, a in arrays.items()}
             np.savez_compressed(file, **small, size=np.array(self.size), people=self.people)

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from exmus_lib import labels
 from exmus_lib.sample.film import Take, shoot
 from exmus_lib.sample.movements import MOVEMENTS
-from exmus_lib.workspace import atomic
+from exmus_lib.storage import atomic
 
 VIDEOS_PER_EXERCISE = 14  # shared by the folders of an exercise; enough for 3 in validation and 3 in test
 UNLABELLED_VIDEOS = 3  # of plank, which has no exercise in the paper

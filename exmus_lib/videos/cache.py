@@ -11,7 +11,7 @@ import pandas as pd
 from joblib import cpu_count
 from tqdm.auto import tqdm
 
-from exmus_lib import storage, workspace
+from exmus_lib import storage
 
 MAX_DISK = 0.5  # of the free disk; what takes more is decoded anew in each epoch
 AHEAD = 4  # clips for each thread that are decoded before they are written: they lie in memory until then
@@ -46,7 +46,7 @@ class ViewCache:
 def kept(place: Path, clips: pd.DataFrame, decode: Decode, size: int) -> ViewCache | None:
     """The cache at `place`, <recipe>-<hash of the clip set>, made when missing; None, and it is said, where about `size` bytes
     would take more than MAX_DISK of the free disk. Caches of other clip sets than this one, which lie beside it, go."""
-    with workspace.alone(place):
+    with storage.alone(place):
         if place.exists():
             try:
                 with storage.reading(place, "The views are decoded anew."):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exmus_lib import labels, sheets, workspace
+from exmus_lib import labels, sheets, storage
 from exmus_lib.labels import FILE_NAME, Labels, nearest
 from exmus_lib.videos import scan
 
@@ -50,7 +50,7 @@ def check(raw: Path, folder: Path, known: Labels) -> None:
 
 
 def _write(table: pd.DataFrame, file: Path) -> None:
-    with workspace.atomic(file) as part:
+    with storage.atomic(file) as part:
         table.to_csv(part, index=False, encoding="utf-8-sig")  # the byte order mark tells Excel that it is UTF-8
 
 

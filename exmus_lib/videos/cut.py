@@ -12,7 +12,7 @@ import pandas as pd
 from av.video.frame import VideoFrame
 from tqdm.auto import tqdm
 
-from exmus_lib import storage, workspace
+from exmus_lib import storage
 from exmus_lib.videos import container, encode, guard, limits, scan
 from exmus_lib.videos.faults import VideoError
 
@@ -92,7 +92,7 @@ def small_copy(
     naming the file and why when it cannot be read or is shorter than a clip. The video is read in a guarded process.
     """
     origin = os.fsencode(video).decode(errors="replace")
-    with workspace.atomic(copy) as part, closing(guard.stream(encode.copy, video, part, origin, side)) as shares:
+    with storage.atomic(copy) as part, closing(guard.stream(encode.copy, video, part, origin, side)) as shares:
         for share in shares:
             report(share)
     return container.info(copy)
@@ -102,6 +102,6 @@ def write(
     frames: Iterable[tuple[float, VideoFrame]], fps: int, path: Path, origin: str, side: int = encode.SIDE
 ) -> None:
     """Write frames (seconds, frame) with square pixels as one clip, whole or not at all. `origin` is written into the file."""
-    with workspace.atomic(path) as part:
+    with storage.atomic(path) as part:
         for _ in encode.write(frames, None, fps, part, origin, side):
             pass

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from joblib import cpu_count
 
-from exmus_lib import workspace
+from exmus_lib import storage
 from exmus_lib.videos import scan
 from exmus_lib.videos.prepare import ClipSet
 from exmus_lib.videos.read import read_frames
@@ -69,7 +69,7 @@ def suggest(clip_set: ClipSet, pairs: pd.DataFrame) -> Path:
     """
     videos = clip_set.videos.set_index("path")["group"]
     groups = scan.joined(videos, zip(pairs["first"].map(videos), pairs["second"].map(videos), strict=True))
-    with workspace.atomic(clip_set.folder / "MANIFEST.suggested.csv") as part:
+    with storage.atomic(clip_set.folder / "MANIFEST.suggested.csv") as part:
         groups.to_csv(part)
     return clip_set.folder / "MANIFEST.suggested.csv"
 

@@ -68,7 +68,7 @@ def prepare(
     if unknown not in (None, *UNKNOWN):
         raise ValueError(f'unknown = "{unknown}" is not one of {", ".join(UNKNOWN)}.{nearest(unknown, UNKNOWN)}')
     name = dataset_name(dataset, preset)
-    with workspace.alone(workspace.clips_dir(name)):
+    with storage.alone(workspace.clips_dir(name)):
         return _prepare(dataset, name, overwrite, unknown, cutter)
 
 
@@ -142,17 +142,17 @@ def _make(raw: Path, folder: Path, known: Labels, facts: dict[str, object], cutt
     else:
         (folder / "clips.parquet").unlink(missing_ok=True)
         videos = scan.scan(raw, known)
-        workspace.write_parquet(videos, folder / "videos.parquet")
+        storage.write_parquet(videos, folder / "videos.parquet")
     facts = {**facts, "folders": scan.class_folders(raw)}
     _write_facts(folder, facts)
     clips = cutter(videos, raw, folder)
-    workspace.write_parquet(videos, folder / "videos.parquet")
+    storage.write_parquet(videos, folder / "videos.parquet")
     if videos["status"].str.startswith(faults.PASSING).any():
         _write_facts(folder, {**facts, "state": ""})  # so that the next call looks at them again
     if clips.empty:
         reasons = "; ".join(f"{count} x {status}" for status, count in videos["status"].value_counts().items())
         raise ValueError(f"{raw}: none of its {len(videos)} files can be used: {reasons}")
-    workspace.write_parquet(split(clips), folder / "clips.parquet")
+    storage.write_parquet(split(clips), folder / "clips.parquet")
 
 
 def _state(raw: Path, known: Labels) -> str:
@@ -167,7 +167,7 @@ def _state(raw: Path, known: Labels) -> str:
 
 
 def _write_facts(folder: Path, facts: dict[str, object]) -> None:
-    with workspace.atomic(folder / "dataset.json") as part:
+    with storage.atomic(folder / "dataset.json") as part:
         part.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

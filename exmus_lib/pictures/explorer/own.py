@@ -224,7 +224,7 @@ class OwnVideo(ipw.VBox):
         folder, links = workspace.outputs_dir("own"), []
         for end, content in {**result.files(), ".png": still.png(self.picture())}.items():
             file, kind = stem + end, "image/png" if end == ".png" else "text/csv"
-            with storage.where_possible(), workspace.atomic(folder / file) as part:
+            with storage.where_possible(), storage.atomic(folder / file) as part:
                 part.write_bytes(content)
             links.append(f'<a download="{escape(file)}" href="{shown.data_url(content, kind)}">{escape(file)}</a>')
         self.take_away.value = f"Take away: {', '.join(links)} (also in {escape(str(folder))})"

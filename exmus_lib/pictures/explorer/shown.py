@@ -11,7 +11,7 @@ import pandas as pd
 from joblib import cpu_count
 from PIL import Image
 
-from exmus_lib import storage, workspace
+from exmus_lib import storage
 from exmus_lib.pictures import body
 from exmus_lib.tasks import METRIC_TITLES
 from exmus_lib.videos.faults import VideoError
@@ -67,7 +67,7 @@ def _thumbnail(clip_set: ClipSet, clip) -> str:
         return ""
     picture = io.BytesIO()
     Image.fromarray(frame).save(picture, "JPEG", quality=80)
-    with storage.where_possible(), workspace.atomic(file) as part:
+    with storage.where_possible(), storage.atomic(file) as part:
         part.write_bytes(picture.getvalue())
     return data_url(picture.getvalue(), "image/jpeg")
 
