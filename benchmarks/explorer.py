@@ -65,7 +65,7 @@ def page() -> list[dict]:
 
     try:
         link = next(
-            found.group() for line in server.stdout if (found := re.search(r"http://127.0.0.1:\S+token=\w+", line))
+            match.group() for line in server.stdout if (match := re.search(r"http://127.0.0.1:\S+token=\w+", line))
         )
         threading.Thread(target=server.stdout.read, daemon=True).start()  # a full pipe would stop the server
         with sync_playwright() as engine:
@@ -170,11 +170,11 @@ def long_video() -> list[dict]:
     runs, video = pair(), made()
     from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 
-    own = OwnVideo("sample")
-    own.networks.value, own.path.value = RUNS, str(video)
+    own_video = OwnVideo("sample")
+    own_video.networks.value, own_video.path.value = RUNS, str(video)
     start = time.perf_counter()
-    own.start()
-    own.wait()
+    own_video.start()
+    own_video.wait()
     what = f"{LONG} s of 1080p by {len(runs)} runs"
     return [
         {"what": what, "unit": "s", "ours": time.perf_counter() - start},
@@ -187,13 +187,15 @@ def cancel() -> list[dict]:
     from exmus_lib.pictures.explorer.own import RUNS, OwnVideo
 
     for doing, share in (("reading", 0.1), ("recognising", 0.5)):
-        own, heard = OwnVideo("sample"), threading.Event()
-        own.networks.value, own.path.value = RUNS, str(video)
-        own.progress.observe(lambda change, share=share, heard=heard: change["new"] > share and heard.set(), "value")
-        own.start()
+        own_video, heard = OwnVideo("sample"), threading.Event()
+        own_video.networks.value, own_video.path.value = RUNS, str(video)
+        own_video.progress.observe(
+            lambda change, share=share, heard=heard: change["new"] > share and heard.set(), "value"
+        )
+        own_video.start()
         heard.wait()
         start = time.perf_counter()
-        own.cancel.click()
-        own.wait()
+        own_video.cancel.click()
+        own_video.wait()
         rows.append({"what": f"cancel while {doing} is obeyed after", "unit": "s", "ours": time.perf_counter() - start})
     return rows

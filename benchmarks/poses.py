@@ -66,14 +66,14 @@ def compare(python: Path, frames: dict[str, np.ndarray]) -> None:
     network = BlazePose(*files())
     poses = [pose for each in frames.values() for pose in alone(network, each)]
     ours = np.stack([pose.image[:, :2] if pose else np.full((33, 2), np.nan) for pose in poses])
-    found = ~np.isnan(ours[:, 0, 0]), ~np.isnan(theirs[:, 0, 0])
-    both = found[0] & found[1]
+    seen = ~np.isnan(ours[:, 0, 0]), ~np.isnan(theirs[:, 0, 0])
+    both = seen[0] & seen[1]
     ours, theirs = ours[both], theirs[both]
     torso = np.linalg.norm(theirs[:, [11, 12]].mean(axis=1) - theirs[:, [23, 24]].mean(axis=1), axis=1)
     apart = np.linalg.norm(ours - theirs, axis=2)
     share = 100 * apart / torso[:, None]
     print(
-        f"{len(both)} pictures of {len(frames)} videos: a person found alike in {100 * (found[0] == found[1]).mean():.1f} %"
+        f"{len(both)} pictures of {len(frames)} videos: a person found alike in {100 * (seen[0] == seen[1]).mean():.1f} %"
     )
     print(
         f"joints apart in the {both.sum()} with both: median {np.median(share):.2f} % of the torso, mean {share.mean():.2f} %,"

@@ -37,11 +37,13 @@ def answers(folder: Path, keep: Path | None) -> pd.DataFrame:
     rows = []
     for path, exercise, group in labelled(folder, "recognising"):
         track = track_of(folder / path, keep)
-        found = recognise.of_track(track)
+        answer = recognise.of_track(track)
         row = {"path": path, "exercise": exercise, "group": group}
-        row |= {f"exercise/{name}": p for name, p in found.exercises().items()}
-        row |= {f"mgap/{name}": p for name, p in found.muscles().items()}
-        rows.append(row | {"view": view_of(track), "grey": 1 - found.table["sure"].mean(), "windows": len(found.table)})
+        row |= {f"exercise/{name}": p for name, p in answer.exercises().items()}
+        row |= {f"mgap/{name}": p for name, p in answer.muscles().items()}
+        rows.append(
+            row | {"view": view_of(track), "grey": 1 - answer.table["sure"].mean(), "windows": len(answer.table)}
+        )
     return pd.DataFrame(rows)
 
 

@@ -42,11 +42,11 @@ def main(names: list[str]) -> int:
     for name in names or FAMILIES:
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            found = known[name](Path(folder))
-        wrong = {case: what for case, what in found.items() if what}
+            actual = known[name](Path(folder))
+        wrong = {case: what for case, what in actual.items() if what}
         total += len(wrong)
         seconds = time.monotonic() - start
-        print(f"{name:<22}{len(found):>7}{len(found) - len(wrong):>13}{len(wrong):>7}{seconds:>9.0f}", flush=True)
+        print(f"{name:<22}{len(actual):>7}{len(actual) - len(wrong):>13}{len(wrong):>7}{seconds:>9.0f}", flush=True)
         for case, what in wrong.items():
             print(f"    {case!r}: {what}")
     return int(total > 0)

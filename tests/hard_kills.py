@@ -183,8 +183,8 @@ class Place:
 
     def problem(self, expected: dict[str, str]) -> str:
         """What is wrong with what a stage left; "" where nothing is."""
-        found = contents(self.home)
-        other = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+        actual = contents(self.home)
+        other = sorted(name for name in actual.keys() | expected.keys() if actual.get(name) != expected.get(name))
         hidden = [path.name for path in self.home.rglob(".*") if not path.name.endswith(".lock")]
         temporary = [path.name for path in self.temporary.glob(f"{storage.PART}*")]
         problems = {"not equal": other, "hidden": hidden, "temporary": temporary}

@@ -34,15 +34,15 @@ def to_disk(name: str, videos: pd.DataFrame, clips: pd.DataFrame) -> ClipSet:
 KEPT = ("seen", "code", "tag", "head")  # of run.json, where a test asks for them
 
 
-def clip_set_of(own: Labels, dataset: str = "gym") -> ClipSet:
+def clip_set_of(known: Labels, dataset: str = "gym") -> ClipSet:
     """A data set on disk, four test and four validation clips of each exercise, with labels of its own."""
-    exercises = np.repeat(own.exercises, 8)
+    exercises = np.repeat(known.exercises, 8)
     clips = pd.DataFrame({"exercise": exercises, "clip_id": [f"c{i}" for i in range(len(exercises))]})
     clips = clips.assign(video_id=clips["clip_id"], group=clips["clip_id"], path="", start_sec=0.0, seconds=2.0)
     clips["split_video"] = ["test" if i % 2 else "val" for i in clips.index]
     videos = pd.DataFrame({"video_id": clips["video_id"], "folder": exercises, "sha256": clips["video_id"]})
     clip_set = to_disk(dataset, videos, clips.assign(split_clip="test"))
-    return ClipSet(dataset, clip_set.folder, clip_set.videos, clip_set.clips, own)
+    return ClipSet(dataset, clip_set.folder, clip_set.videos, clip_set.clips, known)
 
 
 def facts(network="x3d_m", task="exercise", preset="quick", init="scratch", split="video", seed=0, **changes) -> dict:
@@ -64,11 +64,11 @@ def write_run(
     clip_set: ClipSet, dataset: str = "sample", wrong: int = 0, clips_hash: str | None = None, **how
 ) -> workspace.Run:
     """A complete run that is right everywhere but for the first so many test clips."""
-    said = facts(**how) | {"clip_set": clips_hash or clip_set.hash("video")}
+    values = facts(**how) | {"clip_set": clips_hash or clip_set.hash("video")}
     run = workspace.Run(
-        dataset, said["task"], f"{said['network']}-{said['init']}-s{said['seed']}-{workspace.six_hex(said)}"
+        dataset, values["task"], f"{values['network']}-{values['init']}-s{values['seed']}-{workspace.six_hex(values)}"
     )
-    run.write_facts({**said, "labels": clip_set.labels.to_json()})
+    run.write_facts({**values, "labels": clip_set.labels.to_json()})
     clips = clip_set.table("video")
     exercises = clips["exercise"].to_numpy().copy()
     tests = np.flatnonzero(clips["split"] == "test")[:wrong]

@@ -111,7 +111,7 @@ def test_a_kernel_is_reached_with_the_links_cookie_from_the_page_itself_alone(li
     _, text, cookies = get(link)
     kernel = re.search(r'"kernelId": ?"([\w-]+)"', text).group(1)
     place = urlsplit(link).netloc
-    channel, own = f"ws://{place}/api/kernels/{kernel}/channels", f"http://{place}"
+    channel, ours = f"ws://{place}/api/kernels/{kernel}/channels", f"http://{place}"
 
     async def connect(**headers: str) -> int:
         try:
@@ -120,8 +120,8 @@ def test_a_kernel_is_reached_with_the_links_cookie_from_the_page_itself_alone(li
             return error.code
         return 101
 
-    assert asyncio.run(connect(Cookie=cookies, Origin=own)) == 101
-    assert asyncio.run(connect(Origin=own)) == 403
+    assert asyncio.run(connect(Cookie=cookies, Origin=ours)) == 101
+    assert asyncio.run(connect(Origin=ours)) == 403
     assert asyncio.run(connect(Cookie=cookies, Origin="http://evil.example")) == 403
     assert asyncio.run(connect(Cookie=cookies, Origin="http://evil.example", Host="evil.example")) == 403
 

@@ -19,18 +19,18 @@ pytestmark = pytest.mark.usefixtures("own_home")
 def test_a_perfect_exercise_run_looks_up_perfect_muscles():
     clip_set = runs.sample()
     run = runs.write_run(clip_set)
-    found = baselines.lookup(predictions.read(run), LABELS)
-    scores = score(found, clip_set.table(), MGAP)
+    actual = baselines.lookup(predictions.read(run), LABELS)
+    scores = score(actual, clip_set.table(), MGAP)
     assert scores["f1"] == 1 and scores["map"] == 1 and scores["exact_match"] == 1
 
 
 def test_a_muscle_is_as_likely_as_the_exercises_that_work_it():
     clips = runs.sample().table()
     logits = np.random.default_rng(0).normal(size=(len(clips), 16))
-    found = baselines.lookup(predictions.table(clips, logits, LABELS.exercises), LABELS)
+    actual = baselines.lookup(predictions.table(clips, logits, LABELS.exercises), LABELS)
     likely = softmax(logits[3].astype(np.float32))
     quads = [LABELS.exercises.index(e) for e in ("Leg Extension", "Squat")]
-    assert expit(found["logit/quads"][3]) == pytest.approx(likely[quads].sum(), rel=1e-5)
+    assert expit(actual["logit/quads"][3]) == pytest.approx(likely[quads].sum(), rel=1e-5)
 
 
 def write_embeddings(run, clips: pd.DataFrame, values: np.ndarray) -> None:
@@ -51,14 +51,14 @@ def test_a_probe_reads_what_an_embedding_holds_and_no_test_clip(task):
     embedding = one_hot(EXERCISE, clips["exercise"])
     embedding = embedding + 0.05 * np.random.default_rng(0).normal(size=embedding.shape)
     write_embeddings(run, clips, embedding)
-    found = baselines.probe(run, clips, task)
-    assert score(found, clips, task)["top1" if task is EXERCISE else "f1"] == 1
+    actual = baselines.probe(run, clips, task)
+    assert score(actual, clips, task)["top1" if task is EXERCISE else "f1"] == 1
 
     # Other test clips do not change what is said of the others.
     test = clips["split"].eq("test").to_numpy()
     write_embeddings(run, clips, np.where(test[:, None], 100.0, embedding))
     other = baselines.probe(run, clips, task)
-    pd.testing.assert_frame_equal(found[~test], other[~test])
+    pd.testing.assert_frame_equal(actual[~test], other[~test])
     with pytest.raises(ValueError, match="needs training and validation clips"):
         write_embeddings(run, clips[test], embedding[test])
         baselines.probe(run, clips, task)
@@ -70,9 +70,9 @@ def test_baselines_do_not_learn_from_clips_marked_unusable(task):
     clips = clip_set.table()
     clips.loc[clips["split"].eq("train") & (clips.index % 2 == 1), "split"] = "val"
     marked = clips.assign(unusable=clips["clip_id"].isin(["c0", "c1", "c2", "c3"]))  # bench press and bicep curl
-    found = baselines.prevalence(marked, task)
+    actual = baselines.prevalence(marked, task)
     rest = baselines.prevalence(clips[~marked["unusable"]], task)
-    assert len(found) == 64 and found.iloc[0, 3:].tolist() == rest.iloc[0, 3:].tolist()
+    assert len(actual) == 64 and actual.iloc[0, 3:].tolist() == rest.iloc[0, 3:].tolist()
     run, random = runs.write_run(clip_set), np.random.default_rng(0)
     embedding = one_hot(EXERCISE, clips["exercise"]) + random.normal(size=(len(clips), 16))
     write_embeddings(run, clips, embedding)
@@ -88,9 +88,9 @@ def test_a_muscle_that_every_exercise_works_is_sure():
     labels = Labels({"squat": ("quads", "core"), "burpee": ("chest", "core")})
     clips = runs.sample().table()
     logits = np.random.default_rng(0).normal(size=(len(clips), 2))
-    found = baselines.lookup(predictions.table(clips, logits, labels.exercises), labels)
-    assert predictions.names_of(found) == ("quads", "chest", "core") and (found["logit/core"] == baselines.SURE).all()
-    assert expit(found["logit/quads"]).to_numpy() == pytest.approx(softmax(logits, axis=1)[:, 0], rel=1e-5)
+    actual = baselines.lookup(predictions.table(clips, logits, labels.exercises), labels)
+    assert predictions.names_of(actual) == ("quads", "chest", "core") and (actual["logit/core"] == baselines.SURE).all()
+    assert expit(actual["logit/quads"]).to_numpy() == pytest.approx(softmax(logits, axis=1)[:, 0], rel=1e-5)
 
 
 def test_the_strength_of_a_probe_is_that_of_least_loss_on_validation(monkeypatch):
@@ -104,9 +104,9 @@ def test_the_strength_of_a_probe_is_that_of_least_loss_on_validation(monkeypatch
     for strength in baselines.STRENGTHS:
         with monkeypatch.context() as only:
             only.setattr(baselines, "STRENGTHS", (strength,))
-            found = baselines.probe(run, clips, EXERCISE)
-        _, truth, logits = predictions.with_truth(found, clips, EXERCISE, "val")
-        losses[strength] = (log_loss(truth, softmax(logits, axis=1), labels=range(16)), predictions.logits(found))
+            actual = baselines.probe(run, clips, EXERCISE)
+        _, truth, logits = predictions.with_truth(actual, clips, EXERCISE, "val")
+        losses[strength] = (log_loss(truth, softmax(logits, axis=1), labels=range(16)), predictions.logits(actual))
     best = min(losses, key=lambda strength: losses[strength][0])
     assert best not in (baselines.STRENGTHS[0], baselines.STRENGTHS[-1])  # noise makes both ends worse
     assert np.array_equal(predictions.logits(baselines.probe(run, clips, EXERCISE)), losses[best][1])
@@ -128,8 +128,8 @@ def test_a_probe_of_muscles_that_all_training_clips_work_has_no_need_of_a_regres
     clips.loc[clips["split"].eq("train") & (clips.index % 2 == 1), "split"] = "val"
     run = runs.write_run(clip_set)
     write_embeddings(run, clips, np.random.default_rng(0).normal(size=(len(clips), 4)))
-    found = predictions.logits(baselines.probe(run, clips, MGAP))
-    assert (found == np.where(MGAP.truth(["Bicep Curl"]), baselines.SURE, -baselines.SURE)).all()
+    actual = predictions.logits(baselines.probe(run, clips, MGAP))
+    assert (actual == np.where(MGAP.truth(["Bicep Curl"]), baselines.SURE, -baselines.SURE)).all()
 
 
 def test_a_baseline_becomes_a_run_that_names_its_parent():

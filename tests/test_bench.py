@@ -30,12 +30,12 @@ def test_every_part_has_its_generator():
 
 
 def test_stock_and_ours_are_called_in_turn_and_as_often_before_they_are_timed(monkeypatch):
-    said = []
-    monkeypatch.setattr(speed.compute, "memory", lambda kept: said.append(f"kept {kept}"))
+    order = []
+    monkeypatch.setattr(speed.compute, "memory", lambda kept: order.append(f"kept {kept}"))
     monkeypatch.setattr(speed, "SHORT", 0)
-    calls = [lambda name=name: said.append(name) for name in ("stock", "ours")]
+    calls = [lambda name=name: order.append(name) for name in ("stock", "ours")]
     clock = iter(range(100))
-    times = speed.medians(calls, 2, lambda: (said.append("clock"), next(clock))[1])
+    times = speed.medians(calls, 2, lambda: (order.append("clock"), next(clock))[1])
     timed = ["clock", "stock", "clock"] * 2
     turn = ["kept False", "stock", *timed, "kept True", "ours", *[word.replace("stock", "ours") for word in timed]]
-    assert said == [*turn, *turn, "kept True"] and times == [1000, 1000]
+    assert order == [*turn, *turn, "kept True"] and times == [1000, 1000]

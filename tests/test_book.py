@@ -21,7 +21,7 @@ CHAPTERS = {
 
 
 @pytest.mark.parametrize(
-    ("where", "link", "turned"),
+    ("chapter", "link", "turned"),
     [
         ("notebooks/10_report.ipynb", "02_x3d.ipynb#loss", "02_x3d.exercise.ipynb#loss"),
         ("notebooks/10_report.ipynb", "../exmus_lib/videos/cut.py", "../code/exmus_lib/videos/cut.py.md"),
@@ -33,8 +33,8 @@ CHAPTERS = {
         ("README.md", "https://arxiv.org/abs/2406.06703", "https://arxiv.org/abs/2406.06703"),
     ],
 )
-def test_links_of_the_repository_become_links_of_the_site(where, link, turned):
-    assert book.linked(f"see [it]({link}).", where, CHAPTERS) == f"see [it]({turned})."
+def test_links_of_the_repository_become_links_of_the_site(chapter, link, turned):
+    assert book.linked(f"see [it]({link}).", chapter, CHAPTERS) == f"see [it]({turned})."
 
 
 def test_dead_links_are_found_and_others_not(tmp_path):

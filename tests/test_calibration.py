@@ -49,14 +49,14 @@ def test_a_threshold_stands_where_validation_f1_is_highest():
     assert score(table, clips, MGAP)["f1"] < 0.3 < score(decided, clips, MGAP)["f1"]
     assert score(decided, clips, MGAP)[["auc", "map"]].tolist() == score(table, clips, MGAP)[["auc", "map"]].tolist()
     _, truth, logits = predictions.with_truth(table, clips, MGAP, "val")
-    found, probabilities = calibration.thresholds(table, clips, MGAP), expit(logits)
+    thresholds, probabilities = calibration.thresholds(table, clips, MGAP), expit(logits)
 
     def f1(label: int, threshold: float) -> float:
-        said, has = probabilities[:, label] > threshold, truth[:, label] == 1
-        return 2 * (said & has).sum() / (said.sum() + has.sum())
+        chosen, has = probabilities[:, label] > threshold, truth[:, label] == 1
+        return 2 * (chosen & has).sum() / (chosen.sum() + has.sum())
 
     for label in range(11):
-        assert f1(label, found[label]) == max(f1(label, t) for t in [0, *probabilities[:, label]])
+        assert f1(label, thresholds[label]) == max(f1(label, t) for t in [0, *probabilities[:, label]])
 
 
 def test_a_muscle_with_few_validation_clips_is_left_as_it_is():

@@ -7,8 +7,8 @@ from exmus_lib.scores import contradictions
 
 
 def test_every_claim_is_contradicted_by_the_tables():
-    found = contradictions.contradictions()
-    assert len(found) == 16 and found["contradicted"].all() and found["shows"].str.len().min() > 0
+    actual = contradictions.contradictions()
+    assert len(actual) == 16 and actual["contradicted"].all() and actual["shows"].str.len().min() > 0
 
 
 # Of each claim, what would have to stand in the tables for the text to be right: table, rows, metric, value.
@@ -47,8 +47,8 @@ def test_tables_that_agree_with_the_text_contradict_nothing(claim, monkeypatch):
         return rows
 
     monkeypatch.setattr(contradictions, "paper_rows", agreeing)
-    found = contradictions.contradictions()
-    assert found[found["says"].str.contains(claim, regex=False)]["contradicted"].tolist() == [False]
+    actual = contradictions.contradictions()
+    assert actual[actual["says"].str.contains(claim, regex=False)]["contradicted"].tolist() == [False]
 
 
 def test_the_clips_add_up_where_the_counts_say_so(monkeypatch):

@@ -96,9 +96,9 @@ def test_pairs_are_those_of_a_table_of_all_distances(bits, max_distance):
     hashes += [hashes[7], hashes[3][:1]]  # a copy and a cut-out
     expected = all_distances(hashes)
     one, other = np.nonzero(np.triu(expected <= max_distance + 1e-9, 1))
-    found = duplicates.pairs_of(hashes, max_distance)
-    assert len(one) and [*zip(*found[:2], strict=True)] == [*zip(one, other, strict=True)]
-    np.testing.assert_allclose(found[2], expected[one, other], atol=1e-9)
+    actual = duplicates.pairs_of(hashes, max_distance)
+    assert len(one) and [*zip(*actual[:2], strict=True)] == [*zip(one, other, strict=True)]
+    np.testing.assert_allclose(actual[2], expected[one, other], atol=1e-9)
 
 
 def test_copies_are_found_among_more_videos_than_are_compared_at_once():

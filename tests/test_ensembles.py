@@ -105,8 +105,8 @@ def test_muscles_are_right_only_all_together(clips):
     logits = 20.0 * (2 * truth - 1)
     logits[::2, 0] *= -1  # one muscle of eleven wrong in every other clip
     test = (clips["split"] == "test").to_numpy()
-    found = ensembles.right(predictions.table(clips, logits, MGAP.names), clips, MGAP)
-    assert found.tolist() == (np.arange(len(clips)) % 2 == 1)[test].tolist()
+    actual = ensembles.right(predictions.table(clips, logits, MGAP.names), clips, MGAP)
+    assert actual.tolist() == (np.arange(len(clips)) % 2 == 1)[test].tolist()
 
 
 def test_the_weight_is_the_middle_of_the_best():

@@ -80,15 +80,15 @@ def test_a_contraction_keeps_within_its_target_and_uses_it(ratio):
 def test_the_best_on_validation_goes_on_and_is_taken_back_in_part(clip_set, trained, own_home):
     asked, right = trained
     right(lambda how: 8 if how.bottleneck > 1 and how.side > 64 else 6 if how.bottleneck > 1 else 3)
-    found = expansion.search(clip_set, "exercise", "quick")
-    chosen = found[found["chosen"]]
+    actual = expansion.search(clip_set, "exercise", "quick")
+    chosen = actual[actual["chosen"]]
     assert list(chosen["factor"]) == ["", "b", "s", "s"] and list(chosen["step"]) == [0, 1, 2, 3]
-    assert len(found) == len(asked) == 14 and found["run"].nunique() == 14
+    assert len(actual) == len(asked) == 14 and actual["run"].nunique() == 14
     assert chosen["gflops"].iloc[3] <= 0.75 * chosen["gflops"].iloc[2]
-    assert set(found[found["step"] == 2]["bottleneck"]) >= {chosen["bottleneck"].iloc[1]}
+    assert set(actual[actual["step"] == 2]["bottleneck"]) >= {chosen["bottleneck"].iloc[1]}
     kept = pd.read_csv(own_home / "outputs" / "tables" / "sample-quick" / expansion.PATH)
-    assert list(kept["run"]) == list(found["run"])
-    figure = architecture.search(found, describe.expansion(), "Top-1")
+    assert list(kept["run"]) == list(actual["run"])
+    figure = architecture.search(actual, describe.expansion(), "Top-1")
     assert (
         len(figure.axes[0].texts) == 14 and len(figure.axes[1].texts) == 2 + 8
     )  # ours; b, d, s, t, tau, then t, s, tau
@@ -96,14 +96,14 @@ def test_the_best_on_validation_goes_on_and_is_taken_back_in_part(clip_set, trai
 
 def test_of_equal_scores_the_cheaper_network_wins_and_no_target_below_is_no_contraction(clip_set, trained):
     trained[1](lambda how: 5)
-    found = expansion.search(clip_set, "exercise", "quick", steps=1, target=1.0)
-    first = found[found["step"] == 1]
-    assert len(found) == 7 and first["gflops"].idxmin() == first["chosen"].idxmax()
+    actual = expansion.search(clip_set, "exercise", "quick", steps=1, target=1.0)
+    first = actual[actual["step"] == 1]
+    assert len(actual) == 7 and first["gflops"].idxmin() == first["chosen"].idxmax()
 
 
 def test_candidates_have_a_section_of_the_report_and_crowd_no_other(clip_set, trained):
     trained[1](lambda how: 4)
-    found = expansion.search(clip_set, "exercise", "quick", steps=1)
+    actual = expansion.search(clip_set, "exercise", "quick", steps=1)
     task = clip_set.task("exercise")
     assert tables.ranking(clip_set, "quick", task).empty and not tables.runs_of(clip_set, "quick")
 
@@ -114,8 +114,8 @@ def test_candidates_have_a_section_of_the_report_and_crowd_no_other(clip_set, tr
         return page.write(clip_set, "quick", claims, *parts, rankings).read_text(encoding="utf-8")
 
     text = report()
-    assert all(f"<small>{run}</small>" in text for run in found["run"]) and text.count(">chosen<") == 3
-    workspace.Run("sample", "exercise", found["run"].iloc[2]).remove()
+    assert all(f"<small>{run}</small>" in text for run in actual["run"]) and text.count(">chosen<") == 3
+    workspace.Run("sample", "exercise", actual["run"].iloc[2]).remove()
     assert 'id="expansion"' not in report()
 
 
@@ -145,5 +145,5 @@ def test_a_search_that_was_killed_goes_on_and_trains_nothing_twice(own_home, mon
         expansion.search(clips, "exercise", "smoke", **options)
     begun, trained[:] = list(trained), []
     monkeypatch.setattr(fit, "_train", lambda run, *rest: (trained.append(run.name), train(run, *rest)))
-    found = expansion.search(clips, "exercise", "smoke", **options)
-    assert len(begun) == 3 and [*begun, *trained] == list(found["run"])
+    actual = expansion.search(clips, "exercise", "smoke", **options)
+    assert len(begun) == 3 and [*begun, *trained] == list(actual["run"])

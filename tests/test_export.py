@@ -82,8 +82,10 @@ def test_openvino_gives_logits_and_embeddings_of_the_network(name, monkeypatch):
 def test_the_command_writes_a_file_that_others_can_load(run, form, tmp_path, capsys):
     need(*export.PACKAGES[form])
     assert cli.main(["export", str(run.folder), f"--{form}", "--to", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert str(tmp_path / FORMS[form]) in said and "100.0% have the same highest one" in said and "top1" in said
+    printed = capsys.readouterr().out
+    assert (
+        str(tmp_path / FORMS[form]) in printed and "100.0% have the same highest one" in printed and "top1" in printed
+    )
     extra = {"network.bin"} if form == "openvino" else set()
     assert {file.name for file in tmp_path.iterdir()} == {FORMS[form]} | extra  # and nothing hidden
 

@@ -82,11 +82,11 @@ def test_a_run_folder_holds_what_the_design_promises(home):
 
     # Reloaded weights give the stored logits again, through exmus_lib.predict on a clip as through the data set.
     clip = clip_set.clips.iloc[0]
-    found = predict(clip_set.folder / clip["path"], run)
+    actual = predict(clip_set.folder / clip["path"], run)
     stored = clip_set.task("mgap").probabilities(predictions.logits(table[table.clip_id == clip["clip_id"]]))[0]
-    np.testing.assert_allclose(found[list(labels.PAPER_MUSCLES)], stored, atol=2e-3)
+    np.testing.assert_allclose(actual[list(labels.PAPER_MUSCLES)], stored, atol=2e-3)
     elsewhere = shutil.copytree(run.folder, home / "copied" / "gym" / "mgap" / "mine")
-    assert list(predict(clip_set.folder / clip["path"], elsewhere).index) == list(found.index)
+    assert list(predict(clip_set.folder / clip["path"], elsewhere).index) == list(actual.index)
 
 
 def test_fine_tuning_starts_from_every_weight_of_the_parent_but_the_head(home, monkeypatch):

@@ -57,19 +57,19 @@ def may_have_torch(name: str) -> bool:
 
 def complaints(root: Path) -> list[str]:
     """What breaks the rules in root/exmus_lib, one line each, read from the source without running it."""
-    known, found = modules(root), []
+    known, wrong = modules(root), []
     for name, file in known.items():
-        where, floor = file.relative_to(root).as_posix(), name.split(".")[1]
+        place, floor = file.relative_to(root).as_posix(), name.split(".")[1]
         if floor not in FLOORS:
-            found.append(f"{where}: {floor} is no floor of FLOORS")
+            wrong.append(f"{place}: {floor} is no floor of FLOORS")
             continue
         for line, imported in imports(name, file, known):
             first, _, rest = imported.partition(".")
             if not may_have_torch(name) and (first in TORCH or may_have_torch(imported)):
-                found.append(f"{where}:{line}: {imported} brings torch to {name}")
+                wrong.append(f"{place}:{line}: {imported} brings torch to {name}")
             if first == "exmus_lib" and rest.split(".")[0] not in FLOORS[: FLOORS.index(floor) + 1]:
-                found.append(f"{where}:{line}: {imported} is above {floor}")
-    return found
+                wrong.append(f"{place}:{line}: {imported} is above {floor}")
+    return wrong
 
 
 def too_long(root: Path) -> list[str]:

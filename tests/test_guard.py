@@ -65,8 +65,8 @@ def test_each_end_is_told_in_words_and_costs_no_other_file():
     before = children()
     limited = sys.platform == "linux"  # macOS knows the limit of memory and does not keep it
     bad = ["crash", "hang", *["hungry"] * limited, "killed", "odd", "refused"]
-    found = results(*[name for i, file in enumerate(bad) for name in (file, f"good {i}")])
-    reasons = {file: found[file].reason for file in bad}
+    actual = results(*[name for i, file in enumerate(bad) for name in (file, f"good {i}")])
+    reasons = {file: actual[file].reason for file in bad}
     told = {
         "crash": "damaged: the decoder crashed on it (SIGSEGV)",
         "hang": "reading stopped: no progress for 20 s",
@@ -76,14 +76,14 @@ def test_each_end_is_told_in_words_and_costs_no_other_file():
         "refused": "cut short",
     }
     assert reasons == {file: told[file] for file in bad}
-    assert all(isinstance(found[file], VideoError) and found[file].path == file for file in bad)
-    assert all(found[f"good {i}"].startswith(f"good {i}: ") for i in range(len(bad)))
+    assert all(isinstance(actual[file], VideoError) and actual[file].path == file for file in bad)
+    assert all(actual[f"good {i}"].startswith(f"good {i}: ") for i in range(len(bad)))
     assert children() <= before
 
 
 def test_a_process_does_many_files():
-    found = results(*map(str, range(40)))
-    assert len({result.split(": ")[1] for result in found.values()}) <= cpu_count()
+    actual = results(*map(str, range(40)))
+    assert len({result.split(": ")[1] for result in actual.values()}) <= cpu_count()
 
 
 def test_what_is_not_the_files_fault_ends_the_work():
@@ -169,6 +169,6 @@ def test_a_guarded_process_starts_without_what_takes_long_to_import():
 
 def test_without_such_processes_the_work_is_done_here(monkeypatch):
     monkeypatch.setattr(guard, "GUARDED", False)
-    found = results("good", "refused")
-    assert found["good"] == f"good: {os.getpid()}" and found["refused"].reason == "cut short"
+    actual = results("good", "refused")
+    assert actual["good"] == f"good: {os.getpid()}" and actual["refused"].reason == "cut short"
     assert list(guard.stream(count, "good", 3)) == [0, 1, 2]

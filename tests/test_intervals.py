@@ -41,13 +41,13 @@ def test_clips_of_a_source_come_and_go_together():
 def test_every_metric_has_its_value_and_an_interval_around_it(clips):
     random = np.random.default_rng(0)
     table = right_on(clips, random.random(len(clips)) < 0.7)
-    found = intervals.scores(table, clips, EXERCISE)
-    assert found["value"].to_dict() == pytest.approx(score(table, clips, EXERCISE)[list(EXERCISE.metrics)].to_dict())
-    assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
+    actual = intervals.scores(table, clips, EXERCISE)
+    assert actual["value"].to_dict() == pytest.approx(score(table, clips, EXERCISE)[list(EXERCISE.metrics)].to_dict())
+    assert (actual["low"] <= actual["value"]).all() and (actual["value"] <= actual["high"]).all()
     perfect = intervals.scores(right_on(clips, np.ones(len(clips), bool)), clips, EXERCISE)
     assert (perfect[["low", "high"]] == 1).all(axis=None)
     alone = intervals.scores(table, clips.assign(group="one"), EXERCISE)
-    assert alone["value"].equals(found["value"]) and alone[["low", "high"]].isna().all(
+    assert alone["value"].equals(actual["value"]) and alone[["low", "high"]].isna().all(
         axis=None
     )  # one source says nothing
     pair = {"a": table, "b": right_on(clips, np.ones(len(clips), bool))}
@@ -57,7 +57,7 @@ def test_every_metric_has_its_value_and_an_interval_around_it(clips):
     with pytest.raises(ValueError, match="no prediction for 1 clips of the manifest .first: c40."):
         intervals.compare({"a": table, "b": fewer}, clips, EXERCISE, "top1")
     shuffled = intervals.scores(table.sample(frac=1, random_state=1), clips, EXERCISE)
-    pd.testing.assert_frame_equal(found, shuffled)
+    pd.testing.assert_frame_equal(actual, shuffled)
 
 
 def test_a_run_is_worse_only_where_the_interval_of_the_difference_excludes_zero(clips):
@@ -135,6 +135,6 @@ def test_of_twenty_runs_that_are_equally_good_few_are_called_worse(clips, monkey
 @pytest.mark.parametrize("task", runs.TASKS, ids=str)
 @pytest.mark.parametrize("sources", [48, 96])
 def test_95_percent_intervals_cover_the_truth_95_times_of_100_and_those_over_clips_do_not(task, sources):
-    found = simulation.coverage(task, sources, trials=1000).loc[task.headline]
-    assert 0.93 <= found["over sources"] <= 0.97
-    assert found["over clips"] < 0.90
+    actual = simulation.coverage(task, sources, trials=1000).loc[task.headline]
+    assert 0.93 <= actual["over sources"] <= 0.97
+    assert actual["over clips"] < 0.90

@@ -71,18 +71,18 @@ def test_case_and_the_exercises_own_names_are_understood():
 )
 def test_a_data_set_names_its_own_exercises_and_muscles(tmp_path, start, text):
     (tmp_path / "exercises.csv").write_bytes((start + text).encode("utf-8"))
-    found = labels.read(tmp_path / "exercises.csv")
-    assert [e.lower() for e in found.exercises] == ["kettlebell swing", "squat"]
-    assert found.muscles == ("quads", "glutes", "forearms")  # the paper's order first, then the file's
-    assert found.exercise_of("KB Swing") == "Kettlebell Swing" and found.exercise_of("plank") is None
-    assert Labels.from_json(found.to_json()) == found
+    actual = labels.read(tmp_path / "exercises.csv")
+    assert [e.lower() for e in actual.exercises] == ["kettlebell swing", "squat"]
+    assert actual.muscles == ("quads", "glutes", "forearms")  # the paper's order first, then the file's
+    assert actual.exercise_of("KB Swing") == "Kettlebell Swing" and actual.exercise_of("plank") is None
+    assert Labels.from_json(actual.to_json()) == actual
 
 
 def test_names_are_the_same_in_any_case_and_in_the_letters_of_macos(tmp_path):
     (tmp_path / "exercises.csv").write_text("folder,exercise,muscles\nF\u00fc\u00dfe,\u00dcbung,\n", encoding="utf-8")
-    found = labels.read(tmp_path / "exercises.csv")
-    assert found.exercise_of("Fu\u0308\u00dfe") == found.exercise_of("F\u00dcSSE ") == "\u00dcbung"
-    assert found.unknown(["U\u0308bung", "ubung"]) == ["ubung"]
+    actual = labels.read(tmp_path / "exercises.csv")
+    assert actual.exercise_of("Fu\u0308\u00dfe") == actual.exercise_of("F\u00dcSSE ") == "\u00dcbung"
+    assert actual.unknown(["U\u0308bung", "ubung"]) == ["ubung"]
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ def test_torchmetrics_agrees():
 def test_a_clip_of_weight_two_counts_as_two_clips(clips):
     truth, probabilities = clips[0], clips[1].round(1)  # rounded, so that many scores are equal
     weights = np.random.default_rng(0).integers(0, 3, (4, len(truth)))
-    found = measure(truth, probabilities, weights)
-    for (_, row), times in zip(found.iterrows(), weights, strict=True):
+    actual = measure(truth, probabilities, weights)
+    for (_, row), times in zip(actual.iterrows(), weights, strict=True):
         repeated = measured(np.repeat(truth, times, axis=0), np.repeat(probabilities, times, axis=0))
         assert row.to_dict() == pytest.approx(repeated.to_dict(), abs=1e-12)
 
@@ -116,16 +116,16 @@ def agree(ours: pd.Series, referees: dict, truth: np.ndarray, probabilities: np.
 
 def test_exercise_by_hand():
     # true 0 0 0 1 1 2, said 0 0 1 1 0 3: class 2 is present and never said, class 3 said and not present
-    found = measured(np.array([0, 0, 0, 1, 1, 2]), chosen([0, 0, 1, 1, 0, 3]))
-    assert found["top1"] == pytest.approx(3 / 6)
-    assert found["precision"] == pytest.approx((2 / 3 + 1 / 2 + 0 + 0) / 4)
-    assert found["recall"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)  # class 3 has no clip to recall
-    assert found["f1"] == pytest.approx((2 * 2 / (3 + 3) + 2 * 1 / (2 + 2) + 0 + 0) / 4)
+    actual = measured(np.array([0, 0, 0, 1, 1, 2]), chosen([0, 0, 1, 1, 0, 3]))
+    assert actual["top1"] == pytest.approx(3 / 6)
+    assert actual["precision"] == pytest.approx((2 / 3 + 1 / 2 + 0 + 0) / 4)
+    assert actual["recall"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)  # class 3 has no clip to recall
+    assert actual["f1"] == pytest.approx((2 * 2 / (3 + 3) + 2 * 1 / (2 + 2) + 0 + 0) / 4)
     # pairs of a positive and a negative clip in the right order, a tie half: 2 of 3 against 2 of 3, and so on
-    assert found["auc"] == pytest.approx(
+    assert actual["auc"] == pytest.approx(
         ((2 * 2 + (2 * 1 + 1 * 2) / 2) / 9 + (1 * 3 + (1 * 1 + 1 * 3) / 2) / 8 + 0.5) / 3
     )
-    assert (found["undefined"], found["clips"]) == (13, 6)
+    assert (actual["undefined"], actual["clips"]) == (13, 6)
 
 
 def test_top5_counts_five():
@@ -137,15 +137,15 @@ def test_mgap_by_hand():
     truth, probabilities = np.zeros((4, M), dtype=int), np.full((4, M), 0.1)
     truth[:, 0], probabilities[:, 0] = [1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1]
     truth[:, 1], probabilities[:, 1] = [1, 0, 0, 0], [0.8, 0.7, 0.2, 0.1]
-    found = measured(truth, probabilities)
-    assert found["accuracy"] == pytest.approx(1 - (2 + 1) / (4 * 11))
-    assert found["exact_match"] == 2 / 4  # the first and the last clip
-    assert found["precision"] == pytest.approx((1 / 2 + 1 / 2) / 2)
-    assert found["recall"] == pytest.approx((1 / 2 + 1 / 1) / 2)
-    assert found["f1"] == pytest.approx((2 * 1 / (2 + 2) + 2 * 1 / (1 + 2)) / 2)
-    assert found["auc"] == pytest.approx((3 / 4 + 3 / 3) / 2)
-    assert found["map"] == pytest.approx(((1 / 1 + 2 / 3) / 2 + 1 / 1) / 2)
-    assert found["undefined"] == 9
+    actual = measured(truth, probabilities)
+    assert actual["accuracy"] == pytest.approx(1 - (2 + 1) / (4 * 11))
+    assert actual["exact_match"] == 2 / 4  # the first and the last clip
+    assert actual["precision"] == pytest.approx((1 / 2 + 1 / 2) / 2)
+    assert actual["recall"] == pytest.approx((1 / 2 + 1 / 1) / 2)
+    assert actual["f1"] == pytest.approx((2 * 1 / (2 + 2) + 2 * 1 / (1 + 2)) / 2)
+    assert actual["auc"] == pytest.approx((3 / 4 + 3 / 3) / 2)
+    assert actual["map"] == pytest.approx(((1 / 1 + 2 / 3) / 2 + 1 / 1) / 2)
+    assert actual["undefined"] == 9
 
 
 def test_a_probability_of_one_half_is_a_no():
@@ -155,37 +155,37 @@ def test_a_probability_of_one_half_is_a_no():
 
 def test_perfect_predictions_score_one():
     truth = random_exercise()[0]
-    found = measured(truth, chosen(truth))
-    assert (found[list(EXERCISE.metrics)] == 1).all()
+    actual = measured(truth, chosen(truth))
+    assert (actual[list(EXERCISE.metrics)] == 1).all()
     truth = random_mgap()[0]
     assert (measured(truth, truth.astype(float))[list(MGAP.metrics)] == 1).all()
 
 
 def test_constant_predictions():
     truth = np.arange(160) % E
-    found = measured(truth, np.full((160, E), 1 / E))
-    assert found.to_dict() == pytest.approx(
+    actual = measured(truth, np.full((160, E), 1 / E))
+    assert actual.to_dict() == pytest.approx(
         # of equal probabilities the first class counts as highest: it is right for 10 clips of 160
         {"top1": 1 / 16, "top5": 5 / 16, "auc": 0.5, "precision": (1 / 16 + 15 * 0) / 16, "recall": 1 / 16}
         | {"f1": (2 * 10 / (10 + 160) + 15 * 0) / 16, "undefined": 0, "clips": 160}
     )
     truth = MGAP.truth(LABELS.exercises)
-    found = measured(truth, np.zeros((E, M)))
+    actual = measured(truth, np.zeros((E, M)))
     positives = truth.sum()  # 27 marks in the paper's Table 1
-    assert found["accuracy"] == pytest.approx(1 - positives / (E * M))
-    assert found["map"] == pytest.approx(positives / (E * M))  # the mean prevalence
-    assert found[["exact_match", "precision", "recall", "f1"]].tolist() == [0, 0, 0, 0] and found["auc"] == 0.5
+    assert actual["accuracy"] == pytest.approx(1 - positives / (E * M))
+    assert actual["map"] == pytest.approx(positives / (E * M))  # the mean prevalence
+    assert actual[["exact_match", "precision", "recall", "f1"]].tolist() == [0, 0, 0, 0] and actual["auc"] == 0.5
 
 
 def test_a_label_without_positives_is_left_out_and_counted():
     truth, probabilities = random_mgap()
     truth[:, 3], probabilities[:, 3] = 0, 0.1
     kept = np.delete(np.arange(M), 3)
-    found, table = measured(truth, probabilities), per_label(truth, probabilities, LABELS.muscles)
-    assert found["undefined"] == 1
+    actual, table = measured(truth, probabilities), per_label(truth, probabilities, LABELS.muscles)
+    assert actual["undefined"] == 1
     assert table.loc["quads", ["precision", "recall", "f1", "auc", "average_precision"]].isna().all()
-    assert found["auc"] == pytest.approx(sk.roc_auc_score(truth[:, kept], probabilities[:, kept], average="macro"))
-    assert found["f1"] == pytest.approx(sk.f1_score(truth[:, kept], probabilities[:, kept] > 0.5, average="macro"))
+    assert actual["auc"] == pytest.approx(sk.roc_auc_score(truth[:, kept], probabilities[:, kept], average="macro"))
+    assert actual["f1"] == pytest.approx(sk.f1_score(truth[:, kept], probabilities[:, kept] > 0.5, average="macro"))
     probabilities[0, 3] = 0.9  # said once, wrongly: precision is defined now, and 0
     assert per_label(truth, probabilities, LABELS.muscles).loc["quads", ["precision", "f1"]].tolist() == [0, 0]
 
@@ -199,9 +199,9 @@ def test_a_label_without_negatives_lacks_only_its_auc():
 
 
 def test_one_clip():
-    found = measured(np.array([3]), chosen([3]))
-    assert found[["top1", "top5", "precision", "recall", "f1"]].tolist() == [1] * 5
-    assert np.isnan(found["auc"]) and found["undefined"] == E
+    actual = measured(np.array([3]), chosen([3]))
+    assert actual[["top1", "top5", "precision", "recall", "f1"]].tolist() == [1] * 5
+    assert np.isnan(actual["auc"]) and actual["undefined"] == E
 
 
 @pytest.mark.parametrize(
@@ -248,8 +248,8 @@ def test_score_takes_a_run_or_its_table_and_looks_at_one_split(clips, task, tmp_
     predictions.write(run.folder / "predictions.parquet", table, task.names)
     shuffled = clips.sample(frac=1, random_state=0)
     for given in (run, table, table.sample(frac=1, random_state=1)):
-        found = score(given, shuffled, task)
-        assert (found[list(task.metrics)] == 1).all() and found["clips"] == E
+        actual = score(given, shuffled, task)
+        assert (actual[list(task.metrics)] == 1).all() and actual["clips"] == E
         assert (score(given, shuffled, task, split="train")[["f1", "auc"]] == 0).all()
     twice = pd.concat([clips, clips.assign(clip_id=clips["clip_id"] + "b")])
     both = predictions.table(

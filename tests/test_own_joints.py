@@ -83,8 +83,8 @@ def test_without_data_the_built_in_networks_are_chosen_and_the_others_say_what_m
     assert video.networks.value == own.JOINTS and "know real people" in video.banner.value
     video.networks.value = own.RUNS
     assert "know real people" not in video.banner.value
-    for said in (video.banner.value, started(video, __file__).message.value):
-        assert "no data set &quot;sample&quot;" in said and "make demo" in said
+    for text in (video.banner.value, started(video, __file__).message.value):
+        assert "no data set &quot;sample&quot;" in text and "make demo" in text
 
 
 def test_without_any_data_set_one_sentence_says_what_makes_it(alone):
@@ -159,8 +159,8 @@ def test_nobody_in_the_picture_is_grey_and_said(made_up, tmp_path, squats):
 
 def test_several_people_and_an_edited_video_are_said(made_up, tmp_path, squats):
     made_up(replace(squats, people=3, shot=(squats.times > 5).astype(int)))
-    said = watched(tmp_path).stretches.value
-    assert "note: 3 people" in said and "note: the view or the person followed changes: 2 parts" in said
+    text = watched(tmp_path).stretches.value
+    assert "note: 3 people" in text and "note: the view or the person followed changes: 2 parts" in text
 
 
 def test_cancel_is_heard_while_joints_are_found(made_up, tmp_path, monkeypatch):

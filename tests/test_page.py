@@ -179,8 +179,8 @@ def test_an_outdated_run_is_called_so_wherever_the_page_shows_it(clip_set, monke
 
 
 def test_a_data_set_of_its_own_labels_and_no_muscles_has_a_report(clip_set):
-    own = replace(
+    other = replace(
         clip_set, name="own", labels=Labels({"squat": (), "burpee": ()}), clips=clip_set.clips.assign(exercise="squat")
     )
-    text = write(own).read_text(encoding="utf-8")
+    text = write(other).read_text(encoding="utf-8")
     assert "<td>burpee</td>" in text and "<h3>Muscles</h3>" not in text

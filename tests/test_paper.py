@@ -31,7 +31,7 @@ def test_paper_rows_hold_every_value():
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("kept", "expected"),
     [
         (facts("x3d_m"), [(7, "scratch", 36.25), (2, "pretrained", 96.88)]),
         (facts("slowfast_r50"), [(7, "scratch", 51.52), (4, "pretrained", 94.79)]),  # not Table 12's, whatever beta
@@ -39,22 +39,22 @@ def test_paper_rows_hold_every_value():
         (facts("slowfast_r50", preset="paper", init="kinetics400", epochs=30), [(7, "pretrained", 93.56)]),
     ],
 )
-def test_a_run_meets_the_row_of_its_init_and_the_pretrained_one(said, expected):
-    found = [(row["table"], row["variant"], row["top1"]) for row in paper.paper_rows_of(said)]
-    assert found == expected
+def test_a_run_meets_the_row_of_its_init_and_the_pretrained_one(kept, expected):
+    actual = [(row["table"], row["variant"], row["top1"]) for row in paper.paper_rows_of(kept)]
+    assert actual == expected
 
 
 def test_fine_tuned_runs_meet_fine_tuned_rows():
-    said = facts("slowfast_r101", task="mgap", preset="paper", init="exercise", epochs=30)
-    assert [(row["table"], row["variant"], row["f1"]) for row in paper.paper_rows_of(said)] == [
+    kept = facts("slowfast_r101", task="mgap", preset="paper", init="exercise", epochs=30)
+    assert [(row["table"], row["variant"], row["f1"]) for row in paper.paper_rows_of(kept)] == [
         (14, "finetuned", 50.61),
         (8, "pretrained", 59.73),
     ]
-    assert paper.paper_rows_of(said | {"network": "vit_b16"}) == []
+    assert paper.paper_rows_of(kept | {"network": "vit_b16"}) == []
 
 
 @pytest.mark.parametrize(
-    ("dataset", "said", "expected"),
+    ("dataset", "kept", "expected"),
     [
         ("kaggle", facts(preset="paper", init="scratch", epochs=30), []),
         ("sample", facts(preset="paper", init="scratch", epochs=30), ["data sample"]),
@@ -68,10 +68,10 @@ def test_fine_tuned_runs_meet_fine_tuned_rows():
         ("kaggle", facts(preset="paper", epochs=30, init="exercise"), ["init exercise"]),
     ],
 )
-def test_what_differs_from_the_paper_is_said(dataset, said, expected):
+def test_what_differs_from_the_paper_is_said(dataset, kept, expected):
     run = workspace.Run(dataset, "exercise", "x3d_m")
     row = paper.paper_rows(7).query("model == 'X3D-m' and variant == 'scratch'").iloc[0]
-    assert paper.differs(run, said, row) == expected
+    assert paper.differs(run, kept, row) == expected
 
 
 def test_a_run_of_another_set_up_has_a_dagger_and_no_difference(clip_set):
@@ -129,12 +129,12 @@ def test_predictions_of_several_views_stand_there_by_their_own(clip_set):
 
 def test_prevalence_says_for_every_clip_what_training_clips_are(clip_set):
     clips = clip_set.table().iloc[2:]  # 30 training clips, none of them a bench press
-    found = baselines.prevalence(clips, EXERCISE)
-    assert len(found) == 62 and found.iloc[:, 3:].nunique().eq(1).all()
-    probabilities = EXERCISE.probabilities(predictions.logits(found))[0]
+    actual = baselines.prevalence(clips, EXERCISE)
+    assert len(actual) == 62 and actual.iloc[:, 3:].nunique().eq(1).all()
+    probabilities = EXERCISE.probabilities(predictions.logits(actual))[0]
     assert probabilities[0] == pytest.approx(0.5 / (30 + 16 * 0.5)) and probabilities[1:] == pytest.approx(2.5 / 38)
-    found = baselines.prevalence(clips, MGAP)
-    glutes = MGAP.probabilities(predictions.logits(found))[0][LABELS.muscles.index("glutes")]
+    actual = baselines.prevalence(clips, MGAP)
+    glutes = MGAP.probabilities(predictions.logits(actual))[0][LABELS.muscles.index("glutes")]
     assert glutes == pytest.approx(6.5 / 31)  # deadlift, hip thrust and squat, two clips each
     with pytest.raises(ValueError, match="no training clips"):
         baselines.prevalence(clips[clips["split"] == "test"], MGAP)

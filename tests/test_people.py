@@ -171,5 +171,5 @@ def test_the_shipped_networks_know_virtual_people():
     performances = virtual.perform(labels.read(), 1, seed=99, progress=False)
     joints, mask, names = next(virtual.clips(performances, 200, np.random.default_rng(0)))
     likely = recognise.load().probabilities(joints, mask)
-    said = np.array([*KNOWN.exercises, virtual.IDLE])[likely.argmax(axis=1)]
-    assert (said == names).mean() > 0.7 and joints[0].shape[1] == features.SAMPLES
+    answers = np.array([*KNOWN.exercises, virtual.IDLE])[likely.argmax(axis=1)]
+    assert (answers == names).mean() > 0.7 and joints[0].shape[1] == features.SAMPLES

@@ -42,8 +42,8 @@ def test_files_are_fetched_once(fetched, capsys):
     for _ in range(2):
         assert [path.read_bytes() for path in files()] == list(CONTENTS.values())
     assert len(fetched) == 1 and "mediapipe==0.10.21" in fetched[0]
-    said = capsys.readouterr().out
-    assert "Apache-2.0" in said and said.count("\n") == 1
+    printed = capsys.readouterr().out
+    assert "Apache-2.0" in printed and printed.count("\n") == 1
 
 
 def test_a_damaged_file_is_set_aside_and_fetched_anew(fetched, capsys):

@@ -95,9 +95,9 @@ def test_an_interrupted_run_on_virtual_clips_goes_on_as_if_nothing_had_happened(
 
 def test_own_labels_train_on_their_own_clips_drawn_poses_too(clip_set):
     assert not workspace.is_rendered(clip_set.name)
-    own = clip_set.clips["exercise"].replace("Squat", "Curtsy lunge")  # which nobody can perform virtually
+    exercises = clip_set.clips["exercise"].replace("Squat", "Curtsy lunge")  # which nobody can perform virtually
     known = labels.Labels({"Curtsy lunge": ("quads",), "Push-up": ("chest",)})
-    mine = replace(clip_set, clips=clip_set.clips.assign(exercise=own), labels=known)
+    mine = replace(clip_set, clips=clip_set.clips.assign(exercise=exercises), labels=known)
     run = fit.train(mine, "pose_tcn", "exercise", "smoke")
     assert predictions.task_of(run).names == ("Curtsy lunge", "Push-up") and run.complete
     drawn = fit.train(mine, "x3d_s", "exercise", "smoke", input="pose")

@@ -277,8 +277,8 @@ def test_a_clip_that_cannot_be_read_is_named_and_left_out(clip_set, stub, capsys
     (clip_set.folder / "clips/a-01.mp4").write_bytes(b"no video")
     (clip_set.folder / "clips/b-00.mp4").unlink()
     assert estimate_clips(clip_set, progress=False).keys() == {"a-00"}
-    said = capsys.readouterr().out
-    assert "a-01.mp4" in said and "b-00.mp4" in said and "a-00.mp4" not in said
+    printed = capsys.readouterr().out
+    assert "a-01.mp4" in printed and "b-00.mp4" in printed and "a-00.mp4" not in printed
 
 
 def test_a_person_who_was_rendered_is_found_where_drawn(tmp_path):

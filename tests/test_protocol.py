@@ -87,15 +87,15 @@ def test_equals_the_calls_of_the_authors_on_every_batch(task, workers, ties):
             expected.to_dict(), abs=1e-6
         )
     expected = each.mean()
-    found = protocol.protocol_metrics(truth, probabilities, protocol.batches(N, workers, order=order))
-    assert set(found.index) == set(task.protocol)
-    assert found.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
+    actual = protocol.protocol_metrics(truth, probabilities, protocol.batches(N, workers, order=order))
+    assert set(actual.index) == set(task.protocol)
+    assert actual.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
 
 
 def test_the_auc_of_a_batch_without_any_muscle_is_0_as_torchmetrics_has_it():
     truth, probabilities = np.array([[0, 0], [1, 0]]), np.array([[0.2, 0.6], [0.9, 0.1]])
-    found = protocol.protocol_metrics(truth, probabilities, [np.array([0]), np.array([1])])
-    assert found["auc"] == (0 + 1) / 2
+    actual = protocol.protocol_metrics(truth, probabilities, [np.array([0]), np.array([1])])
+    assert actual["auc"] == (0 + 1) / 2
     with pytest.raises(ValueError, match="at least one clip each"):
         protocol.protocol_metrics(truth, probabilities, [np.array([0]), np.array([], int)])
 
@@ -103,9 +103,9 @@ def test_the_auc_of_a_batch_without_any_muscle_is_0_as_torchmetrics_has_it():
 @pytest.mark.parametrize(("workers", "f1"), [(8, 65), (4, 70)])
 def test_a_perfect_muscle_predictor_scores_what_the_paper_calls_good(workers, f1):
     truth = MGAP.truth(protocol.authors_test_clips())
-    found = protocol.over_orders(truth, truth.astype(float), workers)
-    assert 100 * found["f1"].mean() == pytest.approx(f1, abs=2)
-    assert found["accuracy"].min() == 1 and measure(truth, truth.astype(float))["f1"].item() == 1  # pooled
+    actual = protocol.over_orders(truth, truth.astype(float), workers)
+    assert 100 * actual["f1"].mean() == pytest.approx(f1, abs=2)
+    assert actual["accuracy"].min() == 1 and measure(truth, truth.astype(float))["f1"].item() == 1  # pooled
 
 
 # the paper's Table 7: SlowFast-R101 from scratch, I3D-R50, X3D-M
@@ -115,19 +115,19 @@ def test_a_perfect_muscle_predictor_scores_what_the_paper_calls_good(workers, f1
 )
 def test_table_7_follows_from_its_accuracy_alone(top1, workers, precision, recall, f1):
     truth = EXERCISE.truth(protocol.authors_test_clips())
-    found = 100 * simulation.classifiers(truth, top1 / 100, workers).mean()
-    assert found["top1"] == pytest.approx(top1, abs=0.5)
-    assert found[["precision", "recall", "f1"]].tolist() == pytest.approx([precision, recall, f1], abs=1.5)
+    actual = 100 * simulation.classifiers(truth, top1 / 100, workers).mean()
+    assert actual["top1"] == pytest.approx(top1, abs=0.5)
+    assert actual[["precision", "recall", "f1"]].tolist() == pytest.approx([precision, recall, f1], abs=1.5)
 
 
 def test_made_up_classifiers_stand_beside_the_row_for_each_number_of_workers_it_may_have_had():
     truth, rows = EXERCISE.truth(protocol.authors_test_clips()), paper_rows(7)
     row = rows.query("model == 'X3D-m' and variant == 'pretrained'")
-    found = simulation.beside(row, truth, draws=2)
-    assert found.index.tolist() == [("X3D-m, pretrained", 4), ("X3D-m, pretrained", 8)]
+    actual = simulation.beside(row, truth, draws=2)
+    assert actual.index.tolist() == [("X3D-m, pretrained", 4), ("X3D-m, pretrained", 8)]
     made_up = 100 * simulation.classifiers(truth, row["top1"].item() / 100, 8, draws=2)["f1"].mean()
-    assert found["f1"].iloc[1] == pytest.approx(made_up - row["f1"].item())
-    assert (found["top1"] == row["top1"].item()).all()
+    assert actual["f1"].iloc[1] == pytest.approx(made_up - row["f1"].item())
+    assert (actual["top1"] == row["top1"].item()).all()
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_the_workers_of_made_up_rows_are_always_among_those_found():
         workers = protocol.WORKERS[number % 4]
         right, parts = random.random((2, N)) < [[0.6], [0.8]], protocol.batches(N, workers)
         top1, top5 = (round(100 * np.mean([hits[part].mean() for part in parts]), 2) for hits in right)
-        found = protocol.possible_workers(pd.Series({"task": "exercise", "top1": top1, "top5": top5}))
-        assert workers in found
-        alone += found == (workers,)
+        actual = protocol.possible_workers(pd.Series({"task": "exercise", "top1": top1, "top5": top5}))
+        assert workers in actual
+        alone += actual == (workers,)
     assert alone > 25

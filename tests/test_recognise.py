@@ -135,14 +135,14 @@ def test_notes_tell_of_several_people_cuts_hidden_legs_and_rare_sights():
     hidden = SQUATS.visibility.copy()
     hidden[:, features.LEGS] = 0.1
     told = Told(("Squat", 0.9, 0.0))
-    said = {
+    reasons = {
         "3 people are in the picture": replace(SQUATS, people=3),
         "2 parts": cut,
         "the legs are hardly seen": replace(SQUATS, visibility=hidden),
         "a person was found in 36% of the pictures only": unseen(SQUATS, 0, 9),
         "upside down": SQUATS.turned(),
     }
-    for words, track in said.items():
+    for words, track in reasons.items():
         (note,) = of_track(track, told).notes
         assert words in note
 

@@ -29,11 +29,11 @@ def test_says_when_and_how_far():
     thigh, shin = hip - knee, ankle - knee
     cosine = (thigh * shin).sum(1) / np.linalg.norm(thigh, axis=1) / np.linalg.norm(shin, axis=1)
     deepest = np.degrees(np.arccos(cosine)).min()
-    found = repetitions(track, "Squat")
-    assert [squat.joint for squat in found] == ["knee"] * 3
-    np.testing.assert_allclose([squat.turn for squat in found], 1 + 2.4 * np.array([0.5, 1.5, 2.5]), atol=0.15)
-    np.testing.assert_allclose([squat.range[0] for squat in found], deepest, atol=3)
-    tempo = np.median([squat.end - squat.start for squat in found])
+    actual = repetitions(track, "Squat")
+    assert [squat.joint for squat in actual] == ["knee"] * 3
+    np.testing.assert_allclose([squat.turn for squat in actual], 1 + 2.4 * np.array([0.5, 1.5, 2.5]), atol=0.15)
+    np.testing.assert_allclose([squat.range[0] for squat in actual], deepest, atol=3)
+    tempo = np.median([squat.end - squat.start for squat in actual])
     assert 0.75 * 2.4 < tempo < 2.4  # without the rest at the top
 
 

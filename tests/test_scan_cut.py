@@ -49,9 +49,9 @@ def test_every_file_is_found_and_the_odd_ones_say_why(tmp_path):
     for ignored in ("README.md", ".hidden.mp4", "Squat/.DS_Store", "Squat/._good.mp4", ".cache/v.mp4"):
         (tmp_path / ignored).parent.mkdir(exist_ok=True)
         (tmp_path / ignored).write_text("ignored")
-    found = statuses(tmp_path)
-    assert found.pop("Squat/torn.mp4").startswith("cut short: 50% of 0.0 MB are there")
-    assert found == {
+    actual = statuses(tmp_path)
+    assert actual.pop("Squat/torn.mp4").startswith("cut short: 50% of 0.0 MB are there")
+    assert actual == {
         "Squat/good.mp4": "ok",
         "tricep Pushdown/für Oma, 2. Versuch.MOV": "ok",
         "PULL UP/deeper/v.mkv": "ok",

@@ -30,24 +30,26 @@ def test_embeddings_are_scaled_and_meet_their_exercises(monkeypatch, tmp_path):
     shuffled = clips.sample(frac=1, random_state=0)
     names = {"clip_id": shuffled["clip_id"].to_numpy(str), "split": shuffled["split"].to_numpy(str)}
     np.savez(run.folder / "embeddings.npz", embedding=values, **names)
-    found, exercises = separation.embeddings(run, clips)
+    actual, exercises = separation.embeddings(run, clips)
     test = (shuffled["split"] == "test").to_numpy()
     assert exercises.tolist() == shuffled["exercise"][test].tolist()
-    assert found.std(axis=0) == pytest.approx(1) and np.corrcoef(found[:, 1], values[test, 1])[0, 1] == pytest.approx(1)
+    assert actual.std(axis=0) == pytest.approx(1) and np.corrcoef(actual[:, 1], values[test, 1])[0, 1] == pytest.approx(
+        1
+    )
     with pytest.raises(ValueError, match='0 clips in split "val"'):
         separation.embeddings(run, clips, "val")
 
 
 def test_one_exercise_has_no_silhouette():
-    found = separation.separation(np.random.default_rng(0).normal(size=(5, 3)), np.repeat("Squat", 5))
-    assert np.isnan(found["silhouette"]) and found["purity"] == found["chance"] == 1
+    actual = separation.separation(np.random.default_rng(0).normal(size=(5, 3)), np.repeat("Squat", 5))
+    assert np.isnan(actual["silhouette"]) and actual["purity"] == actual["chance"] == 1
 
 
 def test_an_exercise_of_few_clips_cannot_fill_ten_places():
     few = np.repeat(["Squat", "Push-up", "Deadlift"], 6)
     far = 100.0 * np.repeat(np.eye(3), 6, axis=0) + np.random.default_rng(0).normal(size=(18, 3))
-    found = separation.separation(far, few)
-    assert found["purity"] == found["perfect"] == 5 / 10  # five others of its exercise, ten neighbours
+    actual = separation.separation(far, few)
+    assert actual["purity"] == actual["perfect"] == 5 / 10  # five others of its exercise, ten neighbours
 
 
 def test_tsne_draws_few_clips_and_the_same_picture_again():

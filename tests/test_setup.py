@@ -41,23 +41,23 @@ def pins(python: str) -> dict[str, list[str]]:
         "platform_machine": "x86_64",
         "os_name": "posix",
     }
-    found: dict[str, list[str]] = {}
+    actual: dict[str, list[str]] = {}
     for line in LOCK:
         if line.startswith("#"):
             continue
         pin = Requirement(line)
         if pin.marker is None or pin.marker.evaluate(place):
             (exact,) = pin.specifier
-            found.setdefault(pin.name, []).append(exact.version)
-    return found
+            actual.setdefault(pin.name, []).append(exact.version)
+    return actual
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_lock_has_one_pin_for_every_dependency_and_within_its_bound(python):
-    found = pins(python)
+    actual = pins(python)
     for dependency in dependencies():
-        assert len(found.get(dependency.name, [])) == 1, f"{dependency.name} on Python {python}"
-        assert dependency.specifier.contains(found[dependency.name][0]), f"{dependency} on Python {python}"
+        assert len(actual.get(dependency.name, [])) == 1, f"{dependency.name} on Python {python}"
+        assert dependency.specifier.contains(actual[dependency.name][0]), f"{dependency} on Python {python}"
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -36,10 +36,10 @@ def test_the_papers_columns_are_the_papers_cell_by_cell(clip_set):
 
 
 def test_a_row_meets_its_runs_and_says_what_differs(clip_set):
-    found = runs.write_run(clip_set, wrong=8)
+    present = runs.write_run(clip_set, wrong=8)
     cells = tables.cells(clip_set, "quick")
     row = of(cells, 2, "X3D-m", "pretrained", "top1")
-    assert (row["ours"], row["runs"]) == (75, f"exercise/{found.name}")
+    assert (row["ours"], row["runs"]) == (75, f"exercise/{present.name}")
     assert row["differs"] == "data sample; init scratch; preset quick" and pd.isna(row["difference_low"])
     row = of(cells, 7, "X3D-m", "scratch", "top1")
     assert (row["ours"], row["differs"]) == (75, "data sample; preset quick")
@@ -142,8 +142,8 @@ def test_members_trained_anew_replace_their_ensemble_and_a_deleted_one_is_named(
 def test_seeds_of_what_the_paper_lacks_are_pooled_too(clip_set):
     for seed, wrong in enumerate((0, 8)):
         parent = runs.write_run(clip_set, seed=seed, wrong=wrong)
-        said = {name: parent.facts()[name] for name in ("preset", "split", "seed", "clip_set")}
-        baselines.store(parent, "lookup", baselines.lookup(predictions.read(parent), LABELS), "sample", MGAP, said)
+        facts = {name: parent.facts()[name] for name in ("preset", "split", "seed", "clip_set")}
+        baselines.store(parent, "lookup", baselines.lookup(predictions.read(parent), LABELS), "sample", MGAP, facts)
     (row,) = tables.beyond(clip_set, "quick").query("metric == 'exact_match'").itertuples()
     assert row.what == "Muscles looked up from X3D-M"
     assert (row.ours, row.low, row.high) == (87.5, 75, 100)
@@ -154,9 +154,9 @@ def test_fine_tuning_says_what_its_exercise_run_was(clip_set):
     row = paper.paper_rows(13).query("model == 'X3D-m' and variant == 'finetuned'").iloc[0]
 
     def tuned_from(parent: workspace.Run) -> list[str]:
-        said = runs.facts(task="mgap", preset="paper", init="exercise", epochs=30)
-        said["parent"] = f"{parent.dataset}/exercise/{parent.name}"
-        return paper.differs(workspace.Run("kaggle", "mgap", "x3d_m"), said, row)
+        facts = runs.facts(task="mgap", preset="paper", init="exercise", epochs=30)
+        facts["parent"] = f"{parent.dataset}/exercise/{parent.name}"
+        return paper.differs(workspace.Run("kaggle", "mgap", "x3d_m"), facts, row)
 
     how = {"dataset": "kaggle", "preset": "paper", "epochs": 50}
     parent = runs.write_run(kaggle, init="kinetics400", **how)

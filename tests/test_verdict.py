@@ -45,18 +45,18 @@ def test_claims_hold_fail_or_cannot_be_told_where_the_set_up_is_the_papers(kaggl
         scratch = PAPERS | {"init": "scratch"}
         runs.write_run(kaggle, wrong=wrong, network="slowfast_r50", inverse_beta=inverse_beta, epochs=30, **scratch)
     write_hybrid(kaggle, wrong=12, epochs=50, **PAPERS)
-    found = summary(kaggle)
-    ratio = found.loc["A channel ratio 1/β of 10 is better than 2, 4 and 16, exercises"]
-    larger = found.loc["SlowFast-R101 is better than R50, exercises"]
+    actual = summary(kaggle)
+    ratio = actual.loc["A channel ratio 1/β of 10 is better than 2, 4 and 16, exercises"]
+    larger = actual.loc["SlowFast-R101 is better than R50, exercises"]
     assert (larger["outcome"], larger["ahead"], larger["paper"]) == (verdict.HOLDS, 50, pytest.approx(97.44 - 93.56))
     assert (ratio["outcome"], ratio["ahead"], ratio["second"]) == (verdict.FAILS, -50, "1/β = 4, scratch")
-    assert found.loc["X3D-M is better than X3D-S, exercises", "outcome"] == verdict.OPEN  # one clip of 32 apart
-    assert (found.loc[HYBRID, "outcome"], found.loc[HYBRID, "ahead"]) == (verdict.HOLDS, 37.5)  # 12 of 32 clips
-    every = found.loc["It is better than both in every metric, exercises"]
+    assert actual.loc["X3D-M is better than X3D-S, exercises", "outcome"] == verdict.OPEN  # one clip of 32 apart
+    assert (actual.loc[HYBRID, "outcome"], actual.loc[HYBRID, "ahead"]) == (verdict.HOLDS, 37.5)  # 12 of 32 clips
+    every = actual.loc["It is better than both in every metric, exercises"]
     assert (every["run"], every["outcome"], every["counts"]) == (12, verdict.OPEN, True)  # top-5 is 100 % in all three
-    assert found.loc["Pretraining makes each network better, exercises", "outcome"] == verdict.NOT_RUN
-    assert found.loc["A camera is enough: no sensor on the body, a smartphone", "outcome"] == verdict.NO_SCORE
-    what, claims = verdict.sentences(found.reset_index(), tables.cells(kaggle, "paper"), kaggle, "paper")
+    assert actual.loc["Pretraining makes each network better, exercises", "outcome"] == verdict.NOT_RUN
+    assert actual.loc["A camera is enough: no sensor on the body, a smartphone", "outcome"] == verdict.NO_SCORE
+    what, claims = verdict.sentences(actual.reset_index(), tables.cells(kaggle, "paper"), kaggle, "paper")
     # In Table 2 one row is made as it should be, in 4 one, in 7 four, in 9 three, in 12 four; seven stand with a dagger.
     assert what.startswith("20 of the paper's 58 rows of results have a run of ours, 13 of them in its set-up,")
     assert "on the data set kaggle, 32 test clips of 16 videos, preset paper." in what
@@ -69,17 +69,17 @@ def test_claims_hold_fail_or_cannot_be_told_where_the_set_up_is_the_papers(kaggl
 def test_of_two_rows_not_trained_alike_none_is_ahead(kaggle):
     for network, wrong, epochs in (("x3d_m", 0, 40), ("x3d_s", 16, 30)):
         runs.write_run(kaggle, wrong=wrong, network=network, epochs=epochs, **PAPERS)
-    found = summary(kaggle).loc["X3D-M is better than X3D-S, exercises"]
-    assert (found["outcome"], found["differs"]) == (verdict.NOT_RUN, "not trained alike: epochs 40")
+    actual = summary(kaggle).loc["X3D-M is better than X3D-S, exercises"]
+    assert (actual["outcome"], actual["differs"]) == (verdict.NOT_RUN, "not trained alike: epochs 40")
 
 
 def test_on_the_sample_claims_are_tested_but_none_counts():
     clip_set = runs.sample()
     write_hybrid(clip_set, wrong=12)
-    found = summary(clip_set, "quick")
-    assert found.loc[HYBRID, "outcome"] == verdict.HOLDS
-    assert found.loc[HYBRID, "differs"] == "data sample; init scratch; preset quick"
-    what, claims = verdict.sentences(found.reset_index(), tables.cells(clip_set, "quick"), clip_set, "quick")
+    actual = summary(clip_set, "quick")
+    assert actual.loc[HYBRID, "outcome"] == verdict.HOLDS
+    assert actual.loc[HYBRID, "differs"] == "data sample; init scratch; preset quick"
+    what, claims = verdict.sentences(actual.reset_index(), tables.cells(clip_set, "quick"), clip_set, "quick")
     # X3D-M stands in Tables 2, 7 and 9, twice in 7; R101 likewise; the ensemble in Table 9
     assert what.startswith("9 of the paper's 58 rows of results have a run of ours, none of them in its set-up")
     assert "sample (rendered people, not the paper's)" in what
@@ -90,9 +90,9 @@ def test_on_the_sample_claims_are_tested_but_none_counts():
 
 
 def test_without_runs_no_claim_is_tested(kaggle):
-    found = summary(kaggle)
-    assert set(found["outcome"]) == {verdict.NOT_RUN, verdict.NO_SCORE} and not found["counts"].any()
-    what, claims = verdict.sentences(found.reset_index(), tables.cells(kaggle, "paper"), kaggle, "paper")
+    actual = summary(kaggle)
+    assert set(actual["outcome"]) == {verdict.NOT_RUN, verdict.NO_SCORE} and not actual["counts"].any()
+    what, claims = verdict.sentences(actual.reset_index(), tables.cells(kaggle, "paper"), kaggle, "paper")
     assert what.startswith("0 of the paper's 58 rows") and claims.endswith("the runs that it takes are not there.")
 
 

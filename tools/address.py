@@ -14,12 +14,12 @@ BADGE = "[![Open in Colab](../docs/colab.svg)](https://colab.research.google.com
 def address() -> str:
     """`repository-code` of CITATION.cff; ValueError where it is not the address of a repository on GitHub."""
     lines = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8").splitlines()
-    (found,) = [line.partition(":")[2].strip(' "') for line in lines if line.startswith("repository-code:")]
-    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", found):
+    (url,) = [line.partition(":")[2].strip(' "') for line in lines if line.startswith("repository-code:")]
+    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", url):
         raise ValueError(
-            f'repository-code in CITATION.cff is "{found}": Colab opens https://github.com/<owner>/<name> only'
+            f'repository-code in CITATION.cff is "{url}": Colab opens https://github.com/<owner>/<name> only'
         )
-    return found
+    return url
 
 
 def badge(name: str, whole: str) -> str:

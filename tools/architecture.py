@@ -23,14 +23,14 @@ LONGEST = 92  # characters of a floor's purpose
 def below(names: tuple[str, ...]) -> dict[str, set[str]]:
     """Which other floors something in each floor imports."""
     known = modules(REPOSITORY)
-    found: dict[str, set[str]] = {name: set() for name in names}
+    edges: dict[str, set[str]] = {name: set() for name in names}
     for module, file in known.items():
         floor = module.split(".")[1]
         for _, imported in imports(module, file, known):
             first, _, rest = imported.partition(".")
-            if first == "exmus_lib" and (other := rest.split(".")[0]) in found and other != floor:
-                found[floor].add(other)
-    return found
+            if first == "exmus_lib" and (other := rest.split(".")[0]) in edges and other != floor:
+                edges[floor].add(other)
+    return edges
 
 
 def purpose(name: str) -> str:

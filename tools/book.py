@@ -52,20 +52,20 @@ def gather(executed: Path, source: Path) -> None:
     (source / "_static").mkdir(parents=True)
     (source / "_static" / "book.css").write_text(STYLE, encoding="utf-8")
     chapters = chosen(executed)
-    for where, path in chapters.items():
+    for location, path in chapters.items():
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if "EXMUS_REPO = " in "".join(cell["source"]):
                 cell["metadata"]["tags"] = ["hide-input"]  # it does nothing but on Colab
             if cell["cell_type"] == "markdown":
-                cell["source"] = linked("".join(cell["source"]), where, chapters)
+                cell["source"] = linked("".join(cell["source"]), location, chapters)
             for output in cell.get("outputs", []):
                 if html := "".join(output.get("data", {}).get("text/html", "")):
                     output["data"]["text/html"] = CHAPTER_LINK.sub(partial(chapter_page, chapters), html)
-        write(source / where, json.dumps(notebook))
+        write(source / location, json.dumps(notebook))
     for page in [REPOSITORY / f"{name}.md" for name in PAGES] + sorted((REPOSITORY / "docs").glob("*.md")):
-        where = page.relative_to(REPOSITORY).as_posix()
-        write(source / where, linked(page.read_text(encoding="utf-8"), where, chapters))
+        location = page.relative_to(REPOSITORY).as_posix()
+        write(source / location, linked(page.read_text(encoding="utf-8"), location, chapters))
     for picture in (REPOSITORY / "docs").iterdir():
         if picture.suffix in (".png", ".svg", ".webp"):
             shutil.copy(picture, source / "docs")
@@ -104,17 +104,17 @@ def chosen(executed: Path) -> dict[str, Path]:
     return files
 
 
-def linked(text: str, where: str, chapters: dict[str, Path]) -> str:
+def linked(text: str, location: str, chapters: dict[str, Path]) -> str:
     """Markdown whose links to files of the repository lead to their page in the site, or else to the repository's address."""
 
     def turned(match: re.Match) -> str:
         path, mark, heading = match[2].partition("#")
         if not path or ":" in path:
             return match[0]
-        target = normpath(f"{dirname(where)}/{path}" if dirname(where) else path)
-        return f"{match[1]}{found(target)}{mark}{heading}{match[3]}"
+        target = normpath(f"{dirname(location)}/{path}" if dirname(location) else path)
+        return f"{match[1]}{resolved(target)}{mark}{heading}{match[3]}"
 
-    def found(target: str) -> str:
+    def resolved(target: str) -> str:
         if target == "README.md":
             target = "index.md"
         elif target.startswith("exmus_lib/") and target.endswith(".py"):
@@ -123,7 +123,7 @@ def linked(text: str, where: str, chapters: dict[str, Path]) -> str:
             target = copy_of(target, chapters)
         elif not re.fullmatch(r"docs/[\w.-]+\.(md|png|svg|webp)|({})\.md".format("|".join(PAGES)), target):
             return f"{address()}/blob/main/{target}"
-        return relpath(target, dirname(where) or ".")
+        return relpath(target, dirname(location) or ".")
 
     return LINK.sub(turned, text)
 

@@ -153,16 +153,16 @@ def _seen_by(row, shape, stride, at, taps):
     """How many rows of grad see a row of x; where each begins goes to `at`, and the place of its taps in a block to `taps`."""
     time, height, width, channels = shape
     rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
-    found = 0
+    count = 0
     for dt in range(3):
         for di in range(3):
             t, i = row // height % time + 1 - dt, row % height + 1 - di
             if 0 <= t < time and i % stride == 0 and 0 <= i < rows * stride:
                 frame = row // height // time * time + t
-                at[found] = (frame * rows + i // stride) * columns * channels
-                taps[found] = (dt * 3 + di) * 3 * LANES
-                found += 1
-    return found
+                at[count] = (frame * rows + i // stride) * columns * channels
+                taps[count] = (dt * 3 + di) * 3 * LANES
+                count += 1
+    return count
 
 
 @njit(nogil=True, cache=True)
@@ -178,7 +178,7 @@ def _weight_gradient(x, grad, total, shape, stride, start, stop):
     at, taps = np.empty(9, np.intp), np.empty(9, np.intp)
     for row in range(start, stop):
         line[channels:-channels] = x[row * width * channels : (row + 1) * width * channels]
-        found = _seen_by(row, shape, stride, at, taps)
+        count = _seen_by(row, shape, stride, at, taps)
         for j in range(0, columns - columns % 4, 4):
             for b in range((channels + LANES - 1) // LANES):
                 c = min(b * LANES, channels - LANES)
@@ -190,7 +190,7 @@ def _weight_gradient(x, grad, total, shape, stride, start, stop):
                 x20, x21, x22 = load(line, p), load(line, p + channels), load(line, p + 2 * channels)
                 p += step
                 x30, x31, x32 = load(line, p), load(line, p + channels), load(line, p + 2 * channels)
-                for k in range(found):
+                for k in range(count):
                     g = at[k] + j * channels + c
                     g0, g1 = load(grad, g), load(grad, g + channels)
                     g2, g3 = load(grad, g + 2 * channels), load(grad, g + 3 * channels)
@@ -204,7 +204,7 @@ def _weight_gradient(x, grad, total, shape, stride, start, stop):
                 c = min(b * LANES, channels - LANES)
                 p = j * step + c
                 x0, x1, x2 = load(line, p), load(line, p + channels), load(line, p + 2 * channels)
-                for k in range(found):
+                for k in range(count):
                     g = load(grad, at[k] + j * channels + c)
                     o = b * TAPS * LANES + taps[k]
                     store(total, o, fma(x0, g, load(total, o)))
@@ -222,15 +222,15 @@ def _input_gradient(grad, weight, out, shape, stride, start, stop):
     columns = (width + stride - 1) // stride
     at, taps = np.empty(9, np.intp), np.empty(9, np.intp)
     for row in range(start, stop):
-        found = _seen_by(row, shape, stride, at, taps)
-        if found == 0:
+        count = _seen_by(row, shape, stride, at, taps)
+        if count == 0:
             continue
         for j in range(columns):
             beside = j + 1 < columns
             for b in range((channels + LANES - 1) // LANES):
                 c = min(b * LANES, channels - LANES)
                 centre = right = left = zeros(grad)
-                for k in range(found):
+                for k in range(count):
                     g, w = at[k] + j * channels + c, b * TAPS * LANES + taps[k]
                     here = load(grad, g)
                     centre = fma(here, load(weight, w + LANES), centre)

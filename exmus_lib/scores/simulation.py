@@ -29,13 +29,13 @@ def beside(rows: pd.DataFrame, truth: np.ndarray, draws: int = 100) -> pd.DataFr
 
     A row for each of the numbers of loader workers that a row of the paper may have had; truth (N,) is the exercise of each clip.
     """
-    shown, found = ["precision", "recall", "f1"], {}
+    shown, scores = ["precision", "recall", "f1"], {}
     for _, row in rows.iterrows():
         for workers in protocol.possible_workers(row):
             made_up = 100 * classifiers(truth, row["top1"] / 100, workers, draws).mean()
-            found[f"{row['model']}, {row['variant']}", workers] = [row["top1"], *(made_up - row)[shown]]
-    table = pd.DataFrame.from_dict(found, orient="index", columns=["top1", *shown]).astype(float)
-    return table.set_index(pd.MultiIndex.from_tuples(found, names=["network", "workers"]))
+            scores[f"{row['model']}, {row['variant']}", workers] = [row["top1"], *(made_up - row)[shown]]
+    table = pd.DataFrame.from_dict(scores, orient="index", columns=["top1", *shown]).astype(float)
+    return table.set_index(pd.MultiIndex.from_tuples(scores, names=["network", "workers"]))
 
 
 def coverage(task: Task, sources: int, trials: int = 100) -> pd.DataFrame:

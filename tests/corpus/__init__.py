@@ -38,13 +38,13 @@ def outcomes(cases: Sequence[Case], folder: Path) -> dict[str, str]:
     videos = scan(folder / "raw", labels.read(), progress=False)
     clips = cut(videos, folder / "raw", folder, progress=False)
     rows = {on_disk(folder / "raw", row.path): row for row in videos.itertuples()}
-    found = {case.path: _wrong(case, rows.get(folder / "raw" / case.path), clips, folder) for case in cases}
+    actual = {case.path: _wrong(case, rows.get(folder / "raw" / case.path), clips, folder) for case in cases}
     left = [path.name for path in (folder / "clips").iterdir() if path.name.startswith(".") or path.suffix != ".mp4"]
     astray = set(path.name for path in (folder / "clips").iterdir()) - {Path(path).name for path in clips["path"]}
-    found["(nothing is left over)"] = f"{left or ''} {astray or ''}".strip()
+    actual["(nothing is left over)"] = f"{left or ''} {astray or ''}".strip()
     most = SLOWEST * len(cases) / 8
-    found["(time)"] = "" if time.monotonic() - start < most else f"over {most:.0f} s for {len(cases)} files"
-    return found
+    actual["(time)"] = "" if time.monotonic() - start < most else f"over {most:.0f} s for {len(cases)} files"
+    return actual
 
 
 def _wrong(case: Case, row, clips: pd.DataFrame, folder: Path) -> str:

@@ -66,8 +66,8 @@ class Result:
         lines, likely = [escape(line) for line in self.lines], self.recognition.exercises().head(3)
         if not lines:
             guess = ", ".join(f"{name} {share:.0%}" for name, share in likely.items())
-            found = self.recognition.track.found.any()
-            lines = [escape(self.recognition.unsure + (f"; the likeliest: {guess}" if found else ""))]
+            seen = self.recognition.track.found.any()
+            lines = [escape(self.recognition.unsure + (f"; the likeliest: {guess}" if seen else ""))]
         lines += [f"note: {escape(note)}" for note in self.recognition.notes]
         return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
 
