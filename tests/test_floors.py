@@ -28,6 +28,7 @@ WITH_TORCH = (
 )
 TORCH = {"torch", "torchvision", "torchmetrics", "pytorchvideo", "lightning", "pytorch_lightning"}
 LONGEST = 300
+RIDDLES = {"said", "own", "hows", "where", "WORTH", "MOST", "ABREAST"}
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -78,6 +79,19 @@ def too_long(root: Path) -> list[str]:
     return [f"{file.relative_to(root)}: {n} lines" for file, n in sorted(lengths.items()) if n > LONGEST]
 
 
+def riddles(root: Path) -> list[str]:
+    """Names that tell nothing, with the files that bind them."""
+    files = [file for folder in ("exmus_lib", "tests", "benchmarks", "tools") for file in (root / folder).rglob("*.py")]
+    bound = []
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            name = node.id if stored else node.arg if isinstance(node, ast.arg) else None
+            if name in RIDDLES:
+                bound.append(f"{file.relative_to(root)}:{node.lineno}: {name}")
+    return bound
+
+
 def first_that_loads_torch(root: Path) -> str:
     """Imports every torch-free module in one fresh process; the first that loads torch, or nothing."""
     names = [name for name in modules(root) if not may_have_torch(name)]
@@ -100,6 +114,10 @@ def test_floors_and_torch_as_written():
 
 def test_torch_stays_out_of_a_fresh_process():
     assert first_that_loads_torch(REPOSITORY) == ""
+
+
+def test_names_say_what_they_stand_for():
+    assert riddles(REPOSITORY) == []
 
 
 def test_no_file_is_too_long():
