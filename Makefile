@@ -11,6 +11,10 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PYTHONWARNINGS := ignore::DeprecationWarning,ignore::FutureWarning,ignore::SyntaxWarning
 
+# As it was typed: neither make nor the shell reads what quotes, dollars and backticks a name has.
+override VIDEO := $(value VIDEO)
+export VIDEO
+
 # A video that is uploaded comes as one message, which may be 10 MB large unless this says otherwise.
 UPLOADS := 'websocket_max_message_size': 1000000000
 
@@ -38,8 +42,8 @@ book: $(READY)
 	@$(BIN)/python tools/book.py
 
 predict: $(READY)
-	@[ -n "$(VIDEO)" ] || { echo "which video? make predict VIDEO=my.mp4" >&2; exit 2; }
-	@$(BIN)/python -m exmus_lib predict "$(VIDEO)"
+	@[ -n "$$VIDEO" ] || { echo "which video? make predict VIDEO=my.mp4" >&2; exit 2; }
+	@$(BIN)/python -m exmus_lib predict "$$VIDEO"
 
 # What a GPU does otherwise is tested by `pytest tests/test_gpu.py`.
 test: lint

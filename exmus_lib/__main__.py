@@ -5,6 +5,7 @@ import argparse
 import atexit
 import gc
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 where a video could not be read or a run not exported; what stops pretrain is raised. SystemExit 2
+    """The exit code: 0, or 1 where a video could not be read or the rest not be done, which a line on stderr says. SystemExit 2
     for a wrong call."""
     parser = argparse.ArgumentParser("python -m exmus_lib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -30,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name, default in GRID.items():
         kind = _typed if name in NUMBERS else str
-        grid.add_argument("--" + name.replace("_", "-"), type=kind, default=default, help="as in 04_baselines")
+        usual = "as the preset has it" if default is None else default
+        grid.add_argument(
+            "--" + name.replace("_", "-"), type=kind, default=default, help=f"as in 04_baselines ({usual})"
+        )
     grid.add_argument(
         "--workers", type=_typed, help="jobs at once; 1 here, on a cluster as many as there are trainings"
     )
@@ -48,7 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no UTF-8
     work = {"predict": _predict, "pretrain": _pretrain, "grid": _grid, "export": _export}
-    return work[options.command](options)
+    try:
+        return work[options.command](options)
+    except (ValueError, OSError, ImportError) as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 # What `grid` takes, with its defaults: the parameters of training notebooks, several tasks at once.
@@ -80,6 +88,9 @@ def _grid(options: argparse.Namespace) -> int:
 
     p = parameters.check(vars(options), *GRID, "workers", "nodes")
     how = {"on": options.on, **{name: _typed(value) for name, value in options.set}}
+    if options.on == "slurm" and not shutil.which("srun"):
+        raise ValueError("--on slurm: there is no srun on this machine; call it where jobs are submitted from")
+    print(f"{', '.join(p.networks)} on {', '.join(p.tasks)}, {p.dataset} at {p.preset}: the clips, then the trainings")
     clips = cluster.prepared(p.dataset, p.preset, workers=p.workers or 1, **how)
     p.overwrite = False
     wanted = [one for task in p.tasks for one in sweep.trainings(clips, p.networks, task, p)]
@@ -97,11 +108,7 @@ def _export(options: argparse.Namespace) -> int:
     from exmus_lib.export import export
     from exmus_lib.workspace import Run
 
-    try:
-        print(export(Run.at(options.run), options.form, options.int8, options.to))
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    print(export(Run.at(options.run), options.form, options.int8, options.to))
     return 0
 
 
@@ -158,7 +165,9 @@ def _text(video: Path, recognition) -> str:
         for start, end, what in sorted(parts + recognition.gaps()):
             lines.append(f"  {start:5.1f} to {end:5.1f} s  {what}")
         likely = recognition.muscles()
-        lines.append("  muscles: " + ", ".join(f"{name} {p:.0%}" for name, p in likely[likely >= 0.5].items()))
+        worked = likely[likely >= 0.5] if likely.max() >= 0.5 else likely.head(2)
+        none = "" if likely.max() >= 0.5 else "none by 50 %, the likeliest "
+        lines.append(f"  muscles: {none}" + ", ".join(f"{name} {p:.0%}" for name, p in worked.items()))
     return "\n".join(lines + [f"  note: {note}" for note in recognition.notes])
 
 

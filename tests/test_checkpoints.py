@@ -122,6 +122,10 @@ def test_a_sound_checkpoint_is_gone_on_from(interrupted, capsys):
     before = last.parents[1].joinpath("history.csv").read_text().splitlines()[:2]
     run = again()
     assert run.folder.joinpath("history.csv").read_text().splitlines()[:2] == before
+    printed = capsys.readouterr()
+    assert (
+        f"{run.name}: it was interrupted, and goes on after epoch 1\n" in printed.out and "not empty" not in printed.err
+    )
     assert predictions.read(run).equals(unbroken) and not last.parent.exists()
 
 

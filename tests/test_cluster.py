@@ -171,9 +171,19 @@ def test_a_job_that_its_cluster_interrupts_begins_again(tmp_path, monkeypatch):
     assert cluster.array(work, [7, 8, 9], workers=2) == [7, 8, 9]
 
 
-def test_a_name_of_digits_stays_a_name():
-    with pytest.raises(ValueError, match='dataset = "2024_05" is neither'):
-        main(["grid", "--dataset", "2024_05"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--dataset 2024_05", 'dataset = "2024_05" is neither'),
+        ("--networks x3dm", 'Did you mean "x3d_m"?'),
+        ("--workers 0", "workers = 0: a whole number of at least 1 is wanted"),
+        ("--on slurm", "there is no srun on this machine"),
+    ],
+)
+def test_a_wrong_grid_is_refused_in_one_line_before_anything_is_made(own_home, options, message, capsys):
+    assert main(["grid", *options.split()]) == 1
+    printed = capsys.readouterr().err
+    assert message in printed and printed.count("\n") == 1 and not any(own_home.iterdir())
 
 
 def test_leaving_for_later_is_no_interrupt_by_hand():

@@ -131,6 +131,9 @@ def test_exercise_by_hand():
 def test_top5_counts_five():
     probabilities = np.tile(np.linspace(0.9, 0.1, E), (2, 1))  # class 0 highest, then 1, 2 ...
     assert measured(np.array([4, 5]), probabilities)["top5"] == 1 / 2
+    assert np.isnan(
+        measured(np.array([0, 1]), probabilities[:, :5] / probabilities[:, :5].sum(1, keepdims=True))["top5"]
+    )
 
 
 def test_mgap_by_hand():

@@ -34,7 +34,7 @@ def gym(monkeypatch, tmp_path):
 def made_up(monkeypatch):
     """Videos of 6 s of which every network says the second exercise with 90 %; sure begins at 50 %."""
 
-    def small_copy(video, copy, report, side=encode.SIDE):
+    def small_copy(video, copy, report, side=encode.SIDE, shortest=2.0):
         copy.write_bytes(video.read_bytes())
         return VideoInfo(**dict.fromkeys(VideoInfo.__dataclass_fields__, 0))
 

@@ -114,7 +114,7 @@ def test_where_nothing_is_sure_there_is_no_stretch_and_the_reason_is_said(track,
     recognition = of_track(track, Told(told))
     assert recognition.stretches == () and recognition.unsure == reason
     assert np.isfinite(recognition.exercises()).all() and not recognition.table["sure"].any()
-    assert any(note.startswith("nobody was found") for note in recognition.notes) == (reason == "nobody was found")
+    assert any(note.startswith("show the whole person") for note in recognition.notes) == (reason == "nobody was found")
 
 
 def test_a_window_in_which_hardly_anybody_is_seen_is_never_sure():
@@ -126,7 +126,7 @@ def test_a_window_in_which_hardly_anybody_is_seen_is_never_sure():
 def test_who_is_hardly_found_is_not_called_idle_nor_told_of_hidden_legs():
     hidden = replace(SQUATS, visibility=0.1 * SQUATS.visibility)
     rare = of_track(unseen(hidden, 0.5, 99), Told(("Squat", 1.0, 0.0)))
-    assert rare.unsure == "somebody was hardly found" and rare.stretches == ()
+    assert rare.unsure == "a person was found too rarely" and rare.stretches == ()
     assert rare.notes == ("a person was found in 4% of the pictures only",)
 
 
@@ -187,5 +187,5 @@ def test_what_is_no_video_or_too_short_is_named(stub, monkeypatch, tmp_path):
     with pytest.raises(FileNotFoundError, match="is a folder"):
         recognise(tmp_path)
     monkeypatch.setattr(module, "estimate", lambda video, report: SQUATS.part(0, 0.5))
-    with pytest.raises(VideoError, match="my.mp4: too short: 0.5 s, 1.2 s are needed"):
+    with pytest.raises(VideoError, match="my.mp4: shorter than 1.2 s .0.50 s."):
         recognise(stub)

@@ -116,7 +116,7 @@ def test_a_network_of_ones_own_leaves_the_runs_of_others_as_they_were(tmp_path, 
     text = (library / file).read_text(encoding="utf-8").replace(old, new)
     text = text.replace("torchvision)\n}", "torchvision, my_net)\n}")  # the table that lists builders
     before = workspace.code_hashes("x3d_s")
-    monkeypatch.setattr(workspace, "__file__", str(tmp_path / "exmus_lib" / "workspace.py"))
+    monkeypatch.setattr(workspace, "LIBRARY", tmp_path / "exmus_lib")
     (tmp_path / "exmus_lib" / file).write_text(text, encoding="utf-8")
     after = workspace.code_hashes.__wrapped__("x3d_s")
     assert [name for name in before if before[name] != after[name]] == [file] * changed

@@ -24,7 +24,11 @@ def last(folder: Path, module: nn.Module) -> Path | None:
             print(f"{path} {problem}: the training begins anew. {aside}".rstrip())
             remove(folder)
             return None
-    return newest if newest.exists() else None
+    if not newest.exists():
+        return None
+    done = torch.load(newest, map_location="meta", weights_only=True)["epoch"] + 1
+    print(f"{folder.parent.name}: it was interrupted, and goes on after epoch {done}")
+    return newest
 
 
 def remove(folder: Path) -> None:

@@ -21,13 +21,12 @@ from exmus_lib.poses.estimate import estimate
 from exmus_lib.poses.repetitions import Repetition, repetitions
 from exmus_lib.poses.track import RATE, Track
 from exmus_lib.tasks import Exercise, Muscles
-from exmus_lib.videos import windows
-from exmus_lib.videos.faults import VideoError
+from exmus_lib.videos import limits, windows
 
 FILE = Path(__file__).parent / "pretrained" / "pose_tcn.safetensors"
 TRAINED_ON = "rendered people, by their joints"
 UNSURE, IDLE = "not sure", "no exercise"
-NOBODY, HARDLY = "nobody was found", "somebody was hardly found"
+NOBODY, HARDLY = "nobody was found", "a person was found too rarely"
 SUMMARY = ("start", "end", "exercise", "probability", "repetitions", "tempo", "range")  # of a stretch
 
 
@@ -182,8 +181,7 @@ def recognise(video: str | Path, report: Callable[[float], None] = lambda share:
     if not video.exists():
         raise FileNotFoundError(f'no video "{video}"' + f" (looked in {Path.cwd()})" * (not Path(video).is_absolute()))
     track = estimate(video, report)
-    if len(track) < features.SHORTEST:
-        raise VideoError(video, f"too short: {len(track) / RATE:.1f} s, {features.SHORTEST / RATE:.1f} s are needed")
+    limits.check_length(video, len(track) / RATE, features.SHORTEST / RATE)
     return of_track(track)
 
 
@@ -247,7 +245,7 @@ def notes(track: Track) -> list[str]:
     found = track.found.mean()
     remarks = []
     if not track.found.any():
-        remarks.append(f"{NOBODY} in the picture: show the whole person, upright and in good light")
+        remarks.append("show the whole person, upright and in good light")
     elif found < 0.6:
         remarks.append(f"a person was found in {found:.0%} of the pictures only")
     if track.people > 1:

@@ -10,12 +10,12 @@ from exmus_lib.scores import protocol, simulation
 from exmus_lib.scores.paper import MEASURED, paper_rows
 from exmus_lib.tasks import Exercise
 
-Verdict = tuple[str, bool]  # what the tables show, and whether that contradicts the text
+Verdict = tuple[str, bool]  # what the tables show, and whether that fails to bear the text out
 
 
 def contradictions() -> pd.DataFrame:
-    """One row per claim: `says` (the text), `shows` (the numbers) and `contradicted`, computed and not typed."""
-    return pd.DataFrame([(says, *check()) for says, check in CLAIMS.items()], columns=["says", "shows", "contradicted"])
+    """One row per claim: `says` (the text), `shows` (the numbers) and `not_shown`: whether these fail to bear the text out."""
+    return pd.DataFrame([(says, *check()) for says, check in CLAIMS.items()], columns=["says", "shows", "not_shown"])
 
 
 def _values(table: int, index: str = "model", rows: str = "table > 0") -> pd.DataFrame:

@@ -84,15 +84,19 @@ def _origin(clip: Path) -> str | None:
 
 
 def small_copy(
-    video: Path, copy: Path, report: Callable[[float], None] = lambda share: None, side: int = encode.SIDE
-) -> container.VideoInfo:
+    video: Path, copy: Path, report: Callable[[float], None] = lambda share: None, side: int = encode.SIDE,
+    shortest: float = limits.SHORTEST,
+) -> container.VideoInfo:  # fmt: skip
     """Write a whole video as clips are cut, for networks to see and browsers to play, and return what the copy holds.
 
     `side` is the shorter side in pixels. `report` is called with the share done; what it raises ends the work. Raises VideoError
-    naming the file and why when it cannot be read or is shorter than a clip. The video is read in a guarded process.
+    naming the file and why when it cannot be read or is shorter than `shortest` seconds. The video is read in a guarded process.
     """
     origin = os.fsencode(video).decode(errors="replace")
-    with storage.atomic(copy) as part, closing(guard.stream(encode.copy, video, part, origin, side)) as shares:
+    with (
+        storage.atomic(copy) as part,
+        closing(guard.stream(encode.copy, video, part, origin, side, shortest)) as shares,
+    ):
         for share in shares:
             report(share)
     return container.info(copy)

@@ -44,11 +44,11 @@ def pieces(file: Path, seconds: float, fps: float, count: int, clips: dict[int, 
     limits.check_decoded(file, decoded.count if written == clips.keys() else 0, seconds * fps)
 
 
-def copy(file: Path, path: Path, origin: str, side: int) -> Iterator[float]:
+def copy(file: Path, path: Path, origin: str, side: int, shortest: float) -> Iterator[float]:
     """Write a whole video, as `pieces` does, and give the share done after each frame. VideoError where it is damaged or shorter
-    than a clip."""
+    than so many seconds."""
     facts = info(file)
-    limits.check_length(file, facts.seconds)
+    limits.check_length(file, facts.seconds, shortest)
     with opened(file) as (container, stream):
         decoded = Counted(timed_frames(container, stream))
         frames, fps = held(file, decoded, facts.seconds, facts.fps), round(facts.fps / limits.frame_step(facts.fps))

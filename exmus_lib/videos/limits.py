@@ -15,10 +15,10 @@ def frame_step(fps: float) -> int:
     return max(1, ceil(fps / MAX_FPS - 0.1))
 
 
-def check_length(path: str | Path, seconds: float) -> None:
-    """Raises VideoError for a video that is too short for one clip."""
-    if seconds < SHORTEST:
-        raise VideoError(path, f"shorter than {SHORTEST:g} s ({seconds:.2f} s)")
+def check_length(path: str | Path, seconds: float, shortest: float = SHORTEST) -> None:
+    """Raises VideoError for a video that is shorter than so many seconds: usually too short for one clip."""
+    if seconds < shortest:
+        raise VideoError(path, f"shorter than {shortest:g} s ({seconds:.2f} s)")
 
 
 def check_decoded(path: str | Path, decoded: int, promised: float) -> None:

@@ -29,15 +29,16 @@ WRAP = ipw.Layout(display="flex", flex_flow="row wrap", width="100%")
 class Browser(ipw.VBox):
     """Clips of a data set with their predictions: filters, a gallery, a player, a confusion matrix, sliders, marks.
 
-    `dataset` is a data set's name; at first X3D-M and SlowFast-R50 at `preset` are mixed. `state` has the numbers. It is None
-    where no run can be shown, and `clip_set` too where the data set was not prepared: `message` says why then, and what to run.
+    `dataset` is a data set's name; at first X3D-M and SlowFast-R50 at `preset` are mixed, or, where a data set has no run at it,
+    at that of its newest run. `state` has the numbers. It is None where no run can be shown, and `clip_set` too where the data
+    set was not prepared: `message` says why then, and what to run.
     """
 
     def __init__(self, dataset: str, task: str = "exercise", preset: str = "quick"):
         def menu(name: str, options: Sequence = (), **more) -> ipw.Dropdown:
             return ipw.Dropdown(options=options, description=name, **more, **LOOK)
 
-        self.preset = preset
+        self.asked = self.preset = preset
         known = {path.parent.name for path in workspace.clips_dir(dataset).parent.glob("*/clips.parquet")}
         self.dataset = menu("data set", sorted({dataset, *known}), value=dataset)
         self.task = menu("task", list(TASKS), value=task)
@@ -118,8 +119,10 @@ class Browser(ipw.VBox):
             chosen, self.task.options = self.task.value, [task.name for task in tables.tasks_of(self.clip_set)]
             self.task.value = chosen if chosen in self.task.options else self.task.options[0]
         task = self.clip_set.task(self.task.value)
+        self.preset = choice.preset_of(self.clip_set, task, self.asked)
         self.offered = choice.offered(self.clip_set, task, self.preset)
-        self.left_out = choice.left_out(self.clip_set, task, self.preset)
+        other = f"There is no run at {self.asked}: these are at {self.preset}. " * (self.preset != self.asked)
+        self.left_out = other + choice.left_out(self.clip_set, task, self.preset)
         with quiet(self):
             self.exercise.options, self.correct.options = [ANY, *task.labels.exercises], task.labels.exercises
             self.thresholds.begin(())
@@ -134,7 +137,7 @@ class Browser(ipw.VBox):
         self.marked.options = [(f"{clip}: {mark}", clip) for clip, mark in reversed(marks.items())]  # the newest first
         self.marked.value = next(reversed(marks), None)
         if not self.runs.value:
-            way = "choose from the list of runs" if self.offered else choice.MAKE
+            way = "choose from the list of runs" if self.offered else choice.makes(self.dataset.value)
             raise ValueError(
                 f"No run is chosen. Of {self.task.value} on {self.dataset.value} at {self.preset} there"
                 f" {'is 1' if len(self.offered) == 1 else f'are {len(self.offered)}'}; {way}. {self.left_out}"
@@ -166,7 +169,7 @@ class Browser(ipw.VBox):
         """Nothing to show: no numbers and no clips of what was there before."""
         self.state = None
         self.scores.value = self.labels.value = self.best.value = ""
-        self.matrix.cell, self.matrix.counts = [], []
+        self.matrix.cell = self.matrix.counts = self.matrix.rows = self.matrix.columns = []
         with self.gallery.hold_sync():
             self.gallery.items, self.gallery.page, self.gallery.pages, self.gallery.total = [], 0, 0, 0
         self._stop_playing()

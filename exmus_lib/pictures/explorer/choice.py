@@ -8,8 +8,20 @@ from exmus_lib.tasks import Task
 from exmus_lib.videos.prepare import ClipSet
 
 RENDERED = "trained on rendered people only, no guide to real ones"
-MAKE = "`make demo`, 02_x3d and 03_slowfast make some"
-DEMO = "`make demo` makes the sample, and trains networks on it."
+DEMO = '"make demo" makes the sample, and trains networks on it.'
+
+
+def makes(dataset: str) -> str:
+    """What makes runs of a data set, in words."""
+    if dataset == "sample":
+        return '"make demo", 02_x3d and 03_slowfast make some'
+    return "02_x3d and 03_slowfast make some, with the parameter dataset as 01_data_prep had it"
+
+
+def preset_of(clip_set: ClipSet, task: Task, preset: str) -> str:
+    """The preset itself where the data set has runs of a task at it, or none at all; else that of its newest run."""
+    presets = [run.facts()["preset"] for run in workspace.find_runs(clip_set.name, task.name)]
+    return preset if preset in presets or not presets else presets[-1]
 
 
 def offered(clip_set: ClipSet, task: Task, preset: str) -> dict[str, workspace.Run]:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exmus_lib.pictures.explorer.result import Result
+from exmus_lib.poses import features
+from exmus_lib.poses.track import RATE
 
 TITLE = "people, by their joints: come with ExMus, know real people"
 KNOWN = (
@@ -11,6 +13,7 @@ KNOWN = (
     " the joints of rendered people, so no training is needed here; docs/MODEL_CARD.md says how well they do and what they"
     " cannot."
 )
+SHORTEST = features.SHORTEST / RATE  # seconds
 SIDE = 480  # pixels of the shorter side of the copy that is played: limbs are drawn into it
 
 

@@ -54,7 +54,7 @@ class OwnVideo(ipw.VBox):
 
     def __init__(self, dataset: str, preset: str = "quick"):
         self.dataset, self.result, self.name, self.missing = dataset, None, "", ""
-        self.path = ipw.Text(placeholder="/path/to/video.mp4", description="path", **LOOK)
+        self.path = ipw.Text(placeholder="/path/to/video.mp4", description="path", **WIDE)
         self.upload = ipw.FileUpload(accept="", multiple=False, description="or upload")
         self.networks = ipw.RadioButtons(
             options=[(joints.TITLE, JOINTS), (f"networks trained on the data set {dataset}", RUNS)],
@@ -122,6 +122,7 @@ class OwnVideo(ipw.VBox):
 
     def _menu(self, clip_set: prepare.ClipSet, task: Task, preset: str) -> ipw.SelectMultiple:
         """The trained networks of a task, the hybrid's chosen."""
+        preset = choice.preset_of(clip_set, task, preset)
         offered = choice.offered(clip_set, task, preset).items()
         networks = {title: run for title, run in offered if run.weights.exists()}
         chosen = choice.hybrid(networks.values(), task, preset)
@@ -135,7 +136,8 @@ class OwnVideo(ipw.VBox):
         if self._thread and self._thread.is_alive():
             return
         upload = uploaded(self.upload.value) if video is None and self._newest is not self.path else None
-        name, content = upload or (self.path.value.strip() if video is None else str(video), None)
+        typed = self.path.value.strip().strip("\"'")  # quotes are what "Copy as path" adds
+        name, content = upload or (typed if video is None else str(video), None)
         video, runs = Path(os.path.expanduser(name)), None  # Path's own raises where ~ is nobody's
         if self.networks.value == RUNS:
             runs = {task: menu.value for task, menu in self.runs.items() if menu.value}
@@ -146,7 +148,7 @@ class OwnVideo(ipw.VBox):
             problem = "is a folder, not a video" if video.is_dir() else "is not there"
             self._say(f"{video.absolute()} {problem}. Upload a video, or give its path.")
         elif runs is not None and not runs:
-            self._say(self.missing or f"Choose at least one run. None there? {choice.MAKE}.")
+            self._say(self.missing or f"Choose at least one run. None there? {choice.makes(self.dataset)}.")
         else:  # later clicks change nothing of what was asked for
             self._stop.clear()
             self.go.disabled, self.cancel.disabled = True, False
@@ -187,7 +189,7 @@ class OwnVideo(ipw.VBox):
         """By the networks that come with ExMus. They read the video itself; the copy is for the player."""
         copy, drawn = folder / "copy.mp4", folder / "drawn.mp4"
         self._say(f"{video.name}: reading")
-        cut.small_copy(video, copy, partial(self._report, "reading", 0.0, 0.2), joints.SIDE)
+        cut.small_copy(video, copy, partial(self._report, "reading", 0.0, 0.2), joints.SIDE, joints.SHORTEST)
         first = "" if files.present() else " (BlazePose is fetched first, 36 MB, this once)"
         self._say(f"{video.name}: finding joints{first}")
         result = joints.recognised(video, partial(self._report, "joints", 0.2, 0.85))

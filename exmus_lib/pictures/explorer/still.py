@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from exmus_lib import storage
-from exmus_lib.pictures.explorer import choice, shown
+from exmus_lib.pictures.explorer import shown
 from exmus_lib.pictures.explorer.state import State
 from exmus_lib.pictures.figures import STYLE, panels
 from exmus_lib.videos import container, cut, limits
@@ -26,7 +26,7 @@ def gallery(clip_set: ClipSet, state: State | None, rows: int = 2, columns: int 
     """The clips with the greatest loss, each with its exercise and what was predicted; of no state, a sentence."""
     if state is None:
         figure = plt.figure(figsize=(1.75 * columns, 0.5))
-        figure.text(0, 0.5, f"No run can be shown: the message above says why; {choice.MAKE}.", va="center")
+        figure.text(0, 0.5, "No run can be shown: the message above says why.", va="center")
         return figure
     worst = state.chosen().iloc[: rows * columns]
     clips = state.rows.set_index("clip_id").loc[worst["clip_id"]].reset_index()
