@@ -140,7 +140,7 @@ def test_notes_tell_of_several_people_cuts_hidden_legs_and_rare_sights():
         "2 parts": cut,
         "the legs are hardly seen": replace(SQUATS, visibility=hidden),
         "a person was found in 36% of the pictures only": unseen(SQUATS, 0, 9),
-        "upside down": SQUATS.turned(),
+        "upside down": SQUATS.turned().turned(),
     }
     for words, track in reasons.items():
         (note,) = of_track(track, told).notes
@@ -148,9 +148,26 @@ def test_notes_tell_of_several_people_cuts_hidden_legs_and_rare_sights():
 
 
 def test_a_picture_that_is_upside_down_gets_the_same_answer_and_says_so(kept):
-    upright, turned = of_track(SQUATS, kept), of_track(SQUATS.turned(), kept)
+    upright, turned = of_track(SQUATS, kept), of_track(SQUATS.turned().turned(), kept)
     columns = [f"exercise/{name}" for name in kept.labels.exercises]
     np.testing.assert_allclose(turned.table[columns], upright.table[columns], atol=1e-5)
+
+
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_picture_that_lies_on_its_side_gets_the_same_answer_and_says_so(quarters):
+    track, shipped = SQUATS, load()
+    for _ in range(quarters):
+        track = track.turned()
+    upright, turned = of_track(SQUATS, shipped), of_track(track, shipped)
+    columns = [f"exercise/{name}" for name in shipped.labels.exercises]
+    np.testing.assert_allclose(turned.table[columns], upright.table[columns], atol=1e-5)
+    assert "the picture seems to lie on its side: it was turned" in turned.notes and not upright.notes
+
+
+def test_no_exercise_is_taken_for_a_picture_that_lies_on_its_side():
+    for folder in MOVEMENTS:
+        notes = of_track(filmed(folder, times_there_and_back(2), 0)).notes
+        assert not any("on its side" in note for note in notes), folder
 
 
 @pytest.mark.parametrize("tilt", [-10, 0, 40], ids=lambda tilt: f"camera {tilt} degrees down")

@@ -25,6 +25,7 @@ from exmus_lib.videos import limits, windows
 
 FILE = Path(__file__).parent / "pretrained" / "pose_tcn.safetensors"
 TRAINED_ON = "rendered people, by their joints"
+SIDEWAYS = 0.15  # by so much surer must one be of a picture that is turned by a quarter
 UNSURE, IDLE = "not sure", "no exercise"
 NOBODY, HARDLY = "nobody was found", "a person was found too rarely"
 SUMMARY = ("start", "end", "exercise", "probability", "repetitions", "tempo", "range")  # of a stretch
@@ -202,22 +203,35 @@ def answer(video: str | Path, task: str = Exercise.name) -> pd.Series:
 def of_track(track: Track, recogniser: Recogniser | None = None) -> Recognition:
     """What a person does whose joints are known."""
     recogniser = recogniser or load()
+    table, remarks = _table(track, recogniser), notes(track)
+    if track.level:
+        other = _table(track.turned(), recogniser)
+        if _certainty(other) > max(_certainty(table), table["idle"].mean()) + SIDEWAYS:
+            table, remarks = other, [*remarks, "the picture seems to lie on its side: it was turned"]
+    return Recognition(table, track, tuple(stretches(table, track)), tuple(remarks))
+
+
+def _table(track: Track, recogniser: Recogniser) -> pd.DataFrame:
+    """The windows of a track, as in Recognition."""
     labels = recogniser.labels
     spans = windows.spans(len(track) / RATE)
-    joints, mask, found = features.windows(track.turned() if track.upside_down else track, spans)
+    joints, mask, found = features.windows(track.turned().turned() if track.upside_down else track, spans)
     likely = recogniser.probabilities(joints, mask)
     idle = np.where(found >= features.MIN_FOUND, likely[:, -1], 1.0)
     exercises = likely[:, :-1] / likely[:, :-1].sum(axis=1, keepdims=True)
     muscles = exercises @ Muscles(labels).truth(labels.exercises)
-    best = exercises.argmax(axis=1)
     sure = (exercises.max(axis=1) * (1 - idle) >= recogniser.sure_above) & (found >= features.MIN_FOUND)
-    names = np.array(labels.exercises)[best]
     table = pd.DataFrame({"start": [start for start, _ in spans], "end": [end for _, end in spans]}).round(3)
     table[[f"{Exercise.name}/{name}" for name in labels.exercises]] = exercises
     table[[f"{Muscles.name}/{name}" for name in labels.muscles]] = muscles
+    names = np.array(labels.exercises)[exercises.argmax(axis=1)]
     answer = np.where(sure, names, np.where(idle > 0.5, IDLE, UNSURE))
-    table = table.assign(idle=idle, found=found, answer=answer, sure=sure)
-    return Recognition(table, track, tuple(stretches(table, track)), tuple(notes(track)))
+    return table.assign(idle=idle, found=found, answer=answer, sure=sure)
+
+
+def _certainty(table: pd.DataFrame) -> float:
+    """The mean probability of the exercise that each window most likely shows."""
+    return float((table.filter(like=f"{Exercise.name}/").max(axis=1) * (1 - table["idle"])).mean())
 
 
 def stretches(table: pd.DataFrame, track: Track) -> list[Stretch]:

@@ -53,18 +53,29 @@ class Track:
 
         Nobody who trains upright or lying looks so, not even on a bench that is filmed from the head's end.
         """
+        trunk, shanks = self._usual("hip", "shoulder"), self._usual("knee", "ankle")
+        return bool(trunk[1] > 0.8 * np.linalg.norm(trunk) and shanks[1] < 0)
+
+    @property
+    def level(self) -> bool:
+        """Whether trunk and shanks are, most of the time: in a plank or a push-up, or where the picture lies on its side."""
+        lines = self._usual("hip", "shoulder"), self._usual("knee", "ankle")
+        return all(abs(line[0]) > 0.8 * np.linalg.norm(line) > 0 for line in lines)
+
+    def _usual(self, one: str, other: str) -> np.ndarray:
+        """The usual way (3,), in the world, from the middle of one pair of joints to that of another; zeros without a person."""
         if not self.found.any():
-            return False
-        names = ("shoulder", "hip", "knee", "ankle")
-        sides = [[BODY.index(f"{side} {name}") for side in ("left", "right")] for name in names]
-        middles = self.world[self.found][:, sides].mean(axis=2)
-        shoulders, hips, knees, ankles = np.median(middles, axis=0)
-        trunk = shoulders - hips
-        return bool(trunk[1] > 0.8 * np.linalg.norm(trunk) and ankles[1] < knees[1])
+            return np.zeros(3)
+        sides = [[BODY.index(f"{side} {name}") for side in ("left", "right")] for name in (one, other)]
+        first, second = np.median(self.world[self.found][:, sides].mean(axis=2), axis=0)
+        return second - first
 
     def turned(self) -> "Track":
-        """As if the picture had been turned by half a turn."""
-        return replace(self, image=np.array(self.size)[::-1] - self.image, world=self.world * [-1, -1, 1])
+        """As if the picture had been turned by a quarter, counterclockwise."""
+        height, width = self.size
+        x, y, z = np.moveaxis(self.world, -1, 0)
+        image = np.stack([self.image[..., 1], width - self.image[..., 0]], axis=-1)
+        return replace(self, image=image, world=np.stack([y, -x, z], axis=-1), size=(width, height))
 
     def save(self, path: Path) -> None:
         """Write it as .npz, whole or not at all."""
