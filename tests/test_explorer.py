@@ -152,6 +152,17 @@ def test_another_data_set_leaves_nothing_of_the_one_before(playing):
     assert review.marks("other") == {}
 
 
+def test_a_data_set_without_runs_at_a_preset_shows_those_that_it_has(clip_set):
+    small = runs.to_disk("mine-0a1b2c", clip_set.videos, clip_set.clips)
+    run = runs.write_run(small, "mine-0a1b2c", preset="smoke")
+    browser = Browser("mine-0a1b2c")
+    assert list(browser.offered.values()) == [run] and browser.state.runs == [run]
+    assert "There is no run at quick: these are at smoke." in browser.message.value
+    run.remove()
+    browser = Browser("mine-0a1b2c")
+    assert "make demo" not in browser.message.value and "02_x3d" in browser.message.value and not browser.matrix.rows
+
+
 def test_looking_at_a_threshold_does_not_change_it(playing):
     values = np.linspace(0.4011, 0.6, 11)
     playing.thresholds.set(values)

@@ -146,6 +146,17 @@ def test_the_player_shows_the_skeleton_until_it_is_switched_off(made_up, tmp_pat
     assert counts[0] > 100 > counts[1]  # pixels in the colour of the left leg; the video itself is black and white
 
 
+def test_a_video_is_long_enough_from_what_the_networks_need(made_up, tmp_path):
+    video = own.OwnVideo("sample")
+    video.path.value = f'"{write_video(tmp_path / "short.mp4", 14, 10)}"'  # as a file manager copies it
+    video.start()
+    video.wait()
+    assert "sure of an exercise" in video.message.value
+    video.start(write_video(tmp_path / "shorter.mp4", 11, 10))
+    video.wait()
+    assert "shorter.mp4: shorter than 1.2 s (1.10 s)" in video.message.value
+
+
 def test_nobody_in_the_picture_is_grey_and_said(made_up, tmp_path, squats):
     blank = {name: np.full_like(getattr(squats, name), np.nan) for name in ("image", "world")}
     made_up(replace(squats, **blank, visibility=0 * squats.visibility, found=~squats.found))
