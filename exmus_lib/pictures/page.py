@@ -63,7 +63,7 @@ def verdict_html(claims: pd.DataFrame, cells: pd.DataFrame, clip_set: ClipSet, p
         sentences=verdict.sentences(summary, cells, clip_set, preset),
         picture=b64encode(picture.getvalue()).decode(),
         claims=list(summary.itertuples()),
-        notes=[note for note in dict.fromkeys(tested["differs"]) if note],
+        marks=_marks(tested["differs"]),
         lines=[(claim, list(pairs.itertuples())) for claim, pairs in by_claim],
     )
 
