@@ -111,7 +111,7 @@ def protocol(spreads: Mapping[str, Sequence[float]], title: str, xlabel: str, li
             continue
         ax.boxplot(percent, positions=[row], widths=0.55, orientation="horizontal", **box)
         beside = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(f"{percent.mean():.1f}", (percent.max(), row), **beside)
+        ax.annotate(f"mean {percent.mean():.1f}", (percent.max(), row), **beside)
     if line is not None:
         _upright(ax, 100 * line, f"{100 * line:.1f}", linewidth=1, linestyle="--")
     rows(ax, list(spreads))
@@ -149,7 +149,7 @@ def reliability(before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataF
         ax.set(xlabel="confidence (%)", ylabel="came true (%)", title=name)
         ax.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
         ax.grid(**GRID)
-        ax.legend(loc="upper left")
+    axes[len(before) - 1].legend(**BESIDE)
     return figure
 
 
@@ -175,7 +175,8 @@ def coverage(shares: pd.DataFrame, trials: int) -> Figure:
     chance = 196 * np.sqrt(0.95 * 0.05 / trials)
     ax.axvspan(95 - chance, min(100, 95 + chance), color="#e4e4e4", linewidth=0)
     for (name, values), mark, face in zip(shares.items(), MARKERS, (SHADES[0], "white"), strict=False):
-        ax.plot(100 * values, range(len(values)), mark, color=SHADES[0], mfc=face, ms=5.5, label=name)
+        size = 5.5 if face != "white" else 8.5  # seen around the other where both are equal
+        ax.plot(100 * values, range(len(values)), mark, color=SHADES[0], mfc=face, ms=size, zorder=4 - size / 8, label=name)
     rows(ax, [f"{METRIC_TITLES[metric]} ({task})" for task, metric in shares.index])
     ax.set(xlabel="intervals that hold the truth (%)", title="95 % intervals, drawn over sources and over clips")
     ax.legend(**BESIDE)
