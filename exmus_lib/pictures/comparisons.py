@@ -176,7 +176,9 @@ def coverage(shares: pd.DataFrame, trials: int) -> Figure:
     ax.axvspan(95 - chance, min(100, 95 + chance), color="#e4e4e4", linewidth=0)
     for (name, values), mark, face in zip(shares.items(), MARKERS, (SHADES[0], "white"), strict=False):
         size = 5.5 if face != "white" else 8.5  # seen around the other where both are equal
-        ax.plot(100 * values, range(len(values)), mark, color=SHADES[0], mfc=face, ms=size, zorder=4 - size / 8, label=name)
+        ax.plot(
+            100 * values, range(len(values)), mark, color=SHADES[0], mfc=face, ms=size, zorder=4 - size / 8, label=name
+        )
     rows(ax, [f"{METRIC_TITLES[metric]} ({task})" for task, metric in shares.index])
     ax.set(xlabel="intervals that hold the truth (%)", title="95 % intervals, drawn over sources and over clips")
     ax.legend(**BESIDE)

@@ -37,7 +37,7 @@ def table(dataset: str) -> str:
     ]
     for task in tables.tasks_of(clip_set):
         lines += ["", *_task_lines(task, clips, [group for group in groups if group.runs[0].task == task.name])]
-    return "\n".join(line[:WIDTH].rstrip() for line in [*lines, "", *_notes(clip_set, preset, groups)])
+    return "\n".join([*(line[:WIDTH].rstrip() for line in lines), "", *_notes(clip_set, preset, groups)])
 
 
 def _task_lines(task: Task, clips: pd.DataFrame, groups: list[tables.Group]) -> list[str]:
@@ -108,7 +108,7 @@ def _notes(clip_set: ClipSet, preset: str, groups: list[tables.Group]) -> list[s
     if workspace.is_rendered(clip_set.name):
         notes = [
             "The sample is rendered: its numbers say nothing about real people; the paper's are of real people.",
-            "By their joints real people are known too (12_real_people). Your own video: make predict VIDEO=my.mp4",
+            "By their joints real people are known too (12_real_people): make predict VIDEO=my.mp4",
         ]
     if any(_chosen(groups, [])):
         notes.append("x is the first network's weight in a hybrid: the paper's, and the one that validation chose.")
