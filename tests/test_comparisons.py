@@ -45,7 +45,7 @@ def test_bars_name_every_row_and_give_percent():
 
 def test_spreads_are_in_percent_with_their_mean_and_few_values_are_points():
     (ax,) = comparisons.protocol({"many": np.linspace(0.5, 0.7, 41), "few": [0.1, 0.2]}, "title", "F1 (%)", 0.65).axes
-    assert "60.0" in texts(ax) and "65.0" in texts(ax)
+    assert "mean 60.0" in texts(ax) and "65.0" in texts(ax)
     points = [line for line in ax.get_lines() if line.get_marker() == "o"]
     assert [line.get_xdata().tolist() for line in points] == [[10, 20]] and points[0].get_ydata().tolist() == [1, 1]
 
