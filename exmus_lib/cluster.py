@@ -49,10 +49,9 @@ def array(
     """function(item) of each item, in their order, by so many jobs at once; job k takes every `workers`-th item from the k-th on.
 
     Each job has `devices` processes, one a GPU (without GPUs one a share of the cores), on each of `nodes` machines: what they
-    train, they train together; work that needs none says
-    `gpus=False`. `on` is "local" or "slurm"; `settings` go to submitit's update_parameters (slurm_partition,
-    timeout_min, cpus_per_task, mem_gb). Raises RuntimeError with the logs' folder where a job failed, when the others have ended,
-    ImportError without submitit, ValueError for more GPUs than this machine has.
+    train, they train together; work that needs none says `gpus=False`. `on` is "local" or "slurm"; `settings` go to submitit's
+    update_parameters (slurm_partition, timeout_min, cpus_per_task, mem_gb). Raises RuntimeError with the logs' folder where a job
+    failed, when the others have ended, ImportError without submitit, ValueError for more GPUs than this machine has.
     """
     if not items:
         return []

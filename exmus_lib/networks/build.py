@@ -28,9 +28,9 @@ class VideoNetwork(nn.Module):
     """A network that takes one view and returns logits in float32, with its penultimate embedding at hand.
 
     forward: view (batch, channels, time, height, width) -> logits (batch, labels); a view of uint8 pixels is normalised on the
-    way. SlowFast's Slow pathway gets every
-    `slow_every`-th frame, picked as PyTorchVideo's PackPathway does. With `softmax`, which no run has but those that show what
-    it does, the logits are those whose sigmoids are the Softmax over all labels: probabilities that add up to one.
+    way. SlowFast's Slow pathway gets every `slow_every`-th frame, picked as PyTorchVideo's PackPathway does. With `softmax`,
+    which no run has but those that show what it does, the logits are those whose sigmoids are the Softmax over all labels:
+    probabilities that add up to one.
     """
 
     def __init__(self, net: nn.Module, row: Network, recipe: Recipe, softmax: bool = False):

@@ -45,8 +45,8 @@ def train(
     weights but the head's are taken over (the paper's transfer from exercise to mgap); None means kinetics400 at the presets of
     the paper, scratch below them. `softmax` ends the network in a Softmax, as PyTorchVideo ends X3D, to show what that costs
     (11_protocol_audit). `tag` keeps a variant of the code apart from the run of the same parameters. `changes` to the recipe:
-    epochs, frames, side, fit, inverse_beta, learning_rate, batch, augment, freeze, balance, input,
-    and width, depth and bottleneck of an X3D.
+    epochs, frames, side, fit, inverse_beta, learning_rate, batch, augment, freeze, balance, input, and width, depth and
+    bottleneck of an X3D.
 
     Everything that changes numbers is in the run's name or in the hash at its end: parameters, clips, split, the labels and marks
     of the clips that the training sees, a parent's weights. Code is not; a run of other code is loaded and called outdated.

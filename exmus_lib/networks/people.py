@@ -119,7 +119,7 @@ def by_poses(recogniser: Recogniser, clips: Seen) -> pd.DataFrame:
 
 
 def by_pixels(run: workspace.Run, clip_set: ClipSet, clips: pd.DataFrame) -> pd.DataFrame:
-    """The predictions table of a trained network on clips of any set."""
+    """The predictions table of a run on pixels, of clips of any set."""
     network, recipe = predict.restore(run)
     task = predictions.task_of(run)
     data = ClipDataset(clips, clip_set.folder, recipe, task, train=False, cache=None)

@@ -17,10 +17,9 @@ TIMES = ["seconds", "data_wait_share"]  # columns of a history that no two train
 def repeat(folder: str | Path) -> bool:
     """Train the run of a folder again under the tag `repeat`, print what is equal, and say whether all is.
 
-    The same clips, labels and marks, the parent where there is one, and as many threads; equal bits are promised on the same
-    kind of processor, with the same versions, of trainings on a CPU by one process.
-    An equal run is removed again, another one stays to be looked at. ValueError says
-    what is no longer there to repeat it with.
+    The same clips, labels and marks, the parent where there is one, and as many threads; equal bits are promised on the same kind
+    of processor, with the same versions, of trainings on a CPU by one process. An equal run is removed again, another one stays
+    to be looked at. ValueError says what is no longer there to repeat it with.
     """
     first = Run.at(folder)
     facts, clip_set = first.facts(), prepare.load(first.dataset)
