@@ -68,9 +68,7 @@ def test_filters_keep_what_they_say_and_the_worst_comes_first(pair):
     assert len(wrong) == 8 and not wrong["right"].any()
     everything = state.chosen()
     assert everything["loss"].is_monotonic_decreasing and set(everything["clip_id"].iloc[:8]) == set(wrong["clip_id"])
-    assert (state.chosen(exercise="Deadlift")["exercise"] == "Deadlift").all() and len(
-        state.chosen(exercise="Deadlift")
-    ) == 2
+    assert state.chosen(exercise="Deadlift")["exercise"].tolist() == ["Deadlift"] * 2
     sure = everything["confidence"].max()
     assert state.chosen(confidence=(sure + 0.01, 1)).empty
 
@@ -85,8 +83,7 @@ def test_a_threshold_changes_what_is_named(pair):
 
 
 def test_the_browser_follows_its_sliders_filters_and_marks(pair):
-    clip_set, made = pair
-
+    clip_set, _ = pair
     clips = clip_set.clips
     clips.assign(path="gone.mp4").to_parquet(clip_set.folder / "clips.parquet")
     browser = Browser("sample")
@@ -97,8 +94,7 @@ def test_the_browser_follows_its_sliders_filters_and_marks(pair):
     assert f"<td>{100 * 24 / 32:.1f}</td>" in browser.scores.value
     browser.x.value = 0.0
     assert f"<td>{100 * 28 / 32:.1f}</td>" in browser.scores.value
-    cell = [clips["exercise"].map(EXERCISES.index)[32], EXERCISES.index("Squat")]
-    browser.matrix.cell = cell
+    browser.matrix.cell = [clips["exercise"].map(EXERCISES.index)[32], EXERCISES.index("Squat")]
     assert browser.gallery.total == 2
     browser.matrix.cell = []
     browser.right.value = "wrong"
@@ -200,8 +196,6 @@ def test_the_hybrid_is_that_of_02_and_03_whatever_else_was_trained(pair):
 
 
 # Labels: a data set's own, and runs of others than today's.
-
-
 OWN = labels.Labels({"kettlebell swing": ("glutes", "forearms"), "burpee": ("chest",), "squat": ("quads", "glutes")})
 
 
@@ -211,11 +205,10 @@ def gym(monkeypatch, tmp_path):
     monkeypatch.setenv("EXMUS_HOME", str(tmp_path))
     clip_set = runs.clip_set_of(OWN)
     monkeypatch.setattr(prepare, "load", lambda name: clip_set)
-    made = {
-        task: [runs.write_run(clip_set, "gym", network=n, task=task) for n in ("x3d_m", "slowfast_r50")]
-        for task in ("exercise", "mgap")
-    }
-    return clip_set, made
+    for task in ("exercise", "mgap"):
+        for network in ("x3d_m", "slowfast_r50"):
+            runs.write_run(clip_set, "gym", network=network, task=task)
+    return clip_set
 
 
 def test_a_data_set_with_labels_of_its_own_is_explored(gym):
@@ -240,9 +233,8 @@ def test_only_tasks_that_have_labels_are_offered(monkeypatch, tmp_path):
 
 
 def test_a_muscle_of_ones_own_stands_beside_the_body_of_the_clip_that_plays(gym):
-    clip_set, _ = gym
-    (clip_set.folder / "film.mp4").write_bytes(b"film")
-    clip_set.clips["path"] = "film.mp4"
+    (gym.folder / "film.mp4").write_bytes(b"film")
+    gym.clips["path"] = "film.mp4"
     browser = Browser("gym", "exercise")
     browser.exercise.value = "kettlebell swing"
     browser.gallery.chosen = browser.gallery.items[0]["id"]
