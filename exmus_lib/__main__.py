@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 where a video could not be read or the rest not be done, which a line on stderr says. SystemExit 2
-    for a wrong call."""
+    """The exit code: 0, or 1 where a video could not be read, a run not exported or a grid not begun, as stderr says;
+    what stops a training is raised. SystemExit 2 for a wrong call."""
     parser = argparse.ArgumentParser("python -m exmus_lib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     predict = commands.add_parser("predict", help="what a person does in each video: exercises, repetitions, muscles")
@@ -52,11 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no UTF-8
     work = {"predict": _predict, "pretrain": _pretrain, "grid": _grid, "export": _export}
-    try:
-        return work[options.command](options)
-    except (ValueError, OSError, ImportError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return work[options.command](options)
 
 
 # What `grid` takes, with its defaults: the parameters of training notebooks, several tasks at once.
@@ -73,8 +69,8 @@ NUMBERS = ("seed", "devices", "epochs", "frames", "side", "learning_rate", "batc
 
 
 def _typed(text: str) -> object:
-    """As papermill reads what stands after -p; names are not for it, as that of a folder 2024_05."""
-    for kind in (int, float):
+    """As papermill reads what stands after -p, but that 2024_05 is a name."""
+    for kind in (int, float) if "_" not in text else ():
         try:
             return kind(text)
         except ValueError:
@@ -86,12 +82,16 @@ def _grid(options: argparse.Namespace) -> int:
     from exmus_lib import cluster, parameters
     from exmus_lib.networks import sweep
 
-    p = parameters.check(vars(options), *GRID, "workers", "nodes")
-    how = {"on": options.on, **{name: _typed(value) for name, value in options.set}}
-    if options.on == "slurm" and not shutil.which("srun"):
-        raise ValueError("--on slurm: there is no srun on this machine; call it where jobs are submitted from")
-    print(f"{', '.join(p.networks)} on {', '.join(p.tasks)}, {p.dataset} at {p.preset}: the clips, then the trainings")
-    clips = cluster.prepared(p.dataset, p.preset, workers=p.workers or 1, **how)
+    try:
+        p = parameters.check(vars(options), *GRID, "workers", "nodes")
+        how = {"on": options.on, **{name: _typed(value) for name, value in options.set}}
+        if options.on == "slurm" and not shutil.which("srun"):
+            raise ValueError("--on slurm: there is no srun on this machine; call it where jobs are submitted from")
+        print(f"data set {p.dataset}, preset {p.preset}: preparing clips, then training")
+        clips = cluster.prepared(p.dataset, p.preset, workers=p.workers or 1, **how)
+    except (ValueError, OSError, ImportError) as error:
+        print(error, file=sys.stderr)
+        return 1
     p.overwrite = False
     wanted = [one for task in p.tasks for one in sweep.trainings(clips, p.networks, task, p)]
     print(sweep.plan(wanted).to_string(index=False))
@@ -108,7 +108,11 @@ def _export(options: argparse.Namespace) -> int:
     from exmus_lib.export import export
     from exmus_lib.workspace import Run
 
-    print(export(Run.at(options.run), options.form, options.int8, options.to))
+    try:
+        print(export(Run.at(options.run), options.form, options.int8, options.to))
+    except (ValueError, OSError, ImportError) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 
@@ -155,7 +159,8 @@ def _text(video: Path, recognition) -> str:
     lines = [str(video)]
     likeliest = ", ".join(f"{name} {p:.0%}" for name, p in recognition.exercises().head(3).items())
     if not recognition.stretches:
-        lines.append(f"  {recognition.unsure}" + f"; the likeliest: {likeliest}" * recognition.seen)
+        if not any(note.startswith(recognition.unsure) for note in recognition.notes):
+            lines.append(f"  {recognition.unsure}" + f"; the likeliest: {likeliest}" * recognition.seen)
         if recognition.unsure == UNSURE:
             lines.append("  film the whole person, alone, from the floor to the hands, for two repetitions or more")
     else:
@@ -166,7 +171,7 @@ def _text(video: Path, recognition) -> str:
             lines.append(f"  {start:5.1f} to {end:5.1f} s  {what}")
         likely = recognition.muscles()
         worked = likely[likely >= 0.5] if likely.max() >= 0.5 else likely.head(2)
-        none = "" if likely.max() >= 0.5 else "none by 50 %, the likeliest "
+        none = "" if likely.max() >= 0.5 else "none reaches 50%; the likeliest: "
         lines.append(f"  muscles: {none}" + ", ".join(f"{name} {p:.0%}" for name, p in worked.items()))
     return "\n".join(lines + [f"  note: {note}" for note in recognition.notes])
 

@@ -74,9 +74,9 @@ def export(run: Run, form: str, int8: bool = False, to: Path | None = None) -> E
     clip_set = prepare.load(run.dataset)
     clips, task = review.usable(clip_set.table(run.facts()["split"])), predictions.task_of(run)
     test, training = (clips[clips["split"] == split] for split in ("test", "train"))
-    for part in (test, training) if int8 else (test,):
-        if part.empty:
-            raise ValueError(f"{run.name}: {run.dataset} has no test or training clip of its labels to check a file on")
+    for split, part in {"test": test, "training": training}.items():
+        if part.empty and (split == "test" or int8):
+            raise ValueError(f"{run.name}: {run.dataset} has no usable {split} clip; take marks away, or add videos")
 
     def views(chosen: pd.DataFrame) -> list[np.ndarray]:
         batches = DataLoader(predict.clip_views(clip_set, chosen, recipe, task), recipe.batch)

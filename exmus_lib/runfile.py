@@ -61,6 +61,9 @@ def _problem(facts: dict) -> str:
         return f'"weights" is {_short(weights)}, a list of numbers is wanted'
     if "weights" in facts and len(weights) != len(facts.get("members", [])):
         return f'there are {len(weights)} "weights" for {len(facts.get("members", []))} "members"'
+    tags = facts.get("tags", [None] * len(facts.get("members", [])))
+    if not (isinstance(tags, list) and len(tags) == len(facts.get("members", []))):
+        return f'"tags" is {_short(tags)}, one of each of "members" is wanted'
     kept = facts.get("labels", {})
     if not isinstance(kept, dict) or not all(
         isinstance(muscles, list) and all(isinstance(muscle, str) for muscle in muscles) for muscles in kept.values()

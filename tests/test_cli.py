@@ -66,8 +66,8 @@ def test_a_gap_is_named_by_why_nothing_is_sure_in_it_and_left_out_where_it_is_sh
 
 def test_nobody_is_said_and_no_guess_is_made(videos, capsys):
     assert main(["predict", videos[2]]) == 0
-    _, answer, note = capsys.readouterr().out.splitlines()
-    assert answer == "  nobody was found" and note == "  note: show the whole person, upright and in good light"
+    _, note = capsys.readouterr().out.splitlines()
+    assert note == "  note: nobody was found in the picture: show the whole person, upright and in good light"
 
 
 def test_who_is_not_sure_says_what_to_film(videos, capsys, monkeypatch):

@@ -151,6 +151,7 @@ def test_another_data_set_leaves_nothing_of_the_one_before(playing):
 def test_a_data_set_without_runs_at_a_preset_shows_those_that_it_has(clip_set):
     small = runs.to_disk("mine-0a1b2c", clip_set.videos, clip_set.clips)
     run = runs.write_run(small, "mine-0a1b2c", preset="smoke")
+    runs.write_run(small, "mine-0a1b2c", split="clip")  # which cannot be shown
     browser = Browser("mine-0a1b2c")
     assert list(browser.offered.values()) == [run] and browser.state.runs == [run]
     assert "There is no run at quick: these are at smoke." in browser.message.value
@@ -262,8 +263,7 @@ def test_no_run_left_usable_says_why_and_what_to_run(pair, monkeypatch):
     monkeypatch.setattr(prepare, "load", lambda name: today)
     browser = Browser("sample", "mgap")
     assert browser.state is None and "forearms" in browser.message.value and "02_x3d" in browser.message.value
-    figure = still.gallery(today, browser.state)
-    assert "No run can be shown" in figure.texts[0].get_text()
+    assert "No run can be shown" in still.gallery(today, browser.state).texts[0].get_text()
     browser.task.value = "exercise"
     assert browser.state.task.name == "exercise" and browser.gallery.total == 32
 

@@ -124,7 +124,7 @@ def test_a_run_whose_test_clips_are_unusable_is_not_exported(run, monkeypatch, c
         assert cli.main(["export", str(run.folder), "--onnx"]) == 1
     finally:
         review.path().unlink()
-    assert "has no test or training clip of its labels to check a file on" in capsys.readouterr().err
+    assert "has no usable test clip; take marks away" in capsys.readouterr().err
 
 
 def test_what_cannot_be_exported_says_why(run, tmp_path, monkeypatch, capsys):

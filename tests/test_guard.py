@@ -105,7 +105,32 @@ def test_items_come_one_by_one_and_the_reason_after_them():
             next(items)
 
 
+def test_the_process_of_a_stream_serves_the_next_one_while_it_lives_and_this_process_alone():
+    def pid(file: str = "good") -> int:
+        with closing(guard.stream(_own_number, file)) as items:
+            return next(iter([*items]))
+
+    first = pid()
+    assert pid() == first
+    child = os.fork()
+    if not child:
+        os._exit(int(pid() == first))
+    assert os.waitpid(child, 0)[1] == 0 and pid() == first
+    os.kill(first, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(first)], timeout=5)
+    assert pid() != first
+    with pytest.raises(VideoError):
+        pid("crash")
+    assert isinstance(pid(), int)
+
+
+def _own_number(file: str):
+    work(file)
+    yield os.getpid()
+
+
 def test_who_takes_long_to_ask_for_the_next_item_is_not_taken_for_stuck(monkeypatch):
+    monkeypatch.setattr(guard, "_SPARE", [])  # it has a second from here on
     with closing(guard.stream(_numbers_in_a_second, "good")) as items:
         next(items)
         time.sleep(1.5)

@@ -14,7 +14,7 @@ from runs import LABELS, MGAP
 from exmus_lib import predictions
 from exmus_lib.labels import Labels
 from exmus_lib.pictures import page
-from exmus_lib.scores import baselines, tables, verdict
+from exmus_lib.scores import baselines, ensembles, tables, verdict
 from exmus_lib.scores.paper import KEYS
 
 pytestmark = pytest.mark.usefixtures("own_home")
@@ -142,6 +142,16 @@ def test_the_page_opens_with_the_verdict_and_a_row_for_every_claim(clip_set):
     rows = [row.find_all("td") for row in opening.table.tbody.find_all("tr")]
     assert [row[-1].get_text() for row in rows] == claims["outcome"].tolist()
     assert [row[0].find(string=True) for row in rows] == claims["claim"].tolist()
+
+
+def test_of_three_exercises_top5_has_no_value_and_decides_no_claim(own_home):
+    gym = runs.clip_set_of(Labels({name: ("chest",) for name in ("Squat", "Push-up", "Deadlift")}))
+    members = [runs.write_run(gym, "gym", wrong=4, network=n) for n in ("x3d_m", "slowfast_r50")]
+    ensembles.store(members, 0.25)
+    text = write(gym).read_text(encoding="utf-8")
+    assert "nan" not in BeautifulSoup(text, "html.parser").get_text().lower().split() and ">nan<" not in text
+    claims = verdict.claims(gym, "quick").query("claim.str.contains('every metric')")
+    assert "top1" in set(claims["metric"]) and "top5" not in set(claims[claims["runs"] != ""]["metric"])
 
 
 def test_a_figure_of_runs_is_that_of_the_lowest_seed(own_home):

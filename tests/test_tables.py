@@ -9,7 +9,7 @@ from runs import EXERCISE, LABELS, MGAP
 
 from exmus_lib import predictions, workspace
 from exmus_lib.labels import Labels
-from exmus_lib.scores import baselines, ensembles, paper, protocol, tables
+from exmus_lib.scores import baselines, ensembles, paper, protocol, tables, terminal, titles
 from exmus_lib.videos.prepare import ClipSet
 
 VALUES = pd.read_csv(workspace.PAPER_DIR / "tables.csv")
@@ -123,6 +123,9 @@ def test_ensembles_of_a_variant_of_the_code_stand_apart(clip_set):
     assert all((run,) in groups for run in made)
     row = of(tables.cells(clip_set, "quick"), 9, "X3D-m+SlowFast-R101", "ensemble", "top1", weights_x3d=0.5)
     assert row["runs"] == f"exercise/{made[0].name}" and "tag" not in row["differs"]
+    assert titles.setup_title(made[1].facts()) == "0.50 X3D-M (focal_loss) + 0.50 SlowFast-R50"
+    hybrid = next(line for line in terminal.table("sample").splitlines() if line.startswith("hybrid: "))
+    assert hybrid.startswith("hybrid: 0.50 X3D-M + 0.50 SlowFast-R50 ")
 
 
 def test_members_trained_anew_replace_their_ensemble_and_a_deleted_one_is_named(clip_set):

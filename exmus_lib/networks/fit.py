@@ -20,9 +20,8 @@ from exmus_lib.videos.dataset import ClipDataset, view_cache
 from exmus_lib.videos.prepare import ClipSet
 
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="lightning")
-warnings.filterwarnings(
-    "ignore", message="Checkpoint directory .* is not empty", module="lightning"
-)  # it goes on from there
+# An interrupted training goes on from there.
+warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty", module="lightning")
 
 
 def train(

@@ -205,8 +205,9 @@ def of_track(track: Track, recogniser: Recogniser | None = None) -> Recognition:
     recogniser = recogniser or load()
     table, remarks = _table(track, recogniser), notes(track)
     if track.level:
-        other = _table(track.turned(), recogniser)
-        if _certainty(other) > max(_certainty(table), table["idle"].mean()) + SIDEWAYS:
+        other, there = _table(track.turned(), recogniser), table["found"] >= features.MIN_FOUND
+        # To be sure of no exercise counts too: a plank is not turned.
+        if _certainty(other[there]) > max(_certainty(table[there]), table["idle"][there].mean()) + SIDEWAYS:
             table, remarks = other, [*remarks, "the picture seems to lie on its side: it was turned"]
     return Recognition(table, track, tuple(stretches(table, track)), tuple(remarks))
 
@@ -239,12 +240,12 @@ def stretches(table: pd.DataFrame, track: Track) -> list[Stretch]:
     where those of two overlap, each has half of that."""
     changes = (table["answer"] != table["answer"].shift()).cumsum()
     parts = [part for _, part in table.groupby(changes) if part["sure"].all()]
-    limits = np.array([(part["start"].iloc[0], part["end"].iloc[-1]) for part in parts]).reshape(-1, 2)
-    shared = np.maximum(limits[:-1, 1] - limits[1:, 0], 0) / 2
-    limits[:-1, 1] -= shared
-    limits[1:, 0] += shared
+    ends = np.array([(part["start"].iloc[0], part["end"].iloc[-1]) for part in parts]).reshape(-1, 2)
+    shared = np.maximum(ends[:-1, 1] - ends[1:, 0], 0) / 2
+    ends[:-1, 1] -= shared
+    ends[1:, 0] += shared
     made, there = [], track.times[track.found]
-    for part, (start, end) in zip(parts, limits.round(3).tolist(), strict=True):
+    for part, (start, end) in zip(parts, ends.round(3).tolist(), strict=True):
         inside = there[(there >= start) & (there <= end)].round(3).tolist()
         start, end = (inside[0], inside[-1]) if inside else (start, end)
         exercise = part["answer"].iloc[0]
@@ -259,7 +260,7 @@ def notes(track: Track) -> list[str]:
     found = track.found.mean()
     remarks = []
     if not track.found.any():
-        remarks.append("show the whole person, upright and in good light")
+        remarks.append(f"{NOBODY} in the picture: show the whole person, upright and in good light")
     elif found < 0.6:
         remarks.append(f"a person was found in {found:.0%} of the pictures only")
     if track.people > 1:

@@ -107,6 +107,8 @@ def store(runs: Sequence[Run], x: float, chosen: bool = False, overwrite: bool =
         "chosen_on_validation": chosen,
         **{name: facts[0][name] for name in ("preset", "split", "seed", "clip_set")},
     }
+    if any(tags := [fact.get("tag") for fact in facts]):
+        made_of["tags"] = tags
     parts = "-".join(f"{fact['network']}-{weight:.2f}" for fact, weight in zip(facts, weights, strict=True))
     table = combine([predictions.read(run) for run in runs], x)
     task = predictions.task_of(runs[0])

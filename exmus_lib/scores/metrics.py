@@ -67,7 +67,7 @@ def measure(
 
     Weights may come in several blocks, so that not all are in memory at once.
 
-    Both tasks have macro AUC, precision, recall and F1. Classes (N,) with probabilities (N, L) have top-1 and top-5 too (NaN of
+    Both tasks have macro AUC, precision, recall and F1. Classes (N,) with probabilities (N, L) have top-1 and top-5 too (NaN for
     five classes or fewer); of equal probabilities the first counts as higher. Zeros and ones (N, L) have `accuracy` over all
     N x L decisions at `thresholds` (one, or one for each label), `exact_match` (subset accuracy) and mean average precision
     (`map`). Raises ValueError as `per_label` does.
@@ -123,7 +123,9 @@ def decisions(
     if truth.ndim == 1:
         ranked, classes = np.argsort(-probabilities, axis=1, kind="stable"), np.arange(probabilities.shape[1])
         hits = ranked == truth[:, None]
-        top5 = hits[:, :5].any(axis=1) if len(classes) > 5 else np.full(len(hits), np.nan)  # of so few no question
+        top5 = (
+            hits[:, :5].any(axis=1) if len(classes) > 5 else np.full(len(hits), np.nan)
+        )  # five guesses are always right
         shares = {"top1": hits[:, 0], "top5": top5}
         return truth[:, None] == classes, ranked[:, :1] == classes, shares
     present, chosen = truth.astype(bool), probabilities > thresholds

@@ -91,11 +91,19 @@ def grouped(runs: Iterable[workspace.Run], clip_set: ClipSet) -> list[Group]:
 
 def _but_seed(run: workspace.Run, facts: dict) -> dict:
     """All that changes numbers in a run but the seed, in what it was made from too."""
-    names = ("network", "init", "recipe", "networks", "inits", "recipes", "split", "tag", "chosen_on_validation")
+    names = (
+        "network",
+        "init",
+        "recipe",
+        "networks",
+        "inits",
+        "recipes",
+        "split",
+        "tag",
+        "tags",
+        "chosen_on_validation",
+    )
     setup = {name: facts.get(name) for name in names}
-    if facts["network"] == "ensemble":
-        tags = {i: member.facts().get("tag") for i, member in enumerate(run.members()) if member.complete}
-        setup["tags"] = {i: tag for i, tag in tags.items() if tag}
     if not facts.get("chosen_on_validation"):
         setup["weights"] = facts.get("weights")
     if facts["network"] in BASELINES and (parent := run.parent()):

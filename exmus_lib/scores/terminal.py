@@ -80,7 +80,7 @@ def _best(groups: list[tables.Group], network: str) -> tables.Group | None:
     def order(group: tables.Group) -> tuple:
         facts = group.facts
         if network == "ensemble":
-            usual = (facts["weights"][0] == PAPER_WEIGHT,)
+            usual = not facts.get("tags"), facts["weights"][0] == PAPER_WEIGHT
         else:
             recipe = asdict(recipes.recipe(network, facts["preset"]))
             usual = recipe == recipe | facts["recipe"], not facts.get("tag")
@@ -99,7 +99,7 @@ def _chosen(groups: list[tables.Group], shown: list[tables.Group]) -> list[table
     """The newest hybrid whose weights validation chose, where it is not among those shown."""
     chosen = [group for group in groups if group.facts.get("chosen_on_validation") and not _tuned(group)]
     usable = [group for group in chosen if not group.outdated and group not in shown]
-    return sorted(usable, key=lambda group: tables.newest(group.runs))[-1:]
+    return sorted(usable, key=lambda group: (not group.facts.get("tags"), tables.newest(group.runs)))[-1:]
 
 
 def _notes(clip_set: ClipSet, preset: str, groups: list[tables.Group]) -> list[str]:

@@ -21,7 +21,8 @@ def setup_title(facts: dict) -> str:
     network, parts = facts["network"], []
     if network == "ensemble":
         weights = [f"{weight:.2f} " for weight in facts["weights"] or []] or [""] * len(facts["networks"])
-        networks = map(network_title, facts["networks"], facts.get("recipes") or [None] * len(facts["networks"]))
+        nothing = [None] * len(facts["networks"])
+        networks = map(network_title, facts["networks"], facts.get("recipes") or nothing, facts.get("tags") or nothing)
         parts.append(" + ".join(weight + title for weight, title in zip(weights, networks, strict=True)))
         parts += ["fine-tuned"] if TUNED in facts["inits"] else []
         parts += ["weight chosen on validation"] if facts["chosen_on_validation"] else []
@@ -39,9 +40,9 @@ def setup_title(facts: dict) -> str:
     return ", ".join(parts)
 
 
-def network_title(network: str, recipe: dict | None) -> str:
-    """The title of a network with what it sees, where that may be something else than pixels: "X3D-M on poses"."""
-    return recipes.title(network) + " on poses" * ((recipe or {}).get("input") == "pose")
+def network_title(network: str, recipe: dict | None, tag: str | None = None) -> str:
+    """The title of a network with what it sees, where that may be something else than pixels, and its tag: "X3D-M on poses"."""
+    return recipes.title(network) + " on poses" * ((recipe or {}).get("input") == "pose") + (f" ({tag})" if tag else "")
 
 
 def is_folds(split: str) -> bool:

@@ -99,6 +99,8 @@ def claims(clip_set: ClipSet, preset: str) -> pd.DataFrame:
             if sides:
                 (ours, count), (other, _) = map(resampled, sides)
                 line = line.join(intervals.differences((ours - other)[metrics], count))
+                defined = line["ahead"].notna()  # as top-5 of five exercises is not
+                line = line[defined] if defined.any() else line
             names = "; ".join(", ".join(f"{run.task}/{run.name}" for run in side) for side in sides)
             words = {"first": row_title(rows[0]), "second": row_title(rows[1]), "runs": names, "differs": differs}
             line = line.assign(claim=claim.text, source=claim.source, task=task.name, **words)

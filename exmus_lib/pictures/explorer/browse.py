@@ -119,8 +119,7 @@ class Browser(ipw.VBox):
             chosen, self.task.options = self.task.value, [task.name for task in tables.tasks_of(self.clip_set)]
             self.task.value = chosen if chosen in self.task.options else self.task.options[0]
         task = self.clip_set.task(self.task.value)
-        self.preset = choice.preset_of(self.clip_set, task, self.asked)
-        self.offered = choice.offered(self.clip_set, task, self.preset)
+        self.preset, self.offered = choice.some(self.clip_set, task, self.asked)
         other = f"There is no run at {self.asked}: these are at {self.preset}. " * (self.preset != self.asked)
         self.left_out = other + choice.left_out(self.clip_set, task, self.preset)
         with quiet(self):

@@ -18,10 +18,13 @@ def makes(dataset: str) -> str:
     return "02_x3d and 03_slowfast make some, with the parameter dataset as 01_data_prep had it"
 
 
-def preset_of(clip_set: ClipSet, task: Task, preset: str) -> str:
-    """The preset itself where the data set has runs of a task at it, or none at all; else that of its newest run."""
-    presets = [run.facts()["preset"] for run in workspace.find_runs(clip_set.name, task.name)]
-    return preset if preset in presets or not presets else presets[-1]
+def some(clip_set: ClipSet, task: Task, preset: str) -> tuple[str, dict[str, workspace.Run]]:
+    """The preset, or, where nothing of it can be shown, that of the newest run that can; and the runs `offered` of it."""
+    presets = [preset, *(run.facts()["preset"] for run in reversed(workspace.find_runs(clip_set.name, task.name)))]
+    for one in dict.fromkeys(presets):
+        if runs := offered(clip_set, task, one):
+            return one, runs
+    return preset, {}
 
 
 def offered(clip_set: ClipSet, task: Task, preset: str) -> dict[str, workspace.Run]:

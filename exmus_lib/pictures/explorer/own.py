@@ -1,6 +1,7 @@
 """Your own video: chosen, recognised by the networks that come with ExMus or by runs of a data set, and played beside that."""
 
 import os
+import re
 import threading
 from functools import partial
 from hashlib import sha256
@@ -122,11 +123,11 @@ class OwnVideo(ipw.VBox):
 
     def _menu(self, clip_set: prepare.ClipSet, task: Task, preset: str) -> ipw.SelectMultiple:
         """The trained networks of a task, the hybrid's chosen."""
-        preset = choice.preset_of(clip_set, task, preset)
-        offered = choice.offered(clip_set, task, preset).items()
-        networks = {title: run for title, run in offered if run.weights.exists()}
-        chosen = choice.hybrid(networks.values(), task, preset)
-        return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=task.name, **WIDE)
+        found_at, offered = choice.some(clip_set, task, preset)
+        networks = {title: run for title, run in offered.items() if run.weights.exists()}
+        chosen = choice.hybrid(networks.values(), task, found_at)
+        title = task.name + f", {found_at}" * (found_at != preset)
+        return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=title, **WIDE)
 
     def start(self, video: str | Path | None = None, from_dataset: bool = False) -> None:
         """Begin with a video, else with the one that was chosen last, in a thread of its own, so that cancel is heard.
@@ -136,7 +137,7 @@ class OwnVideo(ipw.VBox):
         if self._thread and self._thread.is_alive():
             return
         upload = uploaded(self.upload.value) if video is None and self._newest is not self.path else None
-        typed = self.path.value.strip().strip("\"'")  # quotes are what "Copy as path" adds
+        typed = re.sub(r"""^(["'])(.*)\1$""", r"\2", self.path.value.strip())  # quotes are what "Copy as path" adds
         name, content = upload or (typed if video is None else str(video), None)
         video, runs = Path(os.path.expanduser(name)), None  # Path's own raises where ~ is nobody's
         if self.networks.value == RUNS:

@@ -208,7 +208,7 @@ def hands_at(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
 def held(
     perform: Callable[[Proportions, np.ndarray, np.random.Generator], Scene], span: tuple[float, float]
 ) -> Callable[[Proportions, np.ndarray, np.random.Generator], Scene]:
-    """The movement held still at a place drawn from the range `where` of its way, with a tremble."""
+    """The movement held still at a place drawn from the range `span` of its way, with a tremble."""
 
     def hold(p: Proportions, u: np.ndarray, rng: np.random.Generator) -> Scene:
         return perform(p, np.clip(rng.uniform(*span) + aimless(u, rng, 0.03), 0, 1), rng)
