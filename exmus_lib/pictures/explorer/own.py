@@ -42,6 +42,11 @@ def uploaded(value) -> tuple[str, bytes] | None:
     return file.get("metadata", file)["name"], bytes(file["content"])
 
 
+def _beside(*parts: ipw.Widget) -> ipw.VBox:
+    """Half of a row, or all of it where the page is narrow."""
+    return ipw.VBox(parts, layout=ipw.Layout(flex="1 1 440px", min_width="0", padding="0 10px 0 0"))
+
+
 class Cancelled(Exception):
     """Somebody pressed cancel."""
 
@@ -78,7 +83,7 @@ class OwnVideo(ipw.VBox):
         self.skeleton.observe(lambda _: self._play(), "value")
         super().__init__([
             ipw.HTML(f"<p>{STAYS}</p>"),
-            ipw.Box([ipw.VBox([self.path, self.upload]), ipw.VBox([self.networks, self._menus_box])], layout=WRAP),
+            ipw.Box([_beside(self.path, self.upload), _beside(self.networks, self._menus_box)], layout=WRAP),
             self.banner, ipw.Box([self.go, self.cancel, self.progress], layout=WRAP),
             self.message, self.stretches, self.skeleton, self.player, self.take_away,
         ])  # fmt: skip
