@@ -69,8 +69,8 @@ def six_hex(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:6]
 
 
-# The modules whose code changes the numbers of a training.
 LIBRARY = REPOSITORY / "exmus_lib"
+# The modules whose code changes the numbers of a training.
 CODE = ("recipes.py", "tasks.py", *(f"videos/{name}.py" for name in ("container", "read", "windows", "dataset", "cache")), *(
     f"networks/{name}.py"
     for name in (

@@ -130,8 +130,8 @@ def complexity(net: nn.Module, view: tuple[int, int, int], channels: int = 3) ->
 
 
 def costs(recipes: dict[str, Recipe], labels: int) -> pd.DataFrame:
-    """What networks take and cost with these recipes: a row each, with frames, side, epochs, million
-    parameters and GFLOPs a view."""
+    """What networks take and cost with these recipes: a row each, with frames, side, epochs, million parameters and
+    GFLOPs a view."""
     rows = {}
     for name, recipe in recipes.items():
         with shapes_alone():

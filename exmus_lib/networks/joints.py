@@ -29,7 +29,6 @@ EPOCH = {"pose": 512, "joints": 2048}  # views; a network of drawn ones takes hu
 EACH = 8  # performances of each way to do an exercise, by other people
 FPS = 30  # of the imagined film of a virtual clip
 
-
 # Where the clips of a training come from: a source has `exercises`, those that it draws, each as often as the others, and gives
 # by `draw` joints (batch, SAMPLES, ...), mask (batch, SAMPLES) and exercises (batch,).
 

@@ -149,7 +149,7 @@ def pixels_run(clip_set: ClipSet, preset: str) -> workspace.Run | None:
     def is_one(run: workspace.Run) -> bool:
         facts = run.facts()
         same = (facts.get("preset"), facts.get("split"), facts.get("clip_set")) == (preset, "video", present)
-        usual = not (predict.input_of(run) != "pixels" or facts.get("tag") or facts.get("head"))
+        usual = predict.input_of(run) == "pixels" and not (facts.get("tag") or facts.get("head"))
         return same and usual and run.weights.exists() and run.labels().exercises == task.names
 
     def on_validation(run: workspace.Run) -> float:

@@ -123,10 +123,9 @@ def decisions(
     if truth.ndim == 1:
         ranked, classes = np.argsort(-probabilities, axis=1, kind="stable"), np.arange(probabilities.shape[1])
         hits = ranked == truth[:, None]
-        top5 = (
-            hits[:, :5].any(axis=1) if len(classes) > 5 else np.full(len(hits), np.nan)
-        )  # five guesses are always right
-        shares = {"top1": hits[:, 0], "top5": top5}
+        shares = {"top1": hits[:, 0], "top5": hits[:, :5].any(axis=1)}
+        if len(classes) <= 5:  # five guesses are always right
+            shares["top5"] = np.full(len(hits), np.nan)
         return truth[:, None] == classes, ranked[:, :1] == classes, shares
     present, chosen = truth.astype(bool), probabilities > thresholds
     right = present == chosen

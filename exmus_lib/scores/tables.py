@@ -91,18 +91,7 @@ def grouped(runs: Iterable[workspace.Run], clip_set: ClipSet) -> list[Group]:
 
 def _but_seed(run: workspace.Run, facts: dict) -> dict:
     """All that changes numbers in a run but the seed, in what it was made from too."""
-    names = (
-        "network",
-        "init",
-        "recipe",
-        "networks",
-        "inits",
-        "recipes",
-        "split",
-        "tag",
-        "tags",
-        "chosen_on_validation",
-    )
+    names = "network init recipe networks inits recipes split tag tags chosen_on_validation".split()
     setup = {name: facts.get(name) for name in names}
     if not facts.get("chosen_on_validation"):
         setup["weights"] = facts.get("weights")

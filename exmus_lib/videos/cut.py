@@ -93,12 +93,10 @@ def small_copy(
     naming the file and why when it cannot be read or is shorter than `shortest` seconds. The video is read in a guarded process.
     """
     origin = os.fsencode(video).decode(errors="replace")
-    with (
-        storage.atomic(copy) as part,
-        closing(guard.stream(encode.copy, video, part, origin, side, shortest)) as shares,
-    ):
-        for share in shares:
-            report(share)
+    with storage.atomic(copy) as part:
+        with closing(guard.stream(encode.copy, video, part, origin, side, shortest)) as shares:
+            for share in shares:
+                report(share)
     return container.info(copy)
 
 

@@ -91,7 +91,10 @@ def stream(function: Callable, *arguments) -> Iterator:
                 return
             yield item
     finally:
-        _SPARE.append(worker) if good else worker.end()
+        if good:
+            _SPARE.append(worker)
+        else:
+            worker.end()
 
 
 def _unguarded(function: Callable, job: tuple) -> object:

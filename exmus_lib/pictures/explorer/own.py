@@ -128,10 +128,10 @@ class OwnVideo(ipw.VBox):
 
     def _menu(self, clip_set: prepare.ClipSet, task: Task, preset: str) -> ipw.SelectMultiple:
         """The trained networks of a task, the hybrid's chosen."""
-        found_at, offered = choice.some(clip_set, task, preset)
+        shown_at, offered = choice.some(clip_set, task, preset)
         networks = {title: run for title, run in offered.items() if run.weights.exists()}
-        chosen = choice.hybrid(networks.values(), task, found_at)
-        title = task.name + f", {found_at}" * (found_at != preset)
+        chosen = choice.hybrid(networks.values(), task, shown_at)
+        title = task.name + f", {shown_at}" * (shown_at != preset)
         return ipw.SelectMultiple(options=networks, value=chosen, rows=3, description=title, **WIDE)
 
     def start(self, video: str | Path | None = None, from_dataset: bool = False) -> None:
