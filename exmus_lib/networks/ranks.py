@@ -4,6 +4,7 @@ They know each other by the environment that torchrun and exmus_lib.cluster set:
 MASTER_ADDR, MASTER_PORT. Without it there is one process, and nothing here changes what it does.
 """
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,14 @@ def join() -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Left undone, gloo's threads outlive the interpreter now and then, and the process ends with SIGABRT."""
+    _patient.cache_clear()
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def agreed(value: object) -> object:
