@@ -105,7 +105,7 @@ def browser(nobody):
         started.close()
 
 
-@pytest.fixture(scope="module", params=["lab", "app"])
+@pytest.fixture(scope="module", params=["app", pytest.param("lab", marks=pytest.mark.hard)])
 def page(request, home, browser, tmp_path_factory) -> Iterator:
     """The notebook, run to its end: in JupyterLab as `make lab` has it, and in Voila as `make app` has it."""
     folder = tmp_path_factory.mktemp(request.param)

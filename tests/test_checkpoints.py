@@ -81,15 +81,15 @@ def interrupted(tmp_path_factory):
         yield restart, last, unbroken
 
 
-@pytest.mark.parametrize("file", ["last.ckpt", "best.ckpt"])
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("file", "change", "words"),
     [
-        (half, "is damaged"),
-        (one_bit, "is damaged"),
-        (planted, "holds more than tensors and numbers, and could run code"),
-        (planted_in_the_old_format, "is damaged"),
-        (of_another_network, "is of another network"),
+        ("last.ckpt", half, "is damaged"),
+        ("best.ckpt", one_bit, "is damaged"),
+        ("last.ckpt", planted, "holds more than tensors and numbers, and could run code"),
+        ("best.ckpt", planted, "holds more than tensors and numbers, and could run code"),
+        ("last.ckpt", planted_in_the_old_format, "is damaged"),
+        ("best.ckpt", of_another_network, "is of another network"),
     ],
 )
 def test_an_unusable_checkpoint_is_set_aside_and_the_training_begins_anew(

@@ -90,6 +90,7 @@ def test_the_command_writes_a_file_that_others_can_load(run, form, tmp_path, cap
     assert {file.name for file in tmp_path.iterdir()} == {FORMS[form]} | extra  # and nothing hidden
 
 
+@pytest.mark.hard
 def test_eight_bits_make_a_smaller_file(run, tmp_path):
     need("openvino", "nncf")
     small = export.export(run, "openvino", int8=True, to=tmp_path)

@@ -42,7 +42,7 @@ def stand_in(monkeypatch, tmp_path):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Kaggle)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     at_kaggle(monkeypatch, tmp_path, server.server_port)
     yield asked
     server.shutdown()

@@ -192,6 +192,7 @@ def test_two_threads_compute_the_same_bits_each_time_and_nearly_those_of_one(tra
     np.testing.assert_allclose(two, one, rtol=0, atol=1e-2)
 
 
+@pytest.mark.hard
 def test_in_double_one_thread_and_two_are_equal_within_a_hundred_thousandth(trained, monkeypatch):
     runs.compute_in_double(monkeypatch.setattr)
     np.testing.assert_allclose(trained(0, threads=2), trained(0, threads=1), rtol=0, atol=1e-5)

@@ -3,10 +3,13 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import scale  # noqa: E402
 
 
+@pytest.mark.hard
 def test_every_step_is_measured_at_every_size():
     table = scale.measure(sizes=(200, 400))
     assert table["step"].tolist() == [step for step in scale.STEPS for _ in range(2)]

@@ -31,7 +31,7 @@ def server(tmp_path, monkeypatch):
             asked.append(self.path)
 
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder))
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
     address = f"http://127.0.0.1:{httpd.server_port}"
     monkeypatch.setitem(zoo.checkpoint_paths, "x3d_m", f"{address}/X3D_M.pyth")
     monkeypatch.setattr(weights, "kinetics_url", lambda name, given=weights.kinetics_url: (
