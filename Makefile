@@ -121,6 +121,8 @@ else
     remove=".venv/bin/python -m pip uninstall $$quiet --yes --disable-pip-version-check"
 fi
 echo "set-up 3/3  the packages of requirements.lock (about 3 GB to download, 7 to 8 GB on disk)"
+free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }')
+[ "$${free:-8}" -ge 8 ] || echo "            only $$free GB are free on this disk" >&2
 $$install -r requirements.lock
 $$install --no-deps --no-build-isolation -e .
 # It costs papermill and JupyterLab over a second of every start, to check web addresses that are not ASCII, which no notebook has.

@@ -41,6 +41,11 @@ def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[n
     truth is (N,) class indices with probabilities (N, L), or (N, L) zeros and ones with (N, L). ValueError for no batch, or an
     empty one.
     """
+    return _of_batches(truth, probabilities, parts).mean()
+
+
+def _of_batches(truth: np.ndarray, probabilities: np.ndarray, parts: list[np.ndarray]) -> pd.DataFrame:
+    """The metrics of each batch, a row each."""
     if not parts or not all(map(len, parts)):
         raise ValueError("batches of at least one clip each are wanted")
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, dtype=float)
@@ -66,7 +71,7 @@ def protocol_metrics(truth: np.ndarray, probabilities: np.ndarray, parts: list[n
         "f1": _share(2 * hits, predicted + support, absent),
         **{name: summed(share) / sizes for name, share in shares.items()},
     }
-    return pd.Series({name: np.mean(values[name]) for name in task.protocol})
+    return pd.DataFrame({name: values[name].reshape(len(parts), -1).mean(axis=1) for name in task.protocol})
 
 
 def _share(part: np.ndarray, whole: np.ndarray, absent: float) -> np.ndarray:
@@ -122,8 +127,9 @@ def over_orders(
 ) -> pd.DataFrame:
     """The paper's metrics of one and the same predictor, a row for each of so many orders of its clips."""
     drawn = (np.random.default_rng(seed).permutation(len(truth)) for seed in range(orders))
-    parts = (batches(len(truth), workers, batch, order) for order in drawn)
-    return pd.DataFrame([protocol_metrics(truth, probabilities, one) for one in parts])
+    parts = [batches(len(truth), workers, batch, order) for order in drawn]
+    each = _of_batches(truth, probabilities, [one for several in parts for one in several])
+    return each.groupby(np.repeat(np.arange(orders), len(parts[0]))).mean()
 
 
 def authors_test_clips() -> pd.Series:

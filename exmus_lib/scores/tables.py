@@ -18,6 +18,7 @@ from exmus_lib.tasks import TASKS, Task
 from exmus_lib.videos.prepare import ClipSet
 
 OURS = ("ours", "low", "high", "interval_low", "interval_high")
+BESIDE = ("paper", *OURS, "protocol_low", "protocol_high", "difference_low", "difference_high")
 
 
 @dataclass(frozen=True)
@@ -137,19 +138,19 @@ def cells(clip_set: ClipSet, preset: str) -> pd.DataFrame:
 
 def _measured(runs: Sequence[workspace.Run | pd.DataFrame], clips: pd.DataFrame, task: Task) -> tuple:
     """Of runs that differ in their seed alone: OURS (see `pooled`), and by the paper's protocol a row per number of workers."""
-    return pooled(runs, clips, task), 100 * sum(protocol.score(run, clips, task) for run in runs) / len(runs)
+    read = [predictions.read(run) if isinstance(run, workspace.Run) else run for run in runs]
+    return pooled(read, clips, task), 100 * sum(protocol.score(one, clips, task) for one in read) / len(read)
 
 
 def _beside(row: pd.Series, ours: pd.DataFrame | None, batched: pd.DataFrame | None, same: bool) -> pd.DataFrame:
     """A row of the paper and ours, a line per metric, as in `cells`; `same`: nothing differs, so that differences are given."""
     if ours is None:
-        ours = pd.DataFrame(np.nan, row.drop(KEYS).dropna().index, OURS)
-        batched = pd.DataFrame(np.nan, protocol.WORKERS, ours.index)
+        return row.drop(KEYS).dropna().astype(float).to_frame("paper").reindex(columns=BESIDE)
     paper = row.reindex(ours.index).astype(float)
     could_be = batched.loc[list(protocol.possible_workers(row))]
     low, high, less = could_be.min(), could_be.max(), paper if same else np.nan
-    lines = {"paper": paper, **ours, "protocol_low": low, "protocol_high": high}
-    return pd.DataFrame(lines | {"difference_low": low - less, "difference_high": high - less}, index=ours.index)
+    lines = [paper, *(ours[name] for name in OURS), low, high, low - less, high - less]
+    return pd.DataFrame(dict(zip(BESIDE, lines, strict=True)), index=ours.index)
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:

@@ -114,16 +114,17 @@ def claims(clip_set: ClipSet, preset: str) -> pd.DataFrame:
 
 def _rows(first: dict, second: dict | int) -> tuple[pd.Series, pd.Series]:
     """The two rows of the paper that a claim compares."""
-
-    def row(keys: dict) -> pd.Series:
-        every = paper_rows()
-        (one,) = every[(every[list(keys)] == pd.Series(keys)).all(axis=1)].to_dict("records")
-        return pd.Series(one)
-
-    ahead = row(first)
+    ahead = _row(**first)
     if isinstance(second, int):
         second = _network(ahead["table"], ahead["model"].split("+")[second])
-    return ahead, row(second)
+    return ahead, _row(**second)
+
+
+@cache
+def _row(**keys: object) -> pd.Series:
+    every = paper_rows()
+    (one,) = every[(every[list(keys)] == pd.Series(keys)).all(axis=1)].to_dict("records")
+    return pd.Series(one)
 
 
 def _runs(
