@@ -11,10 +11,12 @@ import pytest
 from scipy.special import expit
 
 from exmus_lib import labels, predictions, workbook, workspace
+from exmus_lib.scores import ensembles
 from exmus_lib.workbook import Step
 
 NOTEBOOKS = workspace.REPOSITORY / "notebooks"
 LABELS = labels.read()
+OLD = "of another day"  # the commit of an ensemble that is there before 05 runs
 
 
 # As `make workbook` in small.
@@ -26,7 +28,7 @@ STAGES = (
         Step("06_transfer", {"networks": "x3d_m,slowfast_r50"}),
         Step("07_beta_ablation", {"betas": "8,10"}),
         Step("13_expansion", {"steps": 1}),
-        Step("05_ensembles"),
+        Step("05_ensembles", {"overwrite": True}),
         # 08 keeps nothing, and takes overwrite all the same.
         Step("08_tsne", {"networks": "x3d_m,slowfast_r50", "overwrite": True}),
     ),
@@ -50,7 +52,11 @@ def home(tmp_path_factory):
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.setattr(workbook, "CONCURRENT", 1)  # pytest's other workers have the other cores
         patch.setattr(workbook, "cpu_count", lambda: 1)
-        workbook.run(STAGES, "smoke")
+        workbook.run(STAGES[:2], "smoke")
+        members = [runs_of(home, "exercise", f"{network}-scratch-s0")[0] for network in ("x3d_m", "slowfast_r50")]
+        ensemble = ensembles.store([workspace.Run.at(member) for member in members], 0.25)
+        ensemble.write_facts({**ensemble.facts(), "commit": OLD})
+        workbook.run(STAGES[2:], "smoke")
     return home
 
 
@@ -108,6 +114,11 @@ def test_04_leaves_baselines_with_and_without_a_network(home):
 
 def test_05_leaves_the_papers_three_ensembles_and_the_chosen_one(home):
     assert len(runs_of(home, "exercise", "ensemble-x3d_m-")) == 4
+
+
+def test_05_makes_its_ensembles_anew_when_overwrite_asks_for_it(home):
+    made = [workspace.Run.at(folder).facts() for folder in runs_of(home, "exercise", "ensemble-x3d_m-")]
+    assert 0.25 in [facts["weights"][0] for facts in made] and OLD not in [facts["commit"] for facts in made]
 
 
 def test_06_leaves_fine_tuned_runs_and_their_ensembles(home):
