@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -50,18 +51,20 @@ def both(notebook: str, **parameters: str) -> tuple[Step, Step]:
     return tuple(Step(notebook, {"task": task, **parameters}) for task in TASKS)
 
 
-# Stages run one after the other; the steps of a stage need nothing from one another.
+# Stages run one after the other; the steps of a stage need nothing from one another, but for those of a list, which run in turn.
 PLANS = {
     "demo": (
         (Step("01_data_prep"),),
         (*both("03_slowfast", networks="slowfast_r50"), *both("02_x3d", networks="x3d_m")),
         (
             Step("12_real_people", {"steps": 100}),  # on one core as long as all others on the other
-            *both("08_tsne", networks="x3d_m,slowfast_r50"),
-            *both("05_ensembles"),
-            Step("09_explore"),
+            [
+                *both("08_tsne", networks="x3d_m,slowfast_r50"),
+                *both("05_ensembles"),
+                Step("09_explore"),
+                Step("10_report"),
+            ],
         ),
-        (Step("10_report"),),
     ),
     "workbook": (
         (Step("01_data_prep"),),
@@ -80,22 +83,29 @@ PLANS = {
 }
 
 
-def run(stages: Sequence[Sequence[Step]], preset: str = "quick") -> None:
-    """Run the notebooks of all stages of a plan; executed copies are left in outputs/executed.
+def run(stages: Sequence[Sequence[Step | list[Step]]], preset: str = "quick") -> None:
+    """Run the notebooks of all stages of a plan (see PLANS); executed copies are left in outputs/executed.
 
     Stops with SystemExit that names the notebook when one fails. An interrupt reaches the kernels, whose trainings go on from
     their last epoch the next time.
     """
     folder = workspace.outputs_dir("executed")
-    cores = cpu_count()
+    cores, stopped = cpu_count(), Event()
+
+    def in_turn(steps: Sequence[Step]) -> None:
+        for step in steps:
+            if not stopped.is_set():
+                execute(step, folder, preset)
+
     for stage in stages:
         os.environ["OMP_NUM_THREADS"] = str(max(1, cores // min(CONCURRENT, len(stage))))
         with ThreadPoolExecutor(CONCURRENT) as pool:
-            futures = [pool.submit(execute, step, folder, preset) for step in stage]
+            futures = [pool.submit(in_turn, step if isinstance(step, list) else [step]) for step in stage]
             try:
                 for future in as_completed(futures):
                     future.result()
             except BaseException:
+                stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 for kernel in psutil.Process().children():
                     with suppress(psutil.Error, ValueError):  # gone meanwhile; Windows has no such signal

@@ -31,11 +31,12 @@ def house(monkeypatch, tmp_path):
 
 
 def test_every_step_of_a_plan_runs_at_quick_and_leaves_its_notebook(house):
-    workbook.run(((Step("first"),), workbook.both("second")))
+    workbook.run(((Step("first"),), (Step("second", {"task": "alone"}), [*workbook.both("second")])))
     first, *others = (house / "said.txt").read_text().splitlines()
-    assert first == "None quick" and sorted(others) == ["exercise quick", "mgap quick"]
+    assert first == "None quick" and sorted(others) == ["alone quick", "exercise quick", "mgap quick"]
+    assert others.index("exercise quick") < others.index("mgap quick")  # those of a list in turn
     executed = {path.name for path in (house / "outputs" / "executed").iterdir()}
-    assert executed == {"first.ipynb", "second.mgap.ipynb", "second.exercise.ipynb"}
+    assert executed == {"first.ipynb", "second.alone.ipynb", "second.mgap.ipynb", "second.exercise.ipynb"}
 
 
 def test_a_notebook_that_fails_is_named_and_what_comes_after_is_not_run(house):
