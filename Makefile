@@ -53,7 +53,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --page
 
 test-hard: $(READY)
-	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= $(BIN)/pytest -m hard -n auto
+	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= $(BIN)/pytest -m hard -n auto --dist loadfile
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/hard.py
 
 lint: $(READY)
@@ -93,6 +93,8 @@ if [ -e .venv/unfinished ] || ! fits .venv/bin/python; then
         exit 1
     fi
     rm -rf .venv
+    free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }')
+    [ "$${free:-8}" -ge 8 ] || echo "Only $$free GB are free on this disk, and set-up takes 7 to 8: free some, or clone to another disk." >&2
     mkdir .venv
     touch .venv/unfinished
     if [ -n "$$uv" ]; then
@@ -121,8 +123,6 @@ else
     remove=".venv/bin/python -m pip uninstall $$quiet --yes --disable-pip-version-check"
 fi
 echo "set-up 3/3  the packages of requirements.lock (about 3 GB to download, 7 to 8 GB on disk)"
-free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }')
-[ "$${free:-8}" -ge 8 ] || echo "            only $$free GB are free on this disk" >&2
 $$install -r requirements.lock
 $$install --no-deps --no-build-isolation -e .
 # It costs papermill and JupyterLab over a second of every start, to check web addresses that are not ASCII, which no notebook has.

@@ -1,5 +1,6 @@
 """Several processes: two that train one network as one would, a killed one, jobs that share out trainings and videos."""
 
+import atexit
 import os
 import signal
 import sys
@@ -63,6 +64,7 @@ def weighed(normalised: torch.Tensor) -> torch.Tensor:
 def one_of_two(rank: int, port: int, folder: str) -> None:
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    atexit.register(lambda: Path(f"{folder}/{rank}.in_group").write_text(str(torch.distributed.is_initialized())))
     ranks.join()
     norm = ranks.synchronised(nn.Sequential(nn.BatchNorm3d(3)).double())
     share = torch.load(f"{folder}/batch.pt").tensor_split(2)[rank].requires_grad_()
@@ -80,6 +82,9 @@ def test_synchronised_batch_norm_is_that_of_the_whole_batch(tmp_path):
     port = helpers.free_port()
     torch.multiprocessing.spawn(one_of_two, (port, str(tmp_path)), nprocs=2)
     made = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    assert [(tmp_path / f"{rank}.in_group").read_text() for rank in (0, 1)] == [
+        "False"
+    ] * 2  # else SIGABRT, now and then
     norm, batch = nn.Sequential(nn.BatchNorm3d(3)).double(), batch.requires_grad_()
     out = norm(batch)
     weighed(out).backward()

@@ -169,7 +169,6 @@ def test_a_parent_that_does_not_fit_is_refused_by_name(home):
         fit.train(clip_set, "x3d_s", "mgap", "smoke", workspace.Run(clip_set.name, "exercise", "gone"))
 
 
-@pytest.mark.hard
 def test_a_run_that_another_process_trains_is_awaited_and_not_trained_twice(home):
     clip_set = prepare(str(home / "gym"))
     command = [sys.executable, "-c", SCRIPT, str(home / "gym"), "2"]

@@ -35,7 +35,7 @@ STAGES = (
     (
         Step("11_protocol_audit", {"epochs": 1}),
         Step("14_honest_numbers"),
-        Step("12_real_people", {"steps": 10}),
+        Step("12_real_people"),
         Step("10_report"),
         Step("09_explore"),
     ),

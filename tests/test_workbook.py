@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+import time
+from threading import Event
 
 import nbformat
 import pytest
@@ -31,12 +33,43 @@ def house(monkeypatch, tmp_path):
 
 
 def test_every_step_of_a_plan_runs_at_quick_and_leaves_its_notebook(house):
-    workbook.run(((Step("first"),), (Step("second", {"task": "alone"}), [*workbook.both("second")])))
+    workbook.run(((Step("first"),), workbook.both("second")))
     first, *others = (house / "said.txt").read_text().splitlines()
-    assert first == "None quick" and sorted(others) == ["alone quick", "exercise quick", "mgap quick"]
-    assert others.index("exercise quick") < others.index("mgap quick")  # those of a list in turn
+    assert first == "None quick" and sorted(others) == ["exercise quick", "mgap quick"]
     executed = {path.name for path in (house / "outputs" / "executed").iterdir()}
-    assert executed == {"first.ipynb", "second.alone.ipynb", "second.mgap.ipynb", "second.exercise.ipynb"}
+    assert executed == {"first.ipynb", "second.mgap.ipynb", "second.exercise.ipynb"}
+
+
+def test_steps_of_a_list_run_in_turn(own_home, monkeypatch):
+    seen = []
+
+    def execute(step, *_):
+        seen.append(f"{step.name} begins")
+        time.sleep(0.05)
+        seen.append(f"{step.name} ends")
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(workbook, "execute", execute)
+    workbook.run((([Step("first"), Step("second"), Step("third")],),))
+    assert seen == [f"{name} {what}" for name in ("first", "second", "third") for what in ("begins", "ends")]
+
+
+def test_no_later_step_of_a_list_begins_once_a_step_beside_it_failed(own_home, monkeypatch):
+    begun, list_runs = [], Event()
+
+    def execute(step, *_):
+        begun.append(step.name)
+        if step.name == "broken":
+            assert list_runs.wait(60)
+            raise SystemExit("stopped in broken")
+        list_runs.set()
+        time.sleep(0.5)
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(workbook, "execute", execute)
+    with pytest.raises(SystemExit, match="stopped in broken"):
+        workbook.run(((Step("broken"), [Step("first"), Step("second")]),))
+    assert sorted(begun) == ["broken", "first"]
 
 
 def test_a_notebook_that_fails_is_named_and_what_comes_after_is_not_run(house):

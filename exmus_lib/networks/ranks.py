@@ -6,6 +6,7 @@ MASTER_ADDR, MASTER_PORT. Without it there is one process, and nothing here chan
 
 import atexit
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -38,9 +39,10 @@ def join() -> None:
 
 
 def _leave() -> None:
-    """Left undone, gloo's threads outlive the interpreter now and then, and the process ends with SIGABRT."""
-    _patient.cache_clear()
-    if distributed.is_initialized():
+    """Else gloo's threads now and then outlive the interpreter, which ends with SIGABRT. A process that ends by an error must
+    not leave: it would wait for what it has under way with the others, and they for it."""
+    if distributed.is_initialized() and not hasattr(sys, "last_value"):
+        _patient.cache_clear()
         distributed.destroy_process_group()
 
 

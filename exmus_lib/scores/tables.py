@@ -18,6 +18,7 @@ from exmus_lib.tasks import TASKS, Task
 from exmus_lib.videos.prepare import ClipSet
 
 OURS = ("ours", "low", "high", "interval_low", "interval_high")
+# The columns of `cells` that hold numbers.
 BESIDE = ("paper", *OURS, "protocol_low", "protocol_high", "difference_low", "difference_high")
 
 

@@ -114,10 +114,10 @@ def claims(clip_set: ClipSet, preset: str) -> pd.DataFrame:
 
 def _rows(first: dict, second: dict | int) -> tuple[pd.Series, pd.Series]:
     """The two rows of the paper that a claim compares."""
-    ahead = _row(**first)
+    ahead = _row(**first).copy()
     if isinstance(second, int):
         second = _network(ahead["table"], ahead["model"].split("+")[second])
-    return ahead, _row(**second)
+    return ahead, _row(**second).copy()
 
 
 @cache
