@@ -25,7 +25,7 @@ help:
 	@echo "make book      the executed notebooks of one of them as a site, to read or to publish"
 	@echo "make test      lint, then the tests; every notebook is among them"
 	@echo "make bench     ours against the stock PyTorchVideo recipe on this machine, about a quarter of an hour"
-	@echo "make test-hard killed processes, damaged and odd videos and other hard cases, five minutes"
+	@echo "make test-hard killed processes, damaged and odd videos and other hard cases, seven minutes"
 	@echo "make lint      ruff, and no outputs stored in notebooks"
 	@echo "make lab       open the notebooks in JupyterLab, on this machine only"
 	@echo "make app       the explorer as a page of its own, on this machine only"
