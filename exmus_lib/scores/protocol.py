@@ -19,7 +19,7 @@ from exmus_lib.tasks import Exercise, Muscles, Task
 BATCH = 8
 WORKERS = (4, 6, 8, 10)  # the authors' numbers of loader workers, which differ from row to row
 ORDERS = 200  # of the clips
-BLOCK = 10_000  # clips, of all orders that are counted at once: 2 MB
+BLOCK = 10_000  # clips, of all orders that are counted at once: 10 MB
 TEST_CLIPS = 330  # that the authors' loader took, of 442
 
 

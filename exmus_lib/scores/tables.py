@@ -150,8 +150,8 @@ def _beside(row: pd.Series, ours: pd.DataFrame | None, batched: pd.DataFrame | N
     paper = row.reindex(ours.index).astype(float)
     could_be = batched.loc[list(protocol.possible_workers(row))]
     low, high, less = could_be.min(), could_be.max(), paper if same else np.nan
-    lines = [paper, *(ours[name] for name in OURS), low, high, low - less, high - less]
-    return pd.DataFrame(dict(zip(BESIDE, lines, strict=True)), index=ours.index)
+    lines = {"paper": paper, **ours, "protocol_low": low, "protocol_high": high}
+    return pd.DataFrame(lines | {"difference_low": low - less, "difference_high": high - less}, index=ours.index)
 
 
 def beyond(clip_set: ClipSet, preset: str) -> pd.DataFrame:
